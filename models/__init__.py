@@ -1,0 +1,1 @@
+"""The mathematics: arrays in, arrays out. Networks, packages, inference, training, metrics; no DICOM."""

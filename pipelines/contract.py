@@ -1,0 +1,203 @@
+"""What a pipeline declares, is given, and gives back. Importing this needs no torch."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+from pydicom import Dataset
+
+Progress = Callable[[str, float], None]
+"""Called with a stage's name and the share of the whole run that is done, 0 to 1."""
+
+Parameter = str | int | float
+
+
+class Verdict(StrEnum):
+    """What a check concluded, in rising order of gravity."""
+
+    PASS = "PASS"
+    REVIEW = "REVIEW"
+    REJECT = "REJECT"
+
+    @staticmethod
+    def worst(verdicts: Sequence[Verdict]) -> Verdict:
+        """Return the gravest of `verdicts`; of none, PASS."""
+        gravity = list(Verdict)
+        return max(verdicts, key=gravity.index, default=Verdict.PASS)
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why, as a code with parameters; the text is made at the edge (see `pipelines.reasons`)."""
+
+    code: str
+    parameters: Mapping[str, Parameter] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was looked at before a result may leave.
+
+    Attributes
+    ----------
+    name
+        Stable kebab-case name, e.g. ``body-outline``.
+    verdict
+        PASS, REVIEW or REJECT.
+    reason
+        What was found and what is accepted.
+    overridable
+        False for identity, frame of reference, geometry, laterality and model hash: a REJECT of these never leaves.
+    """
+
+    name: str
+    verdict: Verdict
+    reason: Reason
+    overridable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """An input that a pipeline needs, filled by one series."""
+
+    name: str
+    modality: str
+    description: str
+    required: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """What the rest of the node knows of a pipeline without importing torch.
+
+    Attributes
+    ----------
+    name, version
+        The pipeline's name, as rules write it, and its version, which enters every derived UID.
+    task
+        What it is for, in a sentence.
+    slots
+        Its inputs.
+    outputs
+        Modalities of the series that it makes, e.g. ``("CT", "RTSTRUCT")``.
+    default_model
+        Name of the model package that it uses when a rule names none.
+    factory
+        ``module:callable`` that builds it: ``(package: ModelPackage, device: str) -> Pipeline``. Imported by GPU workers only.
+    """
+
+    name: str
+    version: str
+    task: str
+    slots: tuple[Slot, ...]
+    outputs: tuple[str, ...]
+    default_model: str
+    factory: str
+
+
+@dataclass(frozen=True, slots=True)
+class SourceInstance:
+    """One instance of an input series: its data set with pixel data, and the SHA-256 of the bytes kept for it."""
+
+    dataset: Dataset
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunIdentity:
+    """Everything that a run's outputs may depend on besides the pixels; outputs repeat when it repeats.
+
+    Attributes
+    ----------
+    pipeline, pipeline_version, model_name, model_version, model_sha256
+        What computes.
+    configuration
+        The pipeline's settings that change its output, as strings.
+    run_number
+        1, or more when a person asked for another run on the same inputs.
+    started_at
+        The run's row's time (UTC); dates in outputs come from it, never from a clock.
+    station
+        The node's name in outputs (StationName), at most 16 characters.
+    software_version
+        Version of synthnode.
+    """
+
+    pipeline: str
+    pipeline_version: str
+    model_name: str
+    model_version: str
+    model_sha256: str
+    run_number: int
+    started_at: datetime
+    station: str
+    software_version: str
+    configuration: Mapping[str, str] = field(default_factory=dict)
+
+    def digest(self, inputs: Mapping[str, Sequence[SourceInstance]]) -> str:
+        """Return the SHA-256 hex digest that all derived UIDs follow from (without times and station)."""
+        material = {
+            "pipeline": [self.pipeline, self.pipeline_version],
+            "model": [self.model_name, self.model_version, self.model_sha256],
+            "configuration": dict(sorted(self.configuration.items())),
+            "run_number": self.run_number,
+            "inputs": {
+                slot: sorted([str(s.dataset.SOPInstanceUID), s.sha256] for s in sources)
+                for slot, sources in sorted(inputs.items())
+            },
+        }
+        return hashlib.sha256(json.dumps(material, sort_keys=True).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a run made.
+
+    Attributes
+    ----------
+    objects
+        Complete data sets with file meta, in the order in which they must be sent (images before structure sets).
+        Empty when an input check refused the study: then `verdict` is REJECT and `checks` say why.
+    checks
+        All that was looked at, in order.
+    previews
+        Files for people by name, e.g. ``montage.png``, ``report.html``.
+    stages
+        Seconds by stage, in order: ``read``, ``gate``, ``infer``, ``contour``, ``encode``, ``check``, ``preview``.
+        Measured by the caller's progress clock, not part of what repeats.
+    """
+
+    objects: tuple[Dataset, ...]
+    checks: tuple[Check, ...]
+    previews: Mapping[str, bytes]
+    stages: Mapping[str, float]
+
+    @property
+    def verdict(self) -> Verdict:
+        """The gravest verdict of all checks."""
+        return Verdict.worst([check.verdict for check in self.checks])
+
+
+class Pipeline(Protocol):
+    """A computation from DICOM series to checked DICOM objects."""
+
+    @property
+    def declaration(self) -> Declaration:
+        """What this pipeline is."""
+        ...
+
+    def run(self, inputs: Mapping[str, Sequence[SourceInstance]], run: RunIdentity, progress: Progress) -> Outcome:
+        """Compute the outcome for the series that fill the slots.
+
+        Raises
+        ------
+        PipelineError
+            If the inputs cannot be read as what their slot asks for.
+        """
+        ...

@@ -1,0 +1,7 @@
+"""The database: connections with their one set of PRAGMAs, the tables' base, migrations."""
+
+from node.database.base import Base, Utc
+from node.database.connection import Database
+from node.database.migrate import migrate
+
+__all__ = ["Base", "Database", "Utc", "migrate"]

@@ -1,0 +1,26 @@
+"""Alembic's environment: our metadata only, since autogenerate would drop the job engine's tables."""
+
+from __future__ import annotations
+
+from alembic import context
+from sqlalchemy.sql.schema import SchemaItem
+
+from node.database.connection import Database
+from node.database.tables import metadata
+
+
+def _ours(item: SchemaItem, name: str | None, kind: str, reflected: bool, _other: SchemaItem | None) -> bool:
+    return not (kind == "table" and reflected and name not in metadata().tables)
+
+
+def _run() -> None:
+    database: Database = context.config.attributes["database"]
+    with database.engine.connect() as connection:
+        context.configure(
+            connection=connection, target_metadata=metadata(), include_object=_ours, render_as_batch=True
+        )
+        with context.begin_transaction():
+            context.run_migrations()
+
+
+_run()

@@ -1,0 +1,16 @@
+"""Every table of ours, gathered from the rooms, for Alembic and for tests."""
+
+from __future__ import annotations
+
+from sqlalchemy import MetaData
+
+from node.archive import tables as _archive  # noqa: F401 (registers its tables)
+from node.audit import tables as _audit  # noqa: F401
+from node.database.base import Base
+from node.deliver import tables as _deliver  # noqa: F401
+from node.jobs import tables as _jobs  # noqa: F401
+
+
+def metadata() -> MetaData:
+    """Return the metadata of all rooms' tables."""
+    return Base.metadata

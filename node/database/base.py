@@ -40,4 +40,4 @@ class Base(DeclarativeBase):
     """Base of every table of ours; the engine's tables are not in its metadata."""
 
     metadata = MetaData(naming_convention=_NAMES)
-    type_annotation_map = {datetime: Utc, dict[str, Any]: JSON, list[str]: JSON}  # noqa: RUF012 (SQLAlchemy's API)
+    type_annotation_map = {datetime: Utc, dict[str, Any]: JSON, list[str]: JSON, list[dict[str, Any]]: JSON}  # noqa: RUF012 (SQLAlchemy's API)

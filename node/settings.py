@@ -1,0 +1,216 @@
+"""Settings: one YAML file and the environment, validated before anything starts.
+
+Every key can also be set by an environment variable: ``SYNTHNODE_`` and the path of the key with two
+underscores between the levels, e.g. ``SYNTHNODE_RECEIVE__PORT=11112``. The environment wins over the file.
+"""
+
+from __future__ import annotations
+
+import os
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings.sources import EnvSettingsSource
+
+from node.errors import SettingsError
+
+AeTitle = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=16, pattern=r"^[ -\[\]-~]+$")
+]
+Port = Annotated[int, Field(ge=1, le=65535)]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=16, pattern=r"^[A-Za-z0-9_.-]+$")]
+
+
+class Section(BaseModel):
+    """A part of the settings; unknown keys are errors, since a misspelt key must not pass silently."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class NodeSection(Section):
+    """Who this node is."""
+
+    name: Name = Field(
+        "SYNTHNODE", description="StationName in every object that this node makes, and its name in logs."
+    )
+
+
+class KnownPeer(Section):
+    """A sender that may open associations."""
+
+    ae_title: AeTitle = Field(description="Its calling AE title.")
+    host: str = Field(description="The address that it calls from.")
+
+
+class ReceiveSection(Section):
+    """The DICOM receiver."""
+
+    ae_title: AeTitle = Field("SYNTHNODE", description="The called AE title that the receiver answers to.")
+    host: str = Field("127.0.0.1", description="The address to listen on. Anything but loopback needs `peers`.")
+    port: Port = Field(11112, description="The port to listen on.")
+    peers: tuple[KnownPeer, ...] = Field(
+        (), description="Senders that may store. Empty: any AE title, but from loopback only."
+    )
+    max_associations: Annotated[int, Field(ge=1, le=1000)] = Field(50, description="Associations at one time.")
+
+
+class SettleSection(Section):
+    """When a study counts as complete."""
+
+    quiet_seconds: Annotated[float, Field(gt=0, le=86400)] = Field(
+        30.0, description="A study settles when its last instance is this old."
+    )
+
+
+class Destination(Section):
+    """A PACS or planning system that results are sent to, by C-STORE."""
+
+    name: Name = Field(description="How rules and people call it.")
+    ae_title: AeTitle = Field(description="Its AE title.")
+    host: str = Field(description="Its address.")
+    port: Port = Field(description="Its port.")
+    research: bool = Field(
+        False, description="Whether it may get results of models of status `reference`, which are for research only."
+    )
+
+
+class DeliverySection(Section):
+    """How results are sent."""
+
+    ae_title: AeTitle = Field("SYNTHNODE", description="The calling AE title of the sender.")
+    retry_seconds: tuple[Annotated[float, Field(gt=0)], ...] = Field(
+        (2.0, 5.0, 15.0, 60.0, 300.0), min_length=1, description="Waits between attempts; the last one repeats."
+    )
+    give_up_after_hours: Annotated[float, Field(gt=0)] = Field(
+        72.0, description="After this long a delivery ends as a dead letter with its reason."
+    )
+
+
+class ComputeSection(Section):
+    """Where inference runs."""
+
+    devices: tuple[str, ...] = Field(
+        ("cpu",), min_length=1, description="One worker process each: `cpu`, `cuda:0`, `cuda:1`."
+    )
+    packages: Path | None = Field(
+        None, description="A folder of model packages beside the shipped ones. Default: `models` in the data folder."
+    )
+
+
+class Settings(BaseSettings):
+    """All settings of a node."""
+
+    model_config = SettingsConfigDict(env_prefix="SYNTHNODE_", env_nested_delimiter="__", extra="forbid", frozen=True)
+
+    schema_: Literal[1] = Field(1, alias="schema", description="Version of this file's schema.")
+    data: Path = Field(Path("synthnode-data"), description="The folder that holds everything this node keeps.")
+    node: NodeSection = NodeSection()
+    receive: ReceiveSection = ReceiveSection()
+    settle: SettleSection = SettleSection()
+    rules: Path | None = Field(None, description="The rule file. Default: the rule set that is shipped.")
+    destinations: tuple[Destination, ...] = Field((), description="Where results may be sent.")
+    delivery: DeliverySection = DeliverySection()
+    compute: ComputeSection = ComputeSection()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Let the environment win over the file, whose content comes as initial values."""
+        return EnvSettingsSource(settings_cls), init_settings
+
+    @property
+    def rules_file(self) -> Path:
+        """The rule file in force."""
+        return self.rules or Path(str(files("node.rules") / "shipped" / "head.yaml"))
+
+    @property
+    def packages_folder(self) -> Path:
+        """The folder of model packages that this site added."""
+        return self.compute.packages or self.data / "models"
+
+    def destination(self, name: str) -> Destination:
+        """Return the destination of that name.
+
+        Raises
+        ------
+        SettingsError
+            ``destination-unknown`` when there is none.
+        """
+        for destination in self.destinations:
+            if destination.name == name:
+                return destination
+        raise SettingsError("destination-unknown", name=name, known=", ".join(d.name for d in self.destinations))
+
+
+def load_settings(file: Path | None = None, *, data: Path | None = None) -> Settings:
+    """Read the settings from `file` (else from the file that ``SYNTHNODE_CONFIG`` names, else defaults).
+
+    Parameters
+    ----------
+    file
+        YAML file; relative paths in it are relative to its folder.
+    data
+        Overrides the data folder.
+
+    Raises
+    ------
+    SettingsError
+        The file is missing, no YAML, or a key is unknown or out of range; each finding names its key.
+    """
+    named = file or (Path(os.environ["SYNTHNODE_CONFIG"]) if os.environ.get("SYNTHNODE_CONFIG") else None)
+    values: dict[str, object] = {}
+    base = Path.cwd()
+    if named is not None:
+        values = _read(named)
+        base = named.resolve().parent
+    try:
+        settings = Settings(**values)  # type: ignore[arg-type]
+    except ValidationError as error:
+        findings = "; ".join(f"{'.'.join(map(str, e['loc'])) or '(file)'}: {e['msg']}" for e in error.errors())
+        raise SettingsError("settings-invalid", file=str(named or "environment"), findings=findings) from error
+    _check(settings, str(named or "environment"))
+    compute = settings.compute
+    if compute.packages is not None:
+        compute = compute.model_copy(update={"packages": base / compute.packages})
+    return settings.model_copy(
+        update={
+            "data": (data or base / settings.data).resolve(),
+            "rules": None if settings.rules is None else base / settings.rules,
+            "compute": compute,
+        }
+    )
+
+
+def _read(file: Path) -> dict[str, object]:
+    try:
+        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError("settings-unreadable", file=str(file), error=error.strerror or str(error)) from error
+    except yaml.YAMLError as error:
+        raise SettingsError("settings-not-yaml", file=str(file), error=str(error).replace("\n", " ")) from error
+    if not isinstance(content, dict):
+        raise SettingsError("settings-not-yaml", file=str(file), error="the file holds no mapping of keys")
+    return content
+
+
+def _check(settings: Settings, file: str) -> None:
+    names = [destination.name for destination in settings.destinations]
+    doubled = sorted({name for name in names if names.count(name) > 1})
+    if doubled:
+        raise SettingsError(
+            "settings-invalid", file=file, findings=f"destinations: name used twice: {', '.join(doubled)}"
+        )
+    if settings.receive.host not in {"127.0.0.1", "::1", "localhost"} and not settings.receive.peers:
+        raise SettingsError(
+            "settings-invalid", file=file, findings="receive.peers: needed when receive.host is not loopback"
+        )

@@ -1,0 +1,71 @@
+"""Attributes that a reader cannot do without, with errors that name the instance and the attribute."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from pydicom import Dataset
+
+from pipelines.errors import UnreadableSeries
+
+
+def required(dataset: Dataset, keyword: str) -> Any:
+    """Return the value of a non-empty attribute.
+
+    Raises
+    ------
+    UnreadableSeries
+        ``attribute-missing``, with the attribute's keyword and the instance's UID.
+    """
+    value = dataset.get(keyword)
+    if value is None or value == "":
+        raise UnreadableSeries("attribute-missing", attribute=keyword, instance=_name(dataset))
+    return value
+
+
+def numbers(dataset: Dataset, keyword: str, count: int) -> tuple[float, ...]:
+    """Return the `count` finite numbers that an attribute must hold.
+
+    Raises
+    ------
+    UnreadableSeries
+        ``attribute-missing``, or ``attribute-malformed`` with what was found.
+    """
+    found = required(dataset, keyword)
+    try:
+        values = tuple(float(value) for value in ([found] if isinstance(found, int | float | str) else found))
+    except (TypeError, ValueError):
+        values = ()
+    if len(values) != count or not all(math.isfinite(value) for value in values):
+        raise UnreadableSeries(
+            "attribute-malformed",
+            attribute=keyword,
+            instance=_name(dataset),
+            found=str(found)[:64],
+            expected=f"{count} numbers" if count > 1 else "a number",
+        )
+    return values
+
+
+def number(dataset: Dataset, keyword: str, default: float) -> float:
+    """Return the number of an optional attribute, or `default` where it is absent or empty.
+
+    Raises
+    ------
+    UnreadableSeries
+        ``attribute-malformed`` when it is there but is no finite number.
+    """
+    if dataset.get(keyword) in (None, ""):
+        return default
+    return numbers(dataset, keyword, 1)[0]
+
+
+def image_type(dataset: Dataset) -> tuple[str, ...]:
+    """Return the values of ImageType in capitals; none where it is absent."""
+    value = dataset.get("ImageType") or ()
+    return tuple(str(part).strip().upper() for part in ([value] if isinstance(value, str) else value))
+
+
+def _name(dataset: Dataset) -> str:
+    return str(dataset.get("SOPInstanceUID") or "without SOPInstanceUID")

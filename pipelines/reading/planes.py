@@ -1,0 +1,168 @@
+"""The plane that each instance states, and the even stack of planes that a volume needs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from pydicom import Dataset
+
+from models.volumes import Grid, Triple
+from pipelines.errors import UnreadableSeries
+from pipelines.reading.attributes import numbers, required
+
+POSITION_TOLERANCE_MM = 0.05
+"""How far a slice may lie from its even place. Scanners round positions to 0.01 mm at the coarsest that we met."""
+
+ORIENTATION_TOLERANCE = 1e-4
+"""How far direction cosines of one series may differ from each other, and from orthogonal unit vectors."""
+
+Vector = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Plane:
+    """Where one image lies (PS3.3 C.7.6.2).
+
+    Attributes
+    ----------
+    position
+        Centre of the first pixel, mm, LPS.
+    row, column
+        Unit vectors along a row (growing column index) and along a column (growing row index).
+    spacing
+        Millimetres between columns, then between rows.
+    """
+
+    position: Vector
+    row: Vector
+    column: Vector
+    spacing: tuple[float, float]
+
+    @staticmethod
+    def of(dataset: Dataset) -> Plane:
+        """Read the plane of a classic single-frame image.
+
+        Raises
+        ------
+        UnreadableSeries
+            ``attribute-missing`` or ``attribute-malformed``; ``orientation-invalid`` when the direction cosines are
+            not orthogonal unit vectors.
+        """
+        cosines = numbers(dataset, "ImageOrientationPatient", 6)
+        row, column = np.array(cosines[:3]), np.array(cosines[3:])
+        axes = np.stack([row, column])
+        if not np.allclose(axes @ axes.T, np.eye(2), atol=ORIENTATION_TOLERANCE):
+            raise UnreadableSeries(
+                "orientation-invalid",
+                instance=str(required(dataset, "SOPInstanceUID")),
+                found="\\".join(f"{value:g}" for value in cosines),
+            )
+        between_rows, between_columns = numbers(dataset, "PixelSpacing", 2)
+        position = np.array(numbers(dataset, "ImagePositionPatient", 3))
+        return Plane(position, row, column, (between_columns, between_rows))
+
+    @property
+    def normal(self) -> Vector:
+        """Unit vector that completes row and column to a right-handed frame."""
+        normal: Vector = np.cross(self.row, self.column)
+        return normal / np.linalg.norm(normal)
+
+    @property
+    def height(self) -> float:
+        """Distance of the plane from the frame's origin along its normal, mm."""
+        return float(self.position @ self.normal)
+
+
+def stacked(planes: Sequence[Plane], rows: int, columns: int) -> Grid:
+    """Return the grid of parallel `planes`, sorted by height, after proving that they are evenly spaced.
+
+    Raises
+    ------
+    UnreadableSeries
+        ``single-slice``, ``slice-doubled``, ``slices-missing``, ``spacing-uneven`` or ``slices-sheared``; each names
+        the position (mm along the normal), what was found and what was expected.
+    """
+    if len(planes) < 2:
+        raise UnreadableSeries("single-slice", found=len(planes), expected=2)
+    first, last = planes[0], planes[-1]
+    heights = np.array([float(plane.position @ first.normal) for plane in planes])
+    _prove_even(heights)
+    step = (last.position - first.position) / (len(planes) - 1)
+    _prove_upright(planes, step)
+    spacing = float(np.linalg.norm(step))
+    return Grid(
+        size=(columns, rows, len(planes)),
+        spacing=(*first.spacing, spacing),
+        origin=_triple(first.position),
+        direction=(_triple(first.row), _triple(first.column), _triple(first.normal)),
+    )
+
+
+def _prove_even(heights: Vector) -> None:
+    gaps = np.diff(heights)
+    if gaps.min() < POSITION_TOLERANCE_MM:
+        position = float(heights[int(gaps.argmin())])
+        raise UnreadableSeries("slice-doubled", position=round(position, 3), found=2, expected=1)
+    step = float(np.median(gaps))
+    # A gap of k steps drifts by up to twice the tolerance, once for each of its two slices.
+    uneven = np.abs(gaps - step) > 2 * POSITION_TOLERANCE_MM
+    if uneven.any():
+        at = int(np.flatnonzero(uneven)[0])
+        _refuse_gap(heights, at, step, gaps)
+    even = np.linspace(heights[0], heights[-1], len(heights))
+    off = np.abs(heights - even)
+    if off.max() > POSITION_TOLERANCE_MM:
+        worst = int(off.argmax())
+        raise UnreadableSeries(
+            "spacing-uneven",
+            position=round(float(heights[worst]), 3),
+            found=round(float(heights[worst]), 3),
+            expected=round(float(even[worst]), 3),
+        )
+
+
+def _refuse_gap(heights: Vector, at: int, step: float, gaps: Vector) -> None:
+    steps = gaps / step
+    whole = np.abs(steps - np.round(steps)) * step <= 2 * POSITION_TOLERANCE_MM
+    if whole.all():
+        lost = int(np.round(steps).sum()) - len(gaps)
+        raise UnreadableSeries(
+            "slices-missing",
+            position=round(float(heights[at]) + step, 3),
+            missing=lost,
+            found=len(heights),
+            expected=len(heights) + lost,
+        )
+    raise UnreadableSeries(
+        "spacing-uneven",
+        position=round(float(heights[at]), 3),
+        found=round(float(gaps[at]), 3),
+        expected=round(step, 3),
+    )
+
+
+def _prove_upright(planes: Sequence[Plane], step: Vector) -> None:
+    first = planes[0]
+    places = np.array([plane.position for plane in planes])
+    even = first.position + np.outer(np.arange(len(planes)), step)
+    off = np.linalg.norm(places - even, axis=1)
+    shear = np.degrees(np.arccos(np.clip(step @ first.normal / np.linalg.norm(step), -1.0, 1.0)))
+    sideways = np.linalg.norm(step - (step @ first.normal) * first.normal) * (len(planes) - 1)
+    if sideways > POSITION_TOLERANCE_MM:
+        raise UnreadableSeries("slices-sheared", found=round(float(shear), 2), expected=0)
+    if off.max() > POSITION_TOLERANCE_MM:
+        worst = int(off.argmax())
+        raise UnreadableSeries(
+            "spacing-uneven",
+            position=round(planes[worst].height, 3),
+            found=round(float(off[worst]), 3),
+            expected=POSITION_TOLERANCE_MM,
+        )
+
+
+def _triple(vector: Vector) -> Triple:
+    x, y, z = (float(value) for value in vector)
+    return x, y, z

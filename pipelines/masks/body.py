@@ -1,0 +1,152 @@
+"""The body as one solid: everything inside the skin, airways and sinuses included."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import SimpleITK
+
+from models.volumes import Grid, Volume
+from pipelines.errors import UnreadableSeries
+from pipelines.masks.components import components, without_islands
+
+Mask = npt.NDArray[np.bool_]
+
+CT_SKIN_HU = -350.0
+"""Between air (-1000) and the fat under the skin (about -100), nearer to fat: half of a skin voxel's partial volume."""
+
+_SHARE_OF_OTSU = 0.4
+"""Otsu's threshold parts dark from bright tissue half way up; skin seen as partial volume begins well below that."""
+
+_OPENING_MM = 10.0
+"""Nostrils, mouth, ear canals and a windpipe are open to the outside through gaps narrower than twice this."""
+
+_SKIN_MM = 6.0
+"""In the outermost millimetres the mask follows the signal: a crease beside the nose is not bridged."""
+
+_ISLAND_CC = 50.0
+"""Smaller parts that touch nothing are ghosts, or lie inside and are filled with all else that is enclosed."""
+
+_COARSE_MM = 2.0
+_NOISE_MM = 2.0
+
+
+def mr_body(volume: Volume, inside: Mask) -> Mask:
+    """Return the body in an MR volume of any contrast whose air is dark.
+
+    Parameters
+    ----------
+    volume
+        MR on any grid.
+    inside
+        Which of its voxels the scanner saw, array of ``grid.shape``; all others are neither body nor air.
+
+    Raises
+    ------
+    UnreadableSeries
+        ``body-not-found`` when nothing in the volume stands out from its background.
+    """
+    threshold = _SHARE_OF_OTSU * _otsu(volume.values[inside][::7])
+    return solid((volume.values > threshold) & inside, inside, volume.grid)
+
+
+def ct_body(volume: Volume, inside: Mask) -> Mask:
+    """Return the body in a CT volume in HU: what is denser than `CT_SKIN_HU`, made solid.
+
+    Raises
+    ------
+    UnreadableSeries
+        ``body-not-found`` when everything is air.
+    """
+    return solid((volume.values > CT_SKIN_HU) & inside, inside, volume.grid)
+
+
+def solid(tissue: Mask, inside: Mask, grid: Grid) -> Mask:
+    """Return the largest connected solid that `tissue` and all that it encloses make.
+
+    Cavities count as enclosed when they are open to the outside only through gaps narrower than 2 cm, or through a face
+    of the field; speckle thinner than 2 mm is removed first, and no islands remain. Parts are joined through what they
+    enclose before the largest is taken, since a skull may part the brain from the scalp all around.
+
+    Raises
+    ------
+    UnreadableSeries
+        ``body-not-found`` when no tissue is left.
+    """
+    compact = without_islands(_opened(tissue, grid), grid, _ISLAND_CC)
+    deep = _deep_inside(compact, inside, grid)
+    whole = compact | (tissue & _dilated(compact, grid)) | deep
+    for axis in range(3):
+        _fill_planes(whole, axis)
+    whole &= inside
+    labels, sizes = components(whole)
+    if not sizes[1:].any():
+        raise UnreadableSeries("body-not-found")
+    largest: Mask = labels == 1 + int(sizes[1:].argmax())
+    return largest
+
+
+def _otsu(values: npt.NDArray[np.float32]) -> float:
+    top = float(np.percentile(values, 99.5)) if values.size else 0.0
+    if not top > 0:
+        raise UnreadableSeries("body-not-found")
+    counts, edges = np.histogram(values, bins=256, range=(0.0, top))
+    centres = (edges[:-1] + edges[1:]) / 2
+    below = np.cumsum(counts)
+    above = below[-1] - below
+    sums = np.cumsum(counts * centres)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        between = below * above * (sums / below - (sums[-1] - sums) / above) ** 2
+    return float(centres[int(np.nanargmax(between))])
+
+
+def _opened(tissue: Mask, grid: Grid) -> Mask:
+    """Drop what is thinner than `_NOISE_MM` in the axial planes: noise and ghosts, not skin over bone."""
+    return _in_planes(tissue, cv2.MORPH_OPEN, grid)
+
+
+def _dilated(mask: Mask, grid: Grid) -> Mask:
+    return _in_planes(mask, cv2.MORPH_DILATE, grid)
+
+
+def _in_planes(mask: Mask, operation: int, grid: Grid) -> Mask:
+    width, height = (2 * int(np.ceil(_NOISE_MM / 2 / grid.spacing[axis])) + 1 for axis in (0, 1))
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (width, height))
+    return np.stack([cv2.morphologyEx(plane, operation, kernel) for plane in mask.astype(np.uint8)]).astype(bool)
+
+
+def _deep_inside(mask: Mask, inside: Mask, grid: Grid) -> Mask:
+    """What lies more than the skin's depth under the closed surface; computed coarsely, since it is never an edge."""
+    strides = tuple(max(1, int(_COARSE_MM / grid.spacing[axis])) for axis in (2, 1, 0))
+    every = tuple(slice(None, None, stride) for stride in strides)
+    spacing = [grid.spacing[axis] * strides[2 - axis] for axis in range(3)]
+    closed = _distance_mm(mask[every], spacing) <= _OPENING_MM
+    filled = SimpleITK.BinaryFillhole(SimpleITK.GetImageFromArray(closed.astype(np.uint8)))
+    # Beyond the field is neither air nor body: a windpipe cut by the lowest face stays inside the neck.
+    air = (SimpleITK.GetArrayViewFromImage(filled) == 0) & inside[every]
+    if not air.any():
+        return np.zeros_like(mask)
+    deep = _distance_mm(air, spacing) > _OPENING_MM + _SKIN_MM
+    for axis, stride in enumerate(strides):
+        deep = np.repeat(deep, stride, axis=axis)
+    k, j, i = mask.shape
+    return deep[:k, :j, :i]
+
+
+def _distance_mm(mask: Mask, spacing: list[float]) -> npt.NDArray[np.float32]:
+    image = SimpleITK.GetImageFromArray(mask.astype(np.uint8))
+    image.SetSpacing(spacing)
+    distance = SimpleITK.SignedMaurerDistanceMap(image, squaredDistance=False, useImageSpacing=True)
+    found: npt.NDArray[np.float32] = SimpleITK.GetArrayFromImage(distance)
+    return found
+
+
+def _fill_planes(mask: Mask, axis: int) -> None:
+    """Fill, in place, the holes of every plane across `axis`."""
+    for index in range(mask.shape[axis]):
+        plane = mask[(slice(None),) * axis + (index,)]
+        if plane.any():
+            outside = cv2.copyMakeBorder(plane.astype(np.uint8), 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
+            cv2.floodFill(outside, None, (0, 0), 2)
+            plane |= outside[1:-1, 1:-1] == 0

@@ -1,0 +1,1 @@
+"""Head MR to synthetic CT for MR-only radiotherapy: gate, prediction, contours, objects and checks."""

@@ -1,0 +1,3 @@
+"""What all tests share: the long suites' rounds and the peers, both plugins in tests/harness."""
+
+pytest_plugins = ["evidence", "peers"]

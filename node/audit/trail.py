@@ -1,0 +1,206 @@
+"""The trail: rows written in the transaction of the change that they record, and anchored around its commit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+
+from sqlalchemy import inspect, select
+from sqlalchemy.orm import Session
+
+from node.actor import Actor
+from node.audit.anchor import Anchor, Anchored
+from node.audit.chain import ROW_SCHEMA, START, Mark, canonical, row_hash
+from node.audit.digest import digest_until
+from node.audit.events import AuditCode, AuditEvent
+from node.audit.identities import subject_of
+from node.audit.tables import AuditIdentity, AuditRow
+from node.clock import Clock
+from node.database import Database
+from node.errors import Permanent, Refusal
+
+
+class Recording:
+    """One change under way: its session, and what is to be recorded of it.
+
+    Attributes
+    ----------
+    session
+        The write transaction's session; make the change through it.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self._events: list[tuple[AuditEvent, str | None]] = []
+
+    def record(self, event: AuditEvent) -> None:
+        """Note one act; its row is written when the block ends, and stands or falls with the change.
+
+        Raises
+        ------
+        ValueError, TypeError
+            When the details hold what JSON cannot carry, at the caller and not at the commit.
+        """
+        canonical(dict(event.details))
+        subject = None if event.patient is None else subject_of(self.session, event.patient)
+        self._events.append((event, subject))
+
+    def record_for(self, subject: str, event: AuditEvent) -> None:
+        """Note one act on a subject whose identifiers may be gone."""
+        self._events.append((event, subject))
+
+    def append(self, before: Mark, clock: Clock) -> Mark:
+        """Write the rows after `before` and return where the trail then stands."""
+        mark = before
+        for event, subject in self._events:
+            row = {
+                "sequence": mark.count + 1,
+                "row_schema": ROW_SCHEMA,
+                "at": clock.now().isoformat(timespec="microseconds"),
+                "code": event.code.value,
+                "outcome": event.outcome,
+                "actor_kind": event.actor.kind.value,
+                "actor_name": event.actor.name,
+                "actor_address": event.actor.address,
+                "study_uid": event.study_uid,
+                "subject": subject,
+                "correlation": event.correlation,
+                "details": canonical(dict(event.details)),
+                "previous_hash": mark.head,
+            }
+            mark = Mark(mark.count + 1, row_hash(row))
+            self.session.add(AuditRow(**row, hash=mark.head))
+        self.session.flush()
+        return mark
+
+    @property
+    def silent(self) -> bool:
+        """Whether nothing was noted, as when a change turned out to be none."""
+        return not self._events
+
+
+class AuditTrail:
+    """Writes the audit trail.
+
+    Parameters
+    ----------
+    database
+        Where rows go, with the changes that they record.
+    anchor
+        Where count and head are kept outside it.
+    clock
+        Gives the rows' times.
+    """
+
+    def __init__(self, database: Database, anchor: Anchor, clock: Clock) -> None:
+        self._database = database
+        self._anchor = anchor
+        self._clock = clock
+
+    @contextmanager
+    def recording(self) -> Iterator[Recording]:
+        """Open a write transaction that leaves audit rows; not to be nested.
+
+        Around the commit the anchor says where the trail was and where it is going, so that a kill at any
+        moment leaves a database that agrees with one of the two. A trail that does not agree with its anchor
+        takes no further rows: they would cover up what happened to it.
+
+        Raises
+        ------
+        Permanent
+            ``audit-anchor-mismatch`` and the codes of `Anchor.read`; the change is then not made.
+        """
+        with ExitStack() as held:
+            with self._database.write() as session:
+                recording = Recording(session)
+                yield recording
+                if recording.silent:
+                    return
+                held.enter_context(self._anchor.locked())
+                state, before = self._place(session)
+                after = recording.append(before, self._clock)
+                going = replace(state, confirmed=before, next=after, generation=state.generation + 1)
+                self._anchor.write(going)
+            self._anchor.write(replace(going, confirmed=after, next=None, generation=going.generation + 1))
+
+    def erase(self, subject: str, by: Actor, reason: str) -> None:
+        """Erase the identifiers and the salt behind `subject`; the rows stay, the chain still verifies.
+
+        Raises
+        ------
+        Refusal
+            ``audit-subject-unknown``: nobody of that hash, or erased before.
+        """
+        with self.recording() as recording:
+            identity = recording.session.get(AuditIdentity, subject)
+            if identity is None:
+                raise Refusal("audit-subject-unknown", subject=subject)
+            recording.session.delete(identity)
+            recording.record_for(subject, AuditEvent(AuditCode.IDENTITY_ERASED, by, details={"reason": reason}))
+
+    def begin_new_trail(self, reason: str, by: Actor) -> None:
+        """Close the trail as it is found, and begin another after it that says why.
+
+        For a database that was lost, restored or tampered with, and for a lost or forged anchor. Numbers and hashes
+        go on from where the old anchor stood, so no number is given twice; the old anchor's file is kept; rows that
+        are still there are sealed by a digest, so that they cannot be changed further.
+        """
+        with ExitStack() as held:
+            with self._database.write() as session:
+                held.enter_context(self._anchor.locked())
+                old, trouble = self._old_state()
+                last = last_mark(session)
+                known = old.next or old.confirmed
+                since = Mark(max(known.count, last.count), known.head if known.count else last.head)
+                recording = Recording(session)
+                details = {
+                    "reason": reason,
+                    "old_anchor": trouble or "intact",
+                    "old_count": known.count,
+                    "old_head": known.head,
+                    "found_count": last.count,
+                    "found_head": last.head,
+                }
+                recording.record(AuditEvent(AuditCode.TRAIL_BEGUN, by, details=details))
+                closed = digest_until(session, since.count)
+                after = recording.append(since, self._clock)
+                going = Anchored(since, closed, since, after, old.generation + 1)
+                self._anchor.replace(going)
+            self._anchor.write(replace(going, confirmed=after, next=None, generation=going.generation + 1))
+
+    def _place(self, session: Session) -> tuple[Anchored, Mark]:
+        if self._anchor.unmade:
+            self._anchor.create()
+        state = self._anchor.read().state
+        found = last_mark(session)
+        # Rows before `since` may be gone with an earlier database; the trail then goes on from where they ended.
+        before = found if found.count > state.since.count else state.since
+        if before not in (state.confirmed, state.next):
+            raise Permanent(
+                "audit-anchor-mismatch",
+                found_count=before.count,
+                found_head=before.head,
+                anchored_count=state.confirmed.count,
+                anchored_head=state.confirmed.head,
+            )
+        return state, before
+
+    def _old_state(self) -> tuple[Anchored, str]:
+        if self._anchor.unmade:
+            self._anchor.create()
+            return Anchored(), "audit-anchor-missing"
+        try:
+            return self._anchor.read().state, ""
+        except Permanent as trouble:
+            if trouble.reason.code == "audit-key-missing":
+                self._anchor.create()
+            return Anchored(), trouble.reason.code
+
+
+def last_mark(session: Session) -> Mark:
+    """Return number and stored hash of the last row, `START` when there is none."""
+    last = session.execute(
+        select(AuditRow.sequence, AuditRow.hash).order_by(AuditRow.sequence.desc()).limit(1)
+    ).first()
+    return START if last is None else Mark(last.sequence, last.hash)

@@ -1,0 +1,177 @@
+"""The catalogue's tables: patients, studies, series, instances, what is set apart, and how far each journal was read."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ForeignKey, Index, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from node.database.base import Base
+
+
+class PatientRow(Base):
+    """A patient as objects state them; the only place of the catalogue that holds patient identifiers.
+
+    Attributes
+    ----------
+    patient_id
+        Patient ID (0010,0020); NULL where an object has none, and then the row belongs to one study alone.
+    issuer, name, birth_date
+        Issuer of Patient ID, Patient's Name and Patient's Birth Date as written, empty when the object has none.
+    """
+
+    __tablename__ = "patients"
+    __table_args__ = (UniqueConstraint("patient_id", "issuer", "name", "birth_date"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    patient_id: Mapped[str | None]
+    issuer: Mapped[str] = mapped_column(default="")
+    name: Mapped[str] = mapped_column(default="")
+    birth_date: Mapped[str] = mapped_column(default="")
+
+
+class StudyRow(Base):
+    """A study and where it stands.
+
+    Attributes
+    ----------
+    state
+        One of `node.states.StudyState`.
+    reason_code, reason_parameters
+        Why it ended where it stands, if it ended without being routed.
+    revision
+        1 for the first set of instances; one more each time an instance came after the study had settled.
+        0 while it has only objects of our own.
+    last_instance_at
+        When its last instance from outside came; NULL while it has only objects of our own.
+    correlation_id
+        The same in logs, jobs and audit; 32 hexadecimal digits.
+    calling_ae, called_ae
+        AE titles of the association that brought the first instance; empty after a rebuild without journal.
+    """
+
+    __tablename__ = "studies"
+    __table_args__ = (Index("ix_studies_settling", "state", "last_instance_at"),)
+
+    study_uid: Mapped[str] = mapped_column(primary_key=True)
+    patient_key: Mapped[int] = mapped_column(ForeignKey("patients.id"), index=True)
+    state: Mapped[str]
+    reason_code: Mapped[str | None]
+    reason_parameters: Mapped[dict[str, Any] | None]
+    revision: Mapped[int]
+    first_received_at: Mapped[datetime]
+    last_instance_at: Mapped[datetime | None]
+    correlation_id: Mapped[str]
+    calling_ae: Mapped[str]
+    called_ae: Mapped[str]
+
+    patient: Mapped[PatientRow] = relationship(lazy="joined", innerjoin=True)
+
+
+class SeriesRow(Base):
+    """A series.
+
+    Attributes
+    ----------
+    attributes
+        Header of its first instance as {DICOM keyword: value | [values] | [{...}] for sequences}, without bulk data,
+        private elements and patient identifiers.
+    origin
+        `received`, `own` or `derived-from-own`, as its first instance.
+    """
+
+    __tablename__ = "series"
+
+    series_uid: Mapped[str] = mapped_column(primary_key=True)
+    study_uid: Mapped[str] = mapped_column(ForeignKey("studies.study_uid"), index=True)
+    modality: Mapped[str]
+    attributes: Mapped[dict[str, Any]]
+    origin: Mapped[str]
+
+
+class InstanceRow(Base):
+    """One kept instance; its bytes never change.
+
+    Attributes
+    ----------
+    sha256
+        Content hash as `node.archive.files` defines it.
+    location
+        Name in the archive, for `ArchiveFiles.path`.
+    origin
+        `received`; `own` when a synthnode made it; `derived-from-own` for a structure set drawn on an own image.
+    """
+
+    __tablename__ = "instances"
+    __table_args__ = (Index("ix_instances_sha256", "sha256"),)
+
+    sop_instance_uid: Mapped[str] = mapped_column(primary_key=True)
+    series_uid: Mapped[str] = mapped_column(ForeignKey("series.series_uid"), index=True)
+    sop_class_uid: Mapped[str]
+    transfer_syntax_uid: Mapped[str]
+    sha256: Mapped[str]
+    size: Mapped[int]
+    location: Mapped[str]
+    received_at: Mapped[datetime]
+    origin: Mapped[str]
+
+
+class QuarantineRow(Base):
+    """Kept bytes that are not in the catalogue, and why; shown to people, never served, never overwritten.
+
+    Attributes
+    ----------
+    sop_instance_uid, study_uid, series_uid
+        As the file or, where it cannot be read, the association states them; not to be trusted, and study and series
+        may be empty.
+    association_id
+        The association that brought it; empty after a rebuild without journal.
+    """
+
+    __tablename__ = "quarantine"
+    __table_args__ = (UniqueConstraint("sha256", "sop_instance_uid"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    sop_instance_uid: Mapped[str] = mapped_column(index=True)
+    study_uid: Mapped[str] = mapped_column(index=True)
+    series_uid: Mapped[str]
+    sop_class_uid: Mapped[str]
+    transfer_syntax_uid: Mapped[str]
+    sha256: Mapped[str]
+    size: Mapped[int]
+    location: Mapped[str]
+    received_at: Mapped[datetime]
+    association_id: Mapped[str] = mapped_column(index=True)
+    calling_ae: Mapped[str]
+    reason_code: Mapped[str]
+    reason_parameters: Mapped[dict[str, Any]]
+
+
+class ReceiptRow(Base):
+    """What one open association has brought for one study so far; becomes one audit row when the association ends."""
+
+    __tablename__ = "receipts"
+
+    association_id: Mapped[str] = mapped_column(primary_key=True)
+    study_uid: Mapped[str] = mapped_column(primary_key=True)
+    receiver: Mapped[str] = mapped_column(index=True)
+    calling_ae: Mapped[str]
+    called_ae: Mapped[str]
+    peer_host: Mapped[str]
+    filed: Mapped[int] = mapped_column(default=0)
+    own: Mapped[int] = mapped_column(default=0)
+    duplicates: Mapped[int] = mapped_column(default=0)
+    quarantined: Mapped[int] = mapped_column(default=0)
+    size: Mapped[int] = mapped_column(default=0)
+
+
+class JournalPositionRow(Base):
+    """How far one receiver's journal has been taken into the catalogue."""
+
+    __tablename__ = "journal_positions"
+
+    receiver: Mapped[str] = mapped_column(primary_key=True)
+    sequence: Mapped[int]
+    offset: Mapped[int]

@@ -4,9 +4,22 @@ from __future__ import annotations
 
 
 class ModelsError(Exception):
-    """Base of all errors of the mathematics floor."""
+    """Base of all errors of the mathematics floor.
+
+    Attributes
+    ----------
+    code
+        Stable name of what is wrong.
+    parameters
+        What a person needs to act on it.
+    """
 
     code = "models-error"
+
+    def __init__(self, code: str | None = None, **parameters: str | int | float) -> None:
+        self.code = code or type(self).code
+        self.parameters = parameters
+        super().__init__(" ".join([self.code, *(f"{key}={value}" for key, value in parameters.items())]))
 
 
 class PackageError(ModelsError):
@@ -19,6 +32,12 @@ class PackageTampered(PackageError):
     """A model package's content does not have the hash that its card states."""
 
     code = "package-tampered"
+
+
+class RecipeError(ModelsError):
+    """A training recipe or run folder cannot be used."""
+
+    code = "recipe-invalid"
 
 
 class InputError(ModelsError):

@@ -1,0 +1,67 @@
+"""The loss: weighted L1 on HU, a distribution term, gradients, and the overlap of bone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from models.networks.residual_unet import expected_hu
+from models.training.recipe import LossPlan
+
+BONE_HU = 250.0
+"""Above this a voxel counts as bone: over fat, muscle and blood, below marrow with partial volume."""
+
+_BONE_SOFTNESS_HU = 60.0
+_KILO = 1000.0
+
+
+@dataclass(frozen=True, slots=True)
+class LossTerms:
+    """The weighted sum to descend on, and its parts for the log (L1 in HU)."""
+
+    total: Tensor
+    l1_hu: Tensor
+    distribution: Tensor
+    gradient: Tensor
+    dice: Tensor
+
+
+def synthesis_loss(logits: Tensor, ct: Tensor, body: Tensor, anchors: Tensor, plan: LossPlan) -> LossTerms:
+    """Compare logits with the true CT.
+
+    Parameters
+    ----------
+    logits
+        (batch, anchors, d, h, w).
+    ct
+        HU, (batch, 1, d, h, w).
+    body
+        Boolean, same shape as `ct`.
+    anchors
+        CT numbers of the anchors in HU, rising.
+    """
+    ct = ct.clamp(float(anchors[0]), float(anchors[-1]))
+    weight = torch.where(body, 1.0, plan.outside_weight)
+    weight = torch.where(ct > BONE_HU, plan.bone_weight, weight)
+    weight = weight / weight.mean()
+    hu = expected_hu(logits, anchors)
+    l1 = (weight * (hu - ct).abs()).mean()
+    distribution = (weight * _cross_entropy(logits, ct, anchors)).mean()
+    gradient = sum(((hu.diff(dim=axis) - ct.diff(dim=axis)).abs().mean() for axis in (2, 3, 4)), torch.zeros(()))
+    ours = torch.sigmoid((hu - BONE_HU) / _BONE_SOFTNESS_HU)
+    theirs = torch.sigmoid((ct - BONE_HU) / _BONE_SOFTNESS_HU)
+    dice = 1.0 - (2.0 * (ours * theirs).sum() + 1.0) / (ours.square().sum() + theirs.square().sum() + 1.0)
+    total = l1 / _KILO + plan.distribution * distribution + plan.gradient * gradient / _KILO + plan.dice * dice
+    return LossTerms(total, l1.detach(), distribution.detach(), gradient.detach(), dice.detach())
+
+
+def _cross_entropy(logits: Tensor, ct: Tensor, anchors: Tensor) -> Tensor:
+    """Cross entropy with the target shared between its two neighbouring anchors in linear proportion."""
+    above = torch.bucketize(ct, anchors).clamp(1, len(anchors) - 1)
+    low, high = anchors[above - 1], anchors[above]
+    share = (ct - low) / (high - low)
+    log_shares = F.log_softmax(logits.float(), dim=1)
+    return -((1.0 - share) * log_shares.gather(1, above - 1) + share * log_shares.gather(1, above))

@@ -10,11 +10,12 @@ import SimpleITK
 from models.volumes import Grid, Volume
 from pipelines.errors import UnreadableSeries
 from pipelines.masks.components import components, without_islands
+from pipelines.masks.distance import distance_mm
 
 Mask = npt.NDArray[np.bool_]
 
 CT_SKIN_HU = -350.0
-"""Between air (-1000) and the fat under the skin (about -100), nearer to fat: half of a skin voxel's partial volume."""
+"""Between air (-1000) and the fat under the skin (about -100), above their middle: a voxel mostly air stays outside."""
 
 _SHARE_OF_OTSU = 0.4
 """Otsu's threshold parts dark from bright tissue half way up; skin seen as partial volume begins well below that."""
@@ -120,26 +121,19 @@ def _deep_inside(mask: Mask, inside: Mask, grid: Grid) -> Mask:
     """What lies more than the skin's depth under the closed surface; computed coarsely, since it is never an edge."""
     strides = tuple(max(1, int(_COARSE_MM / grid.spacing[axis])) for axis in (2, 1, 0))
     every = tuple(slice(None, None, stride) for stride in strides)
-    spacing = [grid.spacing[axis] * strides[2 - axis] for axis in range(3)]
-    closed = _distance_mm(mask[every], spacing) <= _OPENING_MM
+    x, y, z = (step * stride for step, stride in zip(grid.spacing, reversed(strides), strict=True))
+    spacing = (x, y, z)
+    closed = distance_mm(mask[every], spacing) <= _OPENING_MM
     filled = SimpleITK.BinaryFillhole(SimpleITK.GetImageFromArray(closed.astype(np.uint8)))
     # Beyond the field is neither air nor body: a windpipe cut by the lowest face stays inside the neck.
     air = (SimpleITK.GetArrayViewFromImage(filled) == 0) & inside[every]
     if not air.any():
         return np.zeros_like(mask)
-    deep = _distance_mm(air, spacing) > _OPENING_MM + _SKIN_MM
+    deep = distance_mm(air, spacing) > _OPENING_MM + _SKIN_MM
     for axis, stride in enumerate(strides):
         deep = np.repeat(deep, stride, axis=axis)
     k, j, i = mask.shape
     return deep[:k, :j, :i]
-
-
-def _distance_mm(mask: Mask, spacing: list[float]) -> npt.NDArray[np.float32]:
-    image = SimpleITK.GetImageFromArray(mask.astype(np.uint8))
-    image.SetSpacing(spacing)
-    distance = SimpleITK.SignedMaurerDistanceMap(image, squaredDistance=False, useImageSpacing=True)
-    found: npt.NDArray[np.float32] = SimpleITK.GetArrayFromImage(distance)
-    return found
 
 
 def _fill_planes(mask: Mask, axis: int) -> None:

@@ -1,0 +1,94 @@
+"""What reason codes say to a person, in English; `{names}` are the reason's parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from pipelines.contract import Reason
+
+_READING = {
+    "series-empty": "The series holds no instances.",
+    "attribute-missing": "{attribute} is absent or empty in instance {instance}. Send the series again as"
+    " the scanner made it.",
+    "attribute-malformed": "{attribute} of instance {instance} holds {found}; accepted: {expected}.",
+    "orientation-invalid": "ImageOrientationPatient of instance {instance} is {found}: not two"
+    " orthogonal unit vectors.",
+    "multi-frame-unsupported": "Instance {instance} is multi-frame ({found}, {frames} frames). Send the series"
+    " as classic single-frame images.",
+    "localizer": "Instance {instance} is a localizer, not part of a volume.",
+    "series-mixed": "{attribute} has {found} different values in one series; accepted: {expected}.",
+    "several-volumes": "The series holds {found} volumes that differ in {attribute}. Send one volume a series.",
+    "single-slice": "The series has {found} slice(s); a volume needs at least {expected}.",
+    "slice-doubled": "There are {found} slices at position {position} mm along the slice normal; accepted: {expected}.",
+    "slices-missing": "{missing} slice(s) missing, the first at {position} mm along the slice normal: {found} found,"
+    " {expected} expected. Send the whole series.",
+    "spacing-uneven": "The slice at {position} mm breaks the even spacing: found {found} mm, expected {expected} mm.",
+    "slices-sheared": "The slices are sheared by {found} degrees (gantry tilt); accepted: {expected}.",
+    "pixel-data-missing": "Instance {instance} has no pixel data.",
+    "pixel-data-length": "The pixel data of instance {instance} has {found} bytes or pixels where {expected} are"
+    " expected: it was cut or its rows and columns are wrong.",
+    "pixel-data-undecodable": "The pixel data of instance {instance} ({found}) cannot be decoded ({detail}).",
+    "pixels-not-grey": "Instance {instance} is {found}; accepted: MONOCHROME1 or MONOCHROME2.",
+    "modality-lut-unsupported": "Instance {instance} maps its pixels by a Modality LUT; accepted: slope and intercept.",
+    "patient-position-unsupported": "PatientPosition is {found}; accepted: {accepted}.",
+    "body-not-found": "Nothing in the volume stands out from its background.",
+    "slot-empty": "No series fills the input {slot}.",
+}
+
+_GATE = {
+    "modality": "Modality: {found}; accepted: {accepted}.",
+    "source-origin": "Origin of the images: {found}; accepted: {accepted}.",
+    "body-part": "BodyPartExamined: {found}; accepted: {accepted}.",
+    "patient-position": "PatientPosition: {found}; accepted: {accepted}.",
+    "patient-attributes": "Patient attributes without a value: {found}; accepted: {accepted}. They are never invented:"
+    " correct them at the source.",
+    "contrast": "MR contrast by the sequence's timing: {found}; accepted: {accepted}.",
+    "contrast-agent": "Contrast agent: {found}; accepted: {accepted}.",
+    "slice-count": "Slices: {found}; accepted: {accepted}.",
+    "voxel-size": "Voxel size: {found}; accepted: {accepted}.",
+    "field-of-view": "Field of view: {found}; accepted: {accepted}.",
+    "patient-age": "Patient's age: {found}; the model was made for {accepted}.",
+    "distortion-correction": "Correction of gradient distortion: {found}; accepted: {accepted}. Switch it on at"
+    " the scanner.",
+    "field-strength": "Magnetic field strength: {found}; accepted: {accepted}.",
+    "lossy-compression": "Lossy compression: {found}; accepted: {accepted}.",
+    "body-in-air": "The body fills {found}; accepted: {accepted}. More than that is noise or a field inside"
+    " the patient.",
+    "whole-head": "Head with scalp and skull: {found}; accepted: {accepted}. A brain without its skull gives no CT.",
+}
+
+_CHECKS = {
+    "model-hash": "Model package: {found}; the run names {accepted}.",
+    "identity": "Patient, study or source series of the outputs: {found}; accepted: {accepted}.",
+    "frame-of-reference": "Frame of reference of the outputs: {found}; accepted: {accepted}.",
+    "geometry": "Geometry of the outputs: {found}; accepted: {accepted}.",
+    "laterality": "Left and right of the outputs against the source: {found}; accepted: {accepted}.",
+    "body-outline": "Body outline of the synthetic CT against the MR's: {found}; accepted: {accepted}.",
+    "field-of-view-cut": "Body cut by the field of view: {found}; accepted: {accepted}.",
+    "empty-end-slices": "End slices without any body: {found}; accepted: {accepted}.",
+    "air-outside": "Values outside the body: {found}; accepted: {accepted}.",
+    "outside-the-field": "Voxels outside the MR's field, written as air: {found}.",
+    "soft-tissue-hu": "Median of soft tissue: {found}; accepted: {accepted}.",
+    "bone-hu": "Median of bone: {found}; accepted: {accepted}.",
+    "bone-volume": "Bone: {found}; accepted: {accepted}.",
+    "slice-step": "Slice step: {found}; accepted: {accepted}. A coarser step keeps the series under 400 slices.",
+}
+
+TEXTS: Mapping[str, str] = MappingProxyType({**_READING, **_GATE, **_CHECKS})
+"""Every reason code of this floor, and its text."""
+
+
+def text(reason: Reason) -> str:
+    """Return what `reason` says; of a code that has no text, the code with its parameters.
+
+    A reason may come from a database that a newer version wrote, so an unknown code is shown, not refused.
+    """
+    template = TEXTS.get(reason.code)
+    if template is not None:
+        try:
+            return template.format(**reason.parameters)
+        except (KeyError, IndexError):
+            pass
+    listed = ", ".join(f"{name}={value}" for name, value in reason.parameters.items())
+    return f"{reason.code}: {listed}" if listed else reason.code

@@ -1,0 +1,227 @@
+"""The input gate: what is looked at before any inference, against the model's card."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from models.packages import InputLimits
+from models.volumes import Volume
+from pipelines.contract import Check, Parameter, Reason, Verdict
+from pipelines.errors import UnreadableSeries
+from pipelines.geometry.field import faces
+from pipelines.geometry.posture import posture
+from pipelines.objects.provenance import is_ours
+from pipelines.reading.attributes import image_type
+from pipelines.reading.series import SourceSeries
+from pipelines.synthetic_ct_head import content
+from pipelines.synthetic_ct_head.acquisition import (
+    age_years,
+    contrast,
+    distortion_corrected,
+    field_strength,
+    missing_patient_attributes,
+)
+
+HEAD_REGIONS = ("HEAD", "BRAIN", "HEADNECK", "SKULL", "WHOLEHEAD")
+"""Values of BodyPartExamined that mean the head, spaces and case aside (PS3.16 Annex L and what scanners write)."""
+
+FULLEST_FIELD = 0.9
+"""A body that fills more of the field than this is not a body in air: noise, or a field cut far into the patient."""
+
+SMALLEST_HEAD_CC = 1800.0
+"""A head with its skin is larger from the age of two or so; a brain alone is smaller."""
+
+LEAST_SKULL_RISE = 0.05
+"""A quarter of what was measured on a real T1-weighted head of a child (0.19); the same head stripped gave 0.003."""
+
+
+def inspect(source: SourceSeries, limits: InputLimits) -> tuple[Check, ...]:
+    """Judge a series before inference; a REJECT among the checks means that nothing is computed.
+
+    Parameters
+    ----------
+    source
+        The series that fills the slot.
+    limits
+        What the model's card accepts for it.
+
+    Returns
+    -------
+    All checks in a fixed order, those that pass included.
+    """
+    judged = tuple(judge(source, limits) for judge in _HEADER)
+    return (*judged, *_of_content(source.volume))
+
+
+def _modality(source: SourceSeries, limits: InputLimits) -> Check:
+    found = str(source.header.get("Modality") or "nothing")
+    return _judged("modality", found == limits.modality, Verdict.REJECT, found=found, accepted=limits.modality)
+
+
+def _origin(source: SourceSeries, limits: InputLimits) -> Check:
+    kinds = [
+        "made by a synthnode" if is_ours(dataset) else f"SyntheticData {dataset.get('SyntheticData')}"
+        for dataset in source.datasets
+        if is_ours(dataset) or dataset.get("SyntheticData") == "YES"
+    ]
+    kinds += ["ImageType DERIVED" for dataset in source.datasets if "DERIVED" in image_type(dataset)[:1]]
+    found = kinds[0] if kinds else "original"
+    return _judged("source-origin", not kinds, Verdict.REJECT, found=found, accepted="original images of a scanner")
+
+
+def _body_part(source: SourceSeries, limits: InputLimits) -> Check:
+    found = str(source.header.get("BodyPartExamined") or "")
+    known = "".join(letter for letter in found.upper() if letter.isalnum())
+    gravity = Verdict.REJECT if known else Verdict.REVIEW
+    return _judged(
+        "body-part", known in HEAD_REGIONS, gravity, found=found or "nothing", accepted=", ".join(HEAD_REGIONS)
+    )
+
+
+def _position(source: SourceSeries, limits: InputLimits) -> Check:
+    try:
+        posture(str(source.header.get("PatientPosition") or ""))
+    except UnreadableSeries as why:
+        return Check("patient-position", Verdict.REJECT, why.reason)
+    return _judged("patient-position", True, Verdict.REJECT, found=str(source.header.PatientPosition), accepted="any")
+
+
+def _identity(source: SourceSeries, limits: InputLimits) -> Check:
+    missing = missing_patient_attributes(source.header)
+    return _judged(
+        "patient-attributes", not missing, Verdict.REVIEW, found=", ".join(missing) or "none missing", accepted="none"
+    )
+
+
+def _contrast(source: SourceSeries, limits: InputLimits) -> Check:
+    found = contrast(source.header)
+    gravity = Verdict.REJECT if found else Verdict.REVIEW
+    return _judged(
+        "contrast",
+        found in limits.contrasts,
+        gravity,
+        found=found or "not told by the sequence's timing",
+        accepted=", ".join(limits.contrasts),
+    )
+
+
+def _agent(source: SourceSeries, limits: InputLimits) -> Check:
+    given = bool(str(source.header.get("ContrastBolusAgent") or "").strip())
+    return _judged("contrast-agent", not given, Verdict.REVIEW, found="given" if given else "none", accepted="none")
+
+
+def _slices(source: SourceSeries, limits: InputLimits) -> Check:
+    found = len(source.datasets)
+    return _judged(
+        "slice-count", found >= limits.min_slices, Verdict.REJECT, found=found, accepted=f"{limits.min_slices} or more"
+    )
+
+
+def _voxels(source: SourceSeries, limits: InputLimits) -> Check:
+    columns, rows, slices = source.volume.grid.spacing
+    fits = max(columns, rows) <= limits.max_in_plane_mm and slices <= limits.max_slice_mm
+    return _judged(
+        "voxel-size",
+        fits,
+        Verdict.REJECT,
+        found=f"{columns:.2f} x {rows:.2f} x {slices:.2f} mm",
+        accepted=f"up to {limits.max_in_plane_mm:g} mm in plane, {limits.max_slice_mm:g} mm between slices",
+    )
+
+
+def _extent(source: SourceSeries, limits: InputLimits) -> Check:
+    grid = source.volume.grid
+    sides = [grid.size[face.axis] * grid.spacing[face.axis] for face in faces(grid) if face.upper]
+    return _judged(
+        "field-of-view",
+        min(sides) >= limits.min_field_of_view_mm,
+        Verdict.REJECT,
+        found=" x ".join(f"{side:.0f}" for side in sides) + " mm",
+        accepted=f"at least {limits.min_field_of_view_mm:g} mm along each axis",
+    )
+
+
+def _age(source: SourceSeries, limits: InputLimits) -> Check:
+    found = age_years(source.header)
+    least = limits.age_years_min
+    return _judged(
+        "patient-age",
+        found is not None and found >= least,
+        Verdict.REVIEW,
+        found="unknown" if found is None else f"{int(found)} years",
+        accepted=f"{least:g} years and older",
+    )
+
+
+def _distortion(source: SourceSeries, limits: InputLimits) -> Check:
+    fits = distortion_corrected(source.header) or not limits.distortion_correction_required
+    return _judged(
+        "distortion-correction",
+        fits,
+        Verdict.REVIEW,
+        found="ImageType " + "\\".join(image_type(source.header)),
+        accepted="ImageType with DIS2D or DIS3D",
+    )
+
+
+def _strength(source: SourceSeries, limits: InputLimits) -> Check:
+    found = field_strength(source.header)
+    low, high = limits.field_strength_tesla
+    return _judged(
+        "field-strength",
+        found is not None and low <= found <= high,
+        Verdict.REVIEW,
+        found="unknown" if found is None else f"{found:g} T",
+        accepted=f"{low:g} to {high:g} T",
+    )
+
+
+def _compression(source: SourceSeries, limits: InputLimits) -> Check:
+    lossy = any(str(dataset.get("LossyImageCompression") or "") == "01" for dataset in source.datasets)
+    return _judged("lossy-compression", not lossy, Verdict.REVIEW, found="lossy" if lossy else "none", accepted="none")
+
+
+_HEADER: tuple[Callable[[SourceSeries, InputLimits], Check], ...] = (
+    _modality,
+    _origin,
+    _body_part,
+    _position,
+    _identity,
+    _contrast,
+    _agent,
+    _slices,
+    _voxels,
+    _extent,
+    _age,
+    _distortion,
+    _strength,
+    _compression,
+)
+
+
+def _of_content(volume: Volume) -> tuple[Check, ...]:
+    try:
+        found = content.measure(volume)
+    except UnreadableSeries as why:
+        return (Check("body-in-air", Verdict.REJECT, why.reason),)
+    in_air = _judged(
+        "body-in-air",
+        found.body_share <= FULLEST_FIELD,
+        Verdict.REJECT,
+        found=f"{found.body_share:.0%} of the field",
+        accepted=f"at most {FULLEST_FIELD:.0%}",
+    )
+    small, bare = found.body_cc < SMALLEST_HEAD_CC, found.skull_rise < LEAST_SKULL_RISE
+    whole = _judged(
+        "whole-head",
+        not (small or bare),
+        Verdict.REJECT if small and bare else Verdict.REVIEW,
+        found=f"{found.body_cc:.0f} cc, dark layer under the scalp {found.skull_rise:.2f}",
+        accepted=f"at least {SMALLEST_HEAD_CC:.0f} cc and {LEAST_SKULL_RISE:.2f}",
+    )
+    return in_air, whole
+
+
+def _judged(name: str, fits: bool, otherwise: Verdict, **parameters: Parameter) -> Check:
+    """Make a check of what was found and what is accepted; its reason's code is its name."""
+    return Check(name, Verdict.PASS if fits else otherwise, Reason(name, parameters))

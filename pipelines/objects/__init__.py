@@ -1,0 +1,1 @@
+"""One constructor per SOP class: each validates and returns a complete data set, with times and UIDs from the run."""

@@ -1,0 +1,78 @@
+"""Modules whose attributes are the source's: patient, study, frame of reference. Copied exactly, never invented."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable
+
+from pydicom import Dataset
+
+from pipelines.objects.times import Moment
+from pipelines.reading.series import SourceSeries
+
+PATIENT = ("PatientName", "PatientID", "PatientBirthDate", "PatientSex")
+"""Patient attributes of Type 2 (PS3.3 C.7.1.1): present even where the source has no value."""
+
+STUDY = ("StudyInstanceUID", "StudyDate", "StudyTime", "ReferringPhysicianName", "StudyID", "AccessionNumber")
+"""Study attributes of Type 1 and 2 (PS3.3 C.7.2.1)."""
+
+PATIENT_OPTIONAL = (
+    "IssuerOfPatientID",
+    "OtherPatientIDsSequence",
+    "PatientBirthTime",
+    "PatientIdentityRemoved",
+    "DeidentificationMethod",
+    "DeidentificationMethodCodeSequence",
+    "LongitudinalTemporalInformationModified",
+)
+STUDY_OPTIONAL = (
+    "StudyDescription",
+    "IssuerOfAccessionNumberSequence",
+    "PatientAge",
+    "PatientSize",
+    "PatientWeight",
+)
+
+IDENTITY = (*PATIENT, *STUDY, *PATIENT_OPTIONAL, *STUDY_OPTIONAL)
+"""All that says whose images these are. An output that differs from its source in one of them never leaves."""
+
+
+def patient_module(source: SourceSeries) -> Dataset:
+    """Patient module (PS3.3 C.7.1.1), as the source has it."""
+    return _copied(source.header, PATIENT, PATIENT_OPTIONAL)
+
+
+def general_study_module(source: SourceSeries) -> Dataset:
+    """General Study module with the patient's age, size and weight (PS3.3 C.7.2.1, C.7.2.2), as the source has them."""
+    return _copied(source.header, STUDY, STUDY_OPTIONAL)
+
+
+def frame_of_reference_module(source: SourceSeries) -> Dataset:
+    """Frame of Reference module (PS3.3 C.7.4.1): the source's frame.
+
+    The reference indicator stays empty: a landmark that a technologist set is not known here.
+    """
+    ds = _copied(source.header, ("FrameOfReferenceUID",))
+    ds.PositionReferenceIndicator = ""
+    return ds
+
+
+def text_and_time(source: SourceSeries, created: Moment) -> Dataset:
+    """Return how texts and times of this data set are to be read (PS3.3 C.12.1), as in the source, and its creation."""
+    ds = _copied(source.header, (), ("SpecificCharacterSet", "TimezoneOffsetFromUTC"))
+    ds.InstanceCreationDate = created.date
+    ds.InstanceCreationTime = created.time
+    return ds
+
+
+def _copied(header: Dataset, present: Iterable[str], optional: Iterable[str] = ()) -> Dataset:
+    ds = Dataset()
+    for keyword in present:
+        if keyword in header:
+            ds[keyword] = copy.deepcopy(header[keyword])
+        else:
+            setattr(ds, keyword, "")
+    for keyword in optional:
+        if keyword in header:
+            ds[keyword] = copy.deepcopy(header[keyword])
+    return ds

@@ -1,0 +1,19 @@
+"""General Equipment module, from a planning system's profile."""
+
+from __future__ import annotations
+
+from pydicom import Dataset
+
+from pipelines.contract import RunIdentity
+from pipelines.objects.profiles import PlanningProfile
+
+
+def general_equipment_module(profile: PlanningProfile, run: RunIdentity) -> Dataset:
+    """General Equipment module (PS3.3 C.7.5.1). The scanner stands in the contributing equipment instead."""
+    ds = Dataset()
+    ds.Manufacturer = profile.manufacturer
+    ds.ManufacturerModelName = profile.model_name
+    ds.StationName = profile.station_name if profile.station_name is not None else run.station
+    ds.DeviceSerialNumber = profile.device_serial
+    ds.SoftwareVersions = run.software_version
+    return ds

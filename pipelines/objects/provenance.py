@@ -1,0 +1,170 @@
+"""Where an object comes from, written so that it can be told from the data set alone."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable
+
+from pydicom import Dataset
+from pydicom.sequence import Sequence
+from pydicom.sr.coding import Code
+
+from pipelines.contract import RunIdentity
+from pipelines.objects.codes import (
+    ACQUISITION_EQUIPMENT,
+    MR_TO_CT,
+    OUR_SCHEME,
+    PROCESSING_EQUIPMENT,
+    SOURCE_FOR_PROCESSING,
+    SPATIAL_RESAMPLING,
+    coded,
+    own_scheme,
+)
+from pipelines.objects.times import moment
+from pipelines.reading.series import SourceSeries
+
+PRODUCT = "synthnode"
+"""Manufacturer in the processing equipment's item; this is what `is_ours` looks for."""
+
+DISCLAIMER = "Research use only. Not a medical device."
+
+_OF_THE_SCANNER = (
+    "Manufacturer",
+    "InstitutionName",
+    "InstitutionAddress",
+    "StationName",
+    "InstitutionalDepartmentName",
+    "ManufacturerModelName",
+    "DeviceSerialNumber",
+    "SoftwareVersions",
+)
+
+
+def marks() -> Dataset:
+    """Return what marks every output: SyntheticData YES, ContentQualification RESEARCH (PS3.3 C.12.1).
+
+    There is no setting for PRODUCT: it would claim an approved product.
+    """
+    ds = Dataset()
+    ds.SyntheticData = "YES"
+    ds.ContentQualification = "RESEARCH"
+    return ds
+
+
+def contributing_equipment(source: SourceSeries, run: RunIdentity) -> Dataset:
+    """Return ContributingEquipmentSequence (PS3.3 C.12.1.1.5): what the source lists, the scanner, then this node."""
+    inherited = [copy.deepcopy(item) for item in source.header.get("ContributingEquipmentSequence") or ()]
+    scanner = _scanner(source.header)
+    ds = Dataset()
+    ds.ContributingEquipmentSequence = Sequence([*inherited, *scanner, _node(source, run)])
+    ds.CodingSchemeIdentificationSequence = own_scheme()
+    return ds
+
+
+def derivation(source: SourceSeries, run: RunIdentity, what: str, resampled: bool) -> Dataset:
+    """Return how the pixels were derived (PS3.3 C.7.6.1.1.3), and from which images.
+
+    Parameters
+    ----------
+    source
+        Every one of its images is named: each output voxel may depend on any of them.
+    run
+        What computed.
+    what
+        The object in words, for the description.
+    resampled
+        Whether the source was resampled, which is then said too.
+    """
+    ds = Dataset()
+    ds.DerivationDescription = (
+        f"SYNTHETIC: {what} computed from MR by {run.model_name} {run.model_version} (SHA-256 {run.model_sha256}) with "
+        f"pipeline {run.pipeline} {run.pipeline_version}, run {run.run_number}"
+        f"{', resampled to an axial grid' if resampled else ''}. {DISCLAIMER}"
+    )
+    codes = (MR_TO_CT, SPATIAL_RESAMPLING) if resampled else (MR_TO_CT,)
+    ds.DerivationCodeSequence = Sequence([item for code in codes for item in coded(code)])
+    ds.SourceImageSequence = references(source.datasets, SOURCE_FOR_PROCESSING)
+    return ds
+
+
+def references(images: Iterable[Dataset], purpose: Code | None = None) -> Sequence:
+    """Return one item per image: its class and instance UID (PS3.3 table 10-11), and the purpose if one is given."""
+    items = []
+    for image in images:
+        item = Dataset()
+        item.ReferencedSOPClassUID = image.SOPClassUID
+        item.ReferencedSOPInstanceUID = image.SOPInstanceUID
+        if purpose is not None:
+            item.PurposeOfReferenceCodeSequence = coded(purpose)
+        items.append(item)
+    return Sequence(items)
+
+
+def is_ours(dataset: Dataset) -> bool:
+    """Return whether a synthnode made `dataset`, judged from the data set alone.
+
+    A peer may rewrite file meta, equipment, UIDs of a copy, or descriptions. What stays is the processing equipment's
+    item, or else the private code of the derivation.
+    """
+    if any(_names_us(item) for item in dataset.get("ContributingEquipmentSequence") or ()):
+        return True
+    derivations = dataset.get("DerivationCodeSequence") or ()
+    return any(item.get("CodingSchemeDesignator") == OUR_SCHEME for item in derivations)
+
+
+def referenced_images(structures: Dataset) -> frozenset[str]:
+    """Return the SOP Instance UIDs of the images that an RT Structure Set refers to (PS3.3 C.8.8.5, C.8.8.6).
+
+    So a structure set that someone drew on an image of ours is recognised as such.
+    """
+    listed = (
+        image
+        for frame in structures.get("ReferencedFrameOfReferenceSequence") or ()
+        for study in frame.get("RTReferencedStudySequence") or ()
+        for series in study.get("RTReferencedSeriesSequence") or ()
+        for image in series.get("ContourImageSequence") or ()
+    )
+    drawn_on = (
+        image
+        for roi in structures.get("ROIContourSequence") or ()
+        for contour in roi.get("ContourSequence") or ()
+        for image in contour.get("ContourImageSequence") or ()
+    )
+    return frozenset(str(image.ReferencedSOPInstanceUID) for image in (*listed, *drawn_on))
+
+
+def _scanner(header: Dataset) -> list[Dataset]:
+    # Manufacturer is Type 1 in an item: a scanner that does not name its maker cannot be listed.
+    if not header.get("Manufacturer"):
+        return []
+    item = Dataset()
+    for keyword in _OF_THE_SCANNER:
+        if header.get(keyword):
+            item[keyword] = copy.deepcopy(header[keyword])
+    item.PurposeOfReferenceCodeSequence = coded(ACQUISITION_EQUIPMENT)
+    item.ContributionDescription = "Acquired the source images"
+    return [item]
+
+
+def _node(source: SourceSeries, run: RunIdentity) -> Dataset:
+    item = Dataset()
+    item.PurposeOfReferenceCodeSequence = coded(PROCESSING_EQUIPMENT)
+    item.Manufacturer = PRODUCT
+    item.ManufacturerModelName = PRODUCT
+    item.StationName = run.station
+    # A value of LO has 64 characters: the hash takes all of one, and must not stand last, where padding may follow.
+    item.SoftwareVersions = [
+        f"{PRODUCT} {run.software_version}",
+        f"model {run.model_name} {run.model_version}",
+        run.model_sha256,
+        f"pipeline {run.pipeline} {run.pipeline_version}",
+    ]
+    item.ContributionDateTime = moment(run, source.header).datetime
+    item.ContributionDescription = f"Computed this synthetic object. {DISCLAIMER}"
+    return item
+
+
+def _names_us(item: Dataset) -> bool:
+    purposes = item.get("PurposeOfReferenceCodeSequence") or ()
+    processed = any(purpose.get("CodeValue") == PROCESSING_EQUIPMENT.value for purpose in purposes)
+    return processed and str(item.get("Manufacturer", "")) == PRODUCT

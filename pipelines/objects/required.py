@@ -1,0 +1,93 @@
+"""Attributes that an object must have: Type 1 and 2 of the modules that its IOD demands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from highdicom import _standard_utils as standard
+from pydicom import Dataset
+from pydicom.dataelem import RawDataElement
+
+# PS3.3 has these modules as optional or conditional for the IOD; in this house they belong to it.
+_ALSO = {"rt-structure-set": ("approval", "frame-of-reference", "general-reference"), "ct-image": ("voi-lut",)}
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """One attribute of Type 1 (present with a value) or 2 (present).
+
+    Attributes
+    ----------
+    module
+        Module of PS3.3 that asks for it.
+    path
+        Keywords of the sequences that it stands in, outermost first.
+    keyword
+        The attribute.
+    valued
+        True for Type 1.
+    """
+
+    module: str
+    path: tuple[str, ...]
+    keyword: str
+    valued: bool
+
+    @property
+    def clause(self) -> str:
+        """Where the standard asks for it."""
+        return f"PS3.3 {self.module} module, Type {'1' if self.valued else '2'}"
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """A requirement that a data set does not meet, and where."""
+
+    requirement: Requirement
+    where: str
+
+
+def missing(dataset: Dataset) -> Iterator[Missing]:
+    """Yield the Type 1 attributes without value and the Type 2 attributes that are absent (PS3.5 7.4).
+
+    Conditional types are not judged: their conditions are prose. Tables are those that highdicom carries, made from
+    the standard. An unknown SOP class yields that SOPClassUID is missing a known value.
+    """
+    for requirement in requirements(str(dataset.get("SOPClassUID", ""))):
+        yield from _missing_below(dataset, requirement, requirement.path, "")
+
+
+@lru_cache(maxsize=16)
+def requirements(sop_class: str) -> tuple[Requirement, ...]:
+    """Return what the IOD of a SOP class asks for in its mandatory modules; nothing for an unknown class."""
+    iod = standard.get_sop_class_iod_map().get(sop_class)
+    if iod is None:
+        return ()
+    modules = [entry["key"] for entry in standard.get_iod_module_map()[iod] if entry["usage"] == "M"]
+    return tuple(
+        Requirement(module, tuple(entry["path"]), entry["keyword"], entry["type"] == "1")
+        for module in (*modules, *_ALSO.get(iod, ()))
+        for entry in standard.get_module_attribute_map()[module]
+        if entry["type"] in ("1", "2")
+    )
+
+
+def _missing_below(dataset: Dataset, requirement: Requirement, path: Sequence[str], where: str) -> Iterator[Missing]:
+    if path:
+        if path[0] in dataset:
+            for number, item in enumerate(dataset[path[0]].value or (), start=1):
+                yield from _missing_below(item, requirement, path[1:], f"{where}{path[0]}[{number}].")
+        return
+    absent = requirement.keyword not in dataset
+    if absent or (requirement.valued and _empty(dataset, requirement.keyword)):
+        yield Missing(requirement, where + requirement.keyword)
+
+
+def _empty(dataset: Dataset, keyword: str) -> bool:
+    # Encoded values are not decoded for this: contour data of a structure set would take seconds.
+    element = dataset.get_item(keyword)
+    if isinstance(element, RawDataElement):
+        return not (element.value or b"").strip(b" ")
+    return bool(element.is_empty)

@@ -8,8 +8,62 @@ from pipelines import reasons as pipeline_reasons
 from pipelines.contract import Reason
 
 TEXTS: Mapping[str, str] = {
-    "schema-revision": "The database has schema revision {found}, this software needs {expected}: run `synthnode serve`, which migrates, or install the release that wrote it.",
+    "already-running": "Another process holds {lock}: stop the node that uses this data folder first.",
+    "association-rejected": "{peer} rejected the association (source {source}, diagnostic {diagnostic}): "
+    "register this node's AE title and address there, and check the called AE title.",
+    "audit-anchor-forged": "No part of the audit anchor {file} fits the key {key}: it was forged or belongs to "
+    "another key. Restore it, or begin a new trail.",
+    "audit-anchor-mismatch": "The audit log stands at row {found_count}, its anchor at row {anchored_count}: rows were "
+    "removed, added or changed. Run `synthnode audit verify`.",
+    "audit-anchor-missing": "The audit anchor {file} is gone: restore it, or begin a new trail.",
+    "audit-key-exposed": "Others than its owner may read the audit key {file}: set its mode to 0600 and change the key.",
+    "audit-key-missing": "The audit key {file} is gone: restore it, or begin a new trail.",
+    "audit-subject-unknown": "No identifiers are kept for subject {subject}: unknown, or erased before.",
+    "context-refused": "{peer} does not take SOP class {sop_class} in transfer syntax {transfer_syntax}: "
+    "enable it there, or choose another destination.",
+    "database-missing": "The data folder {data} has received images but no database {database}: restore it, or run "
+    "`synthnode archive rebuild`.",
+    "destination-unknown": "No destination is called {name}; the settings know: {known}.",
+    "file-not-dicom": "{file} is no DICOM file that can be sent ({error}): take it out of the folder or repair it.",
+    "folder-empty": "{folder} holds no files.",
+    "folder-missing": "{folder} does not exist.",
+    "job-given-up": "The job engine gave the job up ({status}); the log has the cause.",
+    "model-changed": "The installed model {model} has hash {found}, the run was ordered with {expected}: "
+    "order a new run, or reinstall that model.",
+    "model-missing": "The model {model} is not installed (any more).",
+    "no-node-here": "{data} holds no node: name the data folder by --data or the settings by --config.",
+    "peer-aborted": "{peer} ended the association before it had answered (at {sop_instance}).",
+    "peer-malformed": "{found} names no peer: write AETITLE@HOST:PORT.",
+    "peer-unreachable": "{peer} cannot be reached: is it running, and is the port open?",
+    "reject-needs-reason": "A rejection needs a reason: --reason.",
+    "rejected-by-person": "{by} rejected it: {reason}",
+    "release-needs-reason": "The verdict is {verdict}: a release needs a reason (--reason).",
+    "release-never": "A rejected {checks} can never be released.",
+    "release-no-destination": "No destination may get this result: it comes from a model of status reference, and "
+    "withheld are {withheld}, which the settings do not mark `research: true`.",
+    "release-not-a-person": "Only a named person releases or rejects, not {actor}.",
+    "release-nothing-held": "No result of study {study} is held.",
+    "release-several-held": "Study {study} has several held results: name one by --run ({runs}).",
+    "result-not-kept": "The result could not be written to {folder} ({error}): free or repair the disk.",
+    "result-unreadable": "The kept result {file} cannot be read ({error}): restore it from a backup.",
+    "rule-model-missing": "Rule {rule} needs the model {model}, which is not installed.",
+    "run-crashed": "The computation ended with an unexpected {error}; the log has the trace.",
+    "run-not-started": "Run {run} has not started.",
+    "run-superseded": "Replaced by run {by}: more images came in.",
+    "run-unknown": "No run is called {run}.",
+    "schema-revision": "The database has schema revision {found}, this software needs {expected}: run "
+    "`synthnode serve`, which migrates, or install the release that wrote it.",
+    "settings-invalid": "{file}: {findings}",
+    "settings-not-yaml": "{file} is no YAML of settings: {error}",
+    "settings-unreadable": "{file} cannot be read: {error}.",
     "state-transition": "A {thing} in state {current} cannot become {new}.",
+    "store-out-of-resources": "{peer} is out of resources (status {status}); it is tried again.",
+    "store-refused": "{peer} refused instance {sop_instance} with status {status}.",
+    "study-quarantined": "{count} instances of this study were set apart ({codes}): what is here may not be the whole "
+    "study. Send the right instances again; conflicting ones need a person.",
+    "study-unrouted": "No rule takes this study. {nearest}",
+    "too-many-contexts": "{found} combinations of SOP class and transfer syntax do not fit one association "
+    "(at most {accepted}): send fewer kinds at once.",
 }
 """English template by code, in alphabetical order."""
 

@@ -101,6 +101,16 @@ class ComputeSection(Section):
     )
 
 
+class AuditSection(Section):
+    """The audit trail."""
+
+    key_file: Path | None = Field(
+        None,
+        description="The key that seals the trail's anchor. Default: in the data folder; better on another medium, "
+        "where who can write the database cannot read it.",
+    )
+
+
 class Settings(BaseSettings):
     """All settings of a node."""
 
@@ -115,6 +125,7 @@ class Settings(BaseSettings):
     destinations: tuple[Destination, ...] = Field((), description="Where results may be sent.")
     delivery: DeliverySection = DeliverySection()
     compute: ComputeSection = ComputeSection()
+    audit: AuditSection = AuditSection()
 
     @classmethod
     def settings_customise_sources(

@@ -43,6 +43,9 @@ class RunRow(Base):
     model_sha256: Mapped[str]
     model_status: Mapped[str]
     run_number: Mapped[int]
+    due: Mapped[int]
+    """The job engine's priority: the second at which it is due."""
+    attempts: Mapped[int] = mapped_column(default=1)
     destinations: Mapped[list[str]]
     state: Mapped[str]
     reason_code: Mapped[str | None]

@@ -1,0 +1,5 @@
+"""The command line: thin commands over the rooms' services."""
+
+from node.cli.app import main
+
+__all__ = ["main"]

@@ -1,0 +1,34 @@
+"""Which node a command means: its settings file and data folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from node.composition import Node
+from node.errors import SettingsError
+from node.settings import load_settings
+
+Config = Annotated[Path | None, typer.Option("--config", help="Settings file (YAML). Default: $SYNTHNODE_CONFIG.")]
+Data = Annotated[Path | None, typer.Option("--data", help="Data folder; overrides the settings file.")]
+
+
+def node_at(config: Path | None, data: Path | None) -> Node:
+    """Return the parts of the node of those settings."""
+    return Node(load_settings(config, data=data))
+
+
+def existing_node(config: Path | None, data: Path | None) -> Node:
+    """Return the parts of a node that has a database.
+
+    Raises
+    ------
+    SettingsError
+        ``no-node-here`` when the data folder holds none.
+    """
+    node = node_at(config, data)
+    if not node.layout.database.exists():
+        raise SettingsError("no-node-here", data=str(node.settings.data))
+    return node

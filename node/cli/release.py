@@ -1,0 +1,62 @@
+"""`synthnode release` and `synthnode reject`: a named person's verdict on a held result."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from node.actor import Actor
+from node.cli.output import AsJson, console, print_json
+from node.cli.place import Config, Data, existing_node
+from node.composition import Node
+from node.release.desk import held_run_of
+
+Study = Annotated[str, typer.Argument(help="Study Instance UID.")]
+By = Annotated[str, typer.Option("--by", help="Your name; it stands in the audit log.")]
+Run = Annotated[str | None, typer.Option("--run", help="The run, when the study has several held ones.")]
+
+
+def release(
+    study: Study,
+    by: By,
+    reason: Annotated[str, typer.Option("--reason", help="Needed unless every check passed.")] = "",
+    run: Run = None,
+    as_json: AsJson = False,
+    config: Config = None,
+    data: Data = None,
+) -> None:
+    """Release a held result to its destinations."""
+    node = existing_node(config, data)
+    released = node.desk.release(run or _held(node, study), Actor.person(by), reason)
+    if as_json:
+        print_json({"schema": 1, **asdict(released)})
+        return
+    console().print(f"Released by {released.released_by} to {', '.join(released.destinations)}.")
+    if released.withheld:
+        console().print(f"Withheld from {', '.join(released.withheld)}: not marked `research: true`.")
+
+
+def reject(
+    study: Study,
+    by: By,
+    reason: Annotated[str, typer.Option("--reason", help="Why.")],
+    run: Run = None,
+    as_json: AsJson = False,
+    config: Config = None,
+    data: Data = None,
+) -> None:
+    """Reject a held result; it never leaves."""
+    node = existing_node(config, data)
+    run_id = run or _held(node, study)
+    node.desk.reject(run_id, Actor.person(by), reason)
+    if as_json:
+        print_json({"schema": 1, "run_id": run_id, "study_uid": study, "rejected_by": by})
+        return
+    console().print(f"Rejected by {by}: {reason}")
+
+
+def _held(node: Node, study: str) -> str:
+    with node.database.read() as session:
+        return held_run_of(session, study).run_id

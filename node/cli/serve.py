@@ -1,0 +1,24 @@
+"""`synthnode serve`: run the node."""
+
+from __future__ import annotations
+
+from node.cli.output import console
+from node.cli.place import Config, Data, node_at
+from node.observe.logs import configure_logging
+from node.processes.supervisor import Supervisor
+
+
+def serve(config: Config = None, data: Data = None) -> None:
+    """Run the node until it is stopped: receiver, engine and one compute worker a device."""
+    node = node_at(config, data)
+    node.layout.make()
+    configure_logging("supervisor", node.layout.logs)
+    receive = node.settings.receive
+
+    def announce() -> None:
+        console().print(
+            f"synthnode is ready: {receive.ae_title}@{receive.host}:{receive.port}, data in {node.settings.data}.\n"
+            "Research use only. Not a medical device."
+        )
+
+    Supervisor(node, config, announce).run()

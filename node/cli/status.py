@@ -1,0 +1,71 @@
+"""`synthnode status`: what the node has and does."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from node.cli.output import AsJson, console, print_json
+from node.cli.place import Config, Data, existing_node
+from node.status import RunReport, StatusReport, StudyReport, report
+
+
+def status(
+    study: Annotated[str | None, typer.Argument(help="Study Instance UID; all recent studies without it.")] = None,
+    as_json: AsJson = False,
+    config: Config = None,
+    data: Data = None,
+) -> None:
+    """Show studies, what was decided for them, their runs, checks and deliveries."""
+    node = existing_node(config, data)
+    with node.database.read() as session:
+        found = report(session, node.results, study)
+    if as_json:
+        print_json(found.to_json())
+        return
+    out = console()
+    out.print(_overview(found))
+    for item in found.studies if study is not None else ():
+        for run in item.runs:
+            out.print(_checks(run))
+    for entry in (*found.unlinked_quarantine, *(q for s in found.studies for q in s.quarantined)):
+        out.print(f"[yellow]quarantine[/] {entry.reason} [dim]{entry.location}[/]")
+
+
+def _overview(found: StatusReport) -> Table:
+    table = Table(title="Studies", title_justify="left")
+    for heading in ("Study", "State", "Run", "Verdict", "Deliveries", "Why"):
+        table.add_column(heading, overflow="fold")
+    for study in found.studies:
+        if not study.runs:
+            table.add_row(study.study_uid, study.state, "", "", "", study.reason)
+        for run in study.runs:
+            table.add_row(
+                study.study_uid, study.state, _state(run), run.verdict or "", _deliveries(run), _why(study, run)
+            )
+    return table
+
+
+def _state(run: RunReport) -> str:
+    return f"{run.state} {run.stage} {run.progress:.0%}" if run.state == "running" else run.state
+
+
+def _deliveries(run: RunReport) -> str:
+    return "\n".join(f"{d.destination}: {d.state} {d.sent}/{d.total}" for d in run.deliveries)
+
+
+def _why(study: StudyReport, run: RunReport) -> str:
+    waiting = [d.reason for d in run.deliveries if d.reason]
+    review = [c.reason for c in run.checks if c.verdict != "PASS"] if run.state == "held" else []
+    return "\n".join(filter(None, (study.reason, run.reason, *review, *waiting)))
+
+
+def _checks(run: RunReport) -> Table:
+    table = Table(title=f"Checks of run {run.run_id}", title_justify="left")
+    for heading in ("Check", "Verdict", "Found"):
+        table.add_column(heading, overflow="fold")
+    for check in run.checks:
+        table.add_row(check.name, check.verdict, check.reason)
+    return table

@@ -1,0 +1,181 @@
+"""The one place where a node's parts are made and given to each other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+
+from models.packages import ModelPackage, installed
+from node.archive.files import ArchiveFiles
+from node.archive.ingest import Ingest
+from node.audit import AuditTrail
+from node.audit.anchor import Anchor
+from node.clock import Clock, SystemClock
+from node.database import Database
+from node.deliver.sender import Sender
+from node.jobs.computation import Computation
+from node.jobs.queue import JobQueue
+from node.jobs.results import Results
+from node.jobs.router import Router
+from node.release.desk import ReleaseDesk
+from node.rules import RuleSet, load_ruleset
+from node.settings import Settings
+from pipelines.contract import Pipeline
+from pipelines.installed import build, declarations
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Where things lie in the data folder."""
+
+    data: Path
+
+    @property
+    def database(self) -> Path:
+        """The embedded database."""
+        return self.data / "node.db"
+
+    @property
+    def archive(self) -> Path:
+        """The files of the archive."""
+        return self.data / "archive"
+
+    @property
+    def journal(self) -> Path:
+        """The receivers' receipt journals."""
+        return self.data / "journal"
+
+    @property
+    def results(self) -> Path:
+        """Kept results."""
+        return self.data / "results"
+
+    @property
+    def audit(self) -> Path:
+        """The audit trail's anchor."""
+        return self.data / "audit"
+
+    @property
+    def run(self) -> Path:
+        """Locks, heartbeats and ready marks of running processes."""
+        return self.data / "run"
+
+    @property
+    def logs(self) -> Path:
+        """Log files."""
+        return self.data / "logs"
+
+    def make(self) -> None:
+        """Make the folders, readable by the node's own user only."""
+        for folder in (self.data, self.archive, self.journal, self.results, self.audit, self.run, self.logs):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+class Node:
+    """A node's parts, each made when it is first asked for; every process asks for those that it needs.
+
+    Parameters
+    ----------
+    settings
+        The site's settings.
+    clock
+        The machine's by default.
+    """
+
+    def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
+        self.settings = settings
+        self.clock = clock or SystemClock()
+        self.layout = Layout(settings.data)
+
+    @cached_property
+    def database(self) -> Database:
+        """The application's database."""
+        return Database.embedded(self.layout.database)
+
+    @cached_property
+    def trail(self) -> AuditTrail:
+        """The audit trail."""
+        return AuditTrail(self.database, self.anchor, self.clock)
+
+    @cached_property
+    def anchor(self) -> Anchor:
+        """The audit trail's anchor."""
+        return Anchor(self.layout.audit / "anchor", self.settings.audit.key_file or self.layout.audit / "anchor.key")
+
+    @cached_property
+    def files(self) -> ArchiveFiles:
+        """The archive's files."""
+        return ArchiveFiles(self.layout.archive)
+
+    @cached_property
+    def queue(self) -> JobQueue:
+        """The door to the job engine."""
+        return JobQueue(self.database.url)
+
+    @cached_property
+    def results(self) -> Results:
+        """Kept results."""
+        return Results(self.layout.results)
+
+    @cached_property
+    def desk(self) -> ReleaseDesk:
+        """The release desk."""
+        return ReleaseDesk(self.database, self.trail, self.files, self.queue, self.settings, self.clock)
+
+    @cached_property
+    def sender(self) -> Sender:
+        """The sender of deliveries."""
+        return Sender(self.database, self.trail, self.files, self.queue, self.settings, self.clock)
+
+    @cached_property
+    def ruleset(self) -> RuleSet:
+        """The rules in force."""
+        return load_ruleset(
+            self.settings.rules_file,
+            pipelines=declarations(),
+            destinations=[destination.name for destination in self.settings.destinations],
+        )
+
+    @cached_property
+    def ingest(self) -> Ingest:
+        """What enters receipts into the catalogue."""
+        return Ingest(self.layout.journal, self.files, self.database, self.trail, self.clock)
+
+    @cached_property
+    def router(self) -> Router:
+        """What settles studies and orders runs."""
+        return Router(
+            self.database,
+            self.trail,
+            self.queue,
+            self.settings,
+            self.clock,
+            self.ruleset,
+            declarations(),
+            self.packages(),
+        )
+
+    def packages(self) -> Mapping[str, ModelPackage]:
+        """Return the installed model packages by name; each is verified as it is read."""
+        return installed(self.settings.packages_folder)
+
+    def computation(self, device: str) -> Computation:
+        """Return what computes runs on `device`."""
+
+        def build_on_device(pipeline: str, package: ModelPackage) -> Pipeline:
+            return build(pipeline, package, device)
+
+        return Computation(
+            self.database,
+            self.trail,
+            self.files,
+            self.results,
+            self.clock,
+            self.packages,
+            build_on_device,
+            station=self.settings.node.name,
+            software_version=version("synthnode"),
+        )

@@ -1,0 +1,172 @@
+"""One association that stores files at a peer, byte for byte as they lie on disk."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from pydicom.filereader import read_file_meta_info
+from pynetdicom import AE, _config, build_context, evt
+from pynetdicom.association import Association
+
+from node.errors import Permanent, Transient
+
+# pynetdicom's own switch, for the process: files go out as they are, in chunks, never decoded and written anew.
+_config.STORE_SEND_CHUNKED_DATASET = True
+
+MOST_CONTEXTS = 128
+"""Presentation contexts that one association can propose (PS3.8, 9.3.2.2: odd identifiers 1 to 255)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """A DICOM application entity to send to."""
+
+    ae_title: str
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"{self.ae_title}@{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class StorableFile:
+    """A Part 10 file, as its file meta describes it."""
+
+    path: Path
+    sop_class_uid: str
+    sop_instance_uid: str
+    transfer_syntax_uid: str
+
+    @classmethod
+    def of(cls, path: Path) -> StorableFile:
+        """Read the file meta of `path`.
+
+        Raises
+        ------
+        Permanent
+            ``file-not-dicom`` when it is no Part 10 file or lacks a UID that a C-STORE needs.
+        """
+        try:
+            meta = read_file_meta_info(path)
+            return cls(
+                path,
+                str(meta.MediaStorageSOPClassUID),
+                str(meta.MediaStorageSOPInstanceUID),
+                str(meta.TransferSyntaxUID),
+            )
+        except Exception as error:  # pydicom raises many kinds on foreign bytes
+            raise Permanent("file-not-dicom", file=str(path), error=str(error) or type(error).__name__) from error
+
+
+class StoreAssociation:
+    """An association for C-STORE, open within a ``with`` block.
+
+    Parameters
+    ----------
+    peer
+        Whom to call.
+    calling_ae
+        As whom.
+    files
+        What will be sent: their SOP classes and transfer syntaxes are what is proposed.
+
+    Raises
+    ------
+    Transient
+        On entering: ``peer-unreachable``, ``association-rejected`` (for a while) or ``peer-aborted``.
+    Permanent
+        On entering: ``association-rejected`` when the peer says that it is for good.
+    """
+
+    def __init__(self, peer: Peer, calling_ae: str, files: Iterable[StorableFile], *, timeout_s: float = 60.0) -> None:
+        self._peer = peer
+        self._ae = AE(ae_title=calling_ae)
+        self._ae.acse_timeout = 30
+        self._ae.network_timeout = timeout_s
+        self._ae.dimse_timeout = timeout_s
+        self._ae.connection_timeout = 10
+        self._contexts = sorted({(file.sop_class_uid, file.transfer_syntax_uid) for file in files})
+        self._association: Association | None = None
+        if len(self._contexts) > MOST_CONTEXTS:
+            raise Permanent("too-many-contexts", found=len(self._contexts), accepted=MOST_CONTEXTS)
+
+    def __enter__(self) -> Self:
+        association = self._ae.associate(
+            self._peer.host,
+            self._peer.port,
+            contexts=[build_context(sop_class, [syntax]) for sop_class, syntax in self._contexts],
+            ae_title=self._peer.ae_title,
+            evt_handlers=[(evt.EVT_CONN_OPEN, _send_at_once)],
+            max_pdu=131072,
+        )
+        if not association.is_established:
+            raise self._why_not(association)
+        self._association = association
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._association is not None and self._association.is_established:
+            if kind is None:
+                self._association.release()
+            else:
+                self._association.abort()
+
+    def store(self, file: StorableFile) -> int:
+        """Send one file and return the peer's status (PS3.4, B.2.3; PS3.7, 9.1.1.1.9).
+
+        Raises
+        ------
+        Permanent
+            ``context-refused``: the peer does not take this SOP class in this transfer syntax.
+        Transient
+            ``peer-aborted``: the association ended before a status came.
+        """
+        association = self._association
+        if association is None or not association.is_established:
+            raise Transient("peer-aborted", peer=str(self._peer), sop_instance=file.sop_instance_uid)
+        accepted = {(str(c.abstract_syntax), str(c.transfer_syntax[0])) for c in association.accepted_contexts}
+        if (file.sop_class_uid, file.transfer_syntax_uid) not in accepted:
+            raise Permanent(
+                "context-refused",
+                peer=str(self._peer),
+                sop_class=file.sop_class_uid,
+                transfer_syntax=file.transfer_syntax_uid,
+            )
+        try:
+            status = association.send_c_store(file.path)
+        except (RuntimeError, OSError) as error:
+            raise Transient("peer-aborted", peer=str(self._peer), sop_instance=file.sop_instance_uid) from error
+        if "Status" not in status:
+            raise Transient("peer-aborted", peer=str(self._peer), sop_instance=file.sop_instance_uid)
+        return int(status.Status)
+
+    def _why_not(self, association: Association) -> Permanent | Transient:
+        if association.is_rejected:
+            answer = association.acceptor.primitive
+            result = getattr(answer, "result", None)
+            source, reason = getattr(answer, "result_source", 0), getattr(answer, "diagnostic", 0)
+            kind = Permanent if result == 1 else Transient  # PS3.8, 9.3.4: 1 rejected-permanent, 2 rejected-transient
+            return kind(
+                "association-rejected", peer=str(self._peer), source=int(source or 0), diagnostic=int(reason or 0)
+            )
+        if association.is_aborted:
+            return Transient("peer-aborted", peer=str(self._peer), sop_instance="(none yet)")
+        return Transient("peer-unreachable", peer=str(self._peer))
+
+
+def storable_files(paths: Sequence[Path]) -> tuple[StorableFile, ...]:
+    """Return the files of `paths`, each with what its file meta says."""
+    return tuple(StorableFile.of(path) for path in paths)
+
+
+def _send_at_once(event: evt.Event) -> None:
+    # With Nagle's algorithm and delayed acknowledgements every C-STORE waits 40 ms (measured).
+    event.assoc.dul.socket.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -1,0 +1,45 @@
+"""The one retry policy: what a peer's status means, how long to wait, when to give up, and why."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from node.settings import DeliverySection
+
+
+class Meaning(StrEnum):
+    """What a C-STORE status says about the object."""
+
+    STORED = "stored"
+    AGAIN = "again"
+    NEVER = "never"
+
+
+def meaning_of(status: int) -> Meaning:
+    """Say what a C-STORE response status means (PS3.4, table B.2-1; PS3.7, C.4 and C.5).
+
+    Warnings (B000 coercion, B006 elements discarded, B007 does not match class) mean that the peer has it.
+    0111 (duplicate SOP instance) too: our UIDs follow from the content, so what it has under that UID is this object.
+    Out of resources (A7xx) passes, and so may 0122's and 0124's configuration, but not by itself: those are for a person.
+    """
+    if status in {0x0000, 0x0111} or 0xB000 <= status <= 0xBFFF:
+        return Meaning.STORED
+    if 0xA700 <= status <= 0xA7FF or status in {0x0213, 0xFE00}:
+        return Meaning.AGAIN
+    return Meaning.NEVER
+
+
+def wait_after(attempt: int, settings: DeliverySection) -> float:
+    """Return the seconds to wait after attempt number `attempt` (from 1).
+
+    A PACS that restarts is back within minutes, one that fails stays away for hours: the waits grow and then
+    stay at the last one, so that a delivery goes out soon after the peer is back, and never floods it.
+    """
+    waits = settings.retry_seconds
+    return waits[min(attempt, len(waits)) - 1]
+
+
+def given_up(created_at: datetime, now: datetime, settings: DeliverySection) -> bool:
+    """Say whether a delivery that began at `created_at` has been tried for long enough."""
+    return now - created_at > timedelta(hours=settings.give_up_after_hours)

@@ -1,0 +1,172 @@
+"""One attempt at one delivery: send what has no recorded status, record each status as it comes."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from node.actor import Actor
+from node.archive.files import ArchiveFiles
+from node.audit import AuditCode, AuditEvent, AuditTrail
+from node.clock import Clock
+from node.database import Database
+from node.deliver.association import Peer, StorableFile, StoreAssociation
+from node.deliver.policy import Meaning, given_up, meaning_of, wait_after
+from node.deliver.tables import DeliveryItemRow, DeliveryRow
+from node.errors import Permanent, Transient
+from node.jobs.queue import JobQueue
+from node.jobs.tables import RunRow
+from node.settings import Destination, Settings
+from node.states import DeliveryState, RunState, advance
+from pipelines.contract import Reason
+
+SENDER = Actor.service("deliver")
+
+_ENDED = frozenset({DeliveryState.DELIVERED, DeliveryState.FAILED})
+"""After a crash two attempts can meet; the one that comes second finds the delivery ended."""
+
+
+class Sender:
+    """Sends deliveries.
+
+    Parameters
+    ----------
+    database, trail, files, queue, settings, clock
+        The node's parts.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        trail: AuditTrail,
+        files: ArchiveFiles,
+        queue: JobQueue,
+        settings: Settings,
+        clock: Clock,
+    ) -> None:
+        self._database = database
+        self._trail = trail
+        self._files = files
+        self._queue = queue
+        self._settings = settings
+        self._clock = clock
+
+    def attempt(self, delivery_id: str) -> None:
+        """Try to complete the delivery once; everything that happened is in its rows afterwards."""
+        with self._database.write() as session:
+            delivery = _delivery(session, delivery_id)
+            if delivery.state in _ENDED:
+                return
+            delivery.state = advance(DeliveryState(delivery.state), DeliveryState.SENDING)
+            delivery.attempts += 1
+            waiting = [item for item in delivery.items if item.status is None]
+            name, created_at = delivery.destination, delivery.created_at
+        try:
+            self._send(delivery_id, self._settings.destination(name), waiting)
+        except Transient as problem:
+            if given_up(created_at, self._clock.now(), self._settings.delivery):
+                return self._fail(delivery_id, problem.reason)
+            return self._wait(delivery_id, problem.reason)
+        except Permanent as problem:
+            return self._fail(delivery_id, problem.reason)
+        return self._conclude(delivery_id)
+
+    def _send(self, delivery_id: str, to: Destination, items: list[DeliveryItemRow]) -> None:
+        if not items:
+            return
+        files = {item.id: StorableFile.of(self._files.path(item.location)) for item in items}
+        peer = Peer(to.ae_title, to.host, to.port)
+        with StoreAssociation(peer, self._settings.delivery.ae_title, files.values()) as association:
+            for item in items:
+                status = association.store(files[item.id])
+                meaning = meaning_of(status)
+                if meaning is Meaning.AGAIN:
+                    raise Transient("store-out-of-resources", peer=str(peer), status=f"{status:04X}")
+                if meaning is Meaning.NEVER:
+                    raise Permanent(
+                        "store-refused", peer=str(peer), status=f"{status:04X}", sop_instance=item.sop_instance_uid
+                    )
+                self._record(item.id, status)
+
+    def _record(self, item_id: int, status: int) -> None:
+        with self._database.write() as session:
+            item = session.get_one(DeliveryItemRow, item_id)
+            item.status, item.recorded_at = status, self._clock.now()
+
+    def _wait(self, delivery_id: str, reason: Reason) -> None:
+        with self._database.write() as session:
+            delivery = _delivery(session, delivery_id)
+            if delivery.state != DeliveryState.SENDING:
+                return
+            delivery.state = advance(DeliveryState(delivery.state), DeliveryState.PENDING)
+            delivery.reason_code, delivery.reason_parameters = reason.code, dict(reason.parameters)
+            wait = wait_after(delivery.attempts, self._settings.delivery)
+            self._queue.enqueue_delivery(session, delivery_id, attempt=delivery.attempts + 1, delay_s=wait)
+
+    def _fail(self, delivery_id: str, reason: Reason) -> None:
+        with self._trail.recording() as recording:
+            delivery = _delivery(recording.session, delivery_id)
+            if delivery.state in _ENDED:
+                return
+            delivery.state = advance(DeliveryState(delivery.state), DeliveryState.FAILED)
+            delivery.reason_code, delivery.reason_parameters = reason.code, dict(reason.parameters)
+            delivery.finished_at = self._clock.now()
+            run = recording.session.get_one(RunRow, delivery.run_id)
+            recording.record(_event(AuditCode.DELIVERY_FAILED, "failure", delivery, run, reason=reason.code))
+            self._close_run(recording.session, run)
+
+    def give_up(self, delivery_id: str, reason: Reason) -> None:
+        """End a delivery whose job the engine gave up; does nothing when it has ended already."""
+        self._fail(delivery_id, reason)
+
+    def _conclude(self, delivery_id: str) -> None:
+        with self._trail.recording() as recording:
+            delivery = _delivery(recording.session, delivery_id)
+            if delivery.state in _ENDED:
+                return
+            delivery.state = advance(DeliveryState(delivery.state), DeliveryState.DELIVERED)
+            delivery.reason_code = delivery.reason_parameters = None
+            delivery.finished_at = self._clock.now()
+            run = recording.session.get_one(RunRow, delivery.run_id)
+            recording.record(_event(AuditCode.DELIVERY_DONE, "success", delivery, run, objects=len(delivery.items)))
+            self._close_run(recording.session, run)
+
+    def _close_run(self, session: Session, run: RunRow) -> None:
+        """End the run when its last delivery has ended: delivered only if all were."""
+        session.flush()
+        deliveries = session.scalars(select(DeliveryRow).where(DeliveryRow.run_id == run.run_id)).all()
+        states = {DeliveryState(delivery.state) for delivery in deliveries}
+        if states == {DeliveryState.DELIVERED}:
+            run.state = advance(RunState(run.state), RunState.DELIVERED)
+        elif states <= {DeliveryState.DELIVERED, DeliveryState.FAILED}:
+            run.state = advance(RunState(run.state), RunState.FAILED)
+            failed = next(d for d in deliveries if d.state == DeliveryState.FAILED)
+            run.reason_code, run.reason_parameters = failed.reason_code, failed.reason_parameters
+        else:
+            return
+        run.finished_at = self._clock.now()
+
+
+def _delivery(session: Session, delivery_id: str) -> DeliveryRow:
+    return session.get_one(DeliveryRow, delivery_id)
+
+
+def _event(
+    code: AuditCode, outcome: Literal["success", "failure"], delivery: DeliveryRow, run: RunRow, **details: str | int
+) -> AuditEvent:
+    return AuditEvent(
+        code=code,
+        actor=SENDER,
+        outcome=outcome,
+        study_uid=run.study_uid,
+        patient=None,
+        correlation=run.correlation_id,
+        details={
+            "run": run.run_id,
+            "destination": delivery.destination,
+            "attempts": delivery.attempts,
+            **details,
+        },
+    )

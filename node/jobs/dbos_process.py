@@ -1,0 +1,55 @@
+"""One process of the job engine: who it is, which queues it listens to. The engine's settings stand here only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from dbos import DBOS, DBOSPortableJSONSerializer
+
+from node.jobs.queue import APPLICATION_VERSION
+
+_POLL_S = 0.15
+
+
+class DbosProcess:
+    """The engine in this process. Workflows must be registered before `launch`.
+
+    Parameters
+    ----------
+    url
+        The application's database.
+    executor
+        This process's own name: after a restart under the same name it takes its unfinished jobs up again.
+    queues
+        The queues that it listens to, each with the number of jobs at one time.
+    """
+
+    def __init__(self, url: str, executor: str, queues: Mapping[str, int]) -> None:
+        self._queues = queues
+        DBOS(
+            config={
+                "name": "synthnode",
+                "system_database_url": url,
+                "executor_id": executor,
+                # Its default hashes the source: after an upgrade pending jobs would stay for ever.
+                "application_version": APPLICATION_VERSION,
+                # Its default is pickle: whoever writes the database could run code here.
+                "serializer": DBOSPortableJSONSerializer(),
+                # The supervisor migrated before it spawned this process.
+                "run_migrations": False,
+                "log_level": "WARNING",
+            }
+        )
+
+    def launch(self) -> None:
+        """Start listening; unfinished jobs of this executor are taken up first."""
+        DBOS.listen_queues(list(self._queues))
+        DBOS.launch()
+        for queue, at_once in self._queues.items():
+            DBOS.register_queue(
+                queue, worker_concurrency=at_once, polling_interval_sec=_POLL_S, on_conflict="always_update"
+            )
+
+    def stop(self) -> None:
+        """Stop listening; a job in the middle is taken up after the next start."""
+        DBOS.destroy(workflow_completion_timeout_sec=0)

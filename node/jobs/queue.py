@@ -1,0 +1,115 @@
+"""The door to the job engine: enqueue in the caller's own transaction, ask what became of a job.
+
+The engine is DBOS Transact on the application's database: a job and the change that asks for it commit together
+or not at all, and an identifier that repeats makes a second enqueue harmless.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import TypedDict
+
+from dbos import DBOSClient, DBOSPortableJSONSerializer
+from sqlalchemy.orm import Session
+
+INFERENCE = "inference"
+"""Queue of runs; only compute workers listen to it, each takes one job at a time."""
+
+DELIVERY = "delivery"
+"""Queue of deliveries; the engine process listens to it, so that a dead PACS never blocks a run."""
+
+SYNTHESISE = "synthesise"
+DELIVER = "deliver"
+
+APPLICATION_VERSION = "1"
+"""Jobs belong to a version of the workflows' code; it changes only with a plan to drain, not with every release."""
+
+
+class Priority(StrEnum):
+    """Classes of urgency."""
+
+    STROKE = "stroke"
+    RADIOTHERAPY = "radiotherapy"
+    SPINE = "spine"
+
+
+_ALLOWANCE_S = {Priority.STROKE: 0, Priority.RADIOTHERAPY: 3600, Priority.SPINE: 4 * 3600}
+
+
+def due_second(settled_at: datetime, priority: Priority) -> int:
+    """Return the engine's priority number: the second at which the job is due.
+
+    Strict classes would let the last one starve; a due time lets older work rise.
+    """
+    return int(settled_at.timestamp()) + _ALLOWANCE_S[priority]
+
+
+class _Delay(TypedDict, total=False):
+    delay_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class BadEnd:
+    """A job that ended without its own doing: its kind (``run`` or ``delivery``), whose it was, the engine's status."""
+
+    kind: str
+    identifier: str
+    status: str
+
+
+class JobQueue:
+    """Enqueues jobs and finds those that ended badly.
+
+    Parameters
+    ----------
+    url
+        The application's database, which the engine shares.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._client = DBOSClient(system_database_url=url, serializer=DBOSPortableJSONSerializer(), lazy=True)
+
+    def enqueue_run(self, session: Session, run_id: str, due: int, *, attempt: int = 1, delay_s: float = 0.0) -> None:
+        """Enqueue an attempt at the run within the session's transaction."""
+        self._client.enqueue_in_transaction(
+            session,
+            {
+                "queue_name": INFERENCE,
+                "workflow_name": SYNTHESISE,
+                "workflow_id": f"run/{run_id}/{attempt}",
+                "priority": due,
+                **_delayed(delay_s),
+            },
+            run_id,
+        )
+
+    def enqueue_delivery(self, session: Session, delivery_id: str, *, attempt: int = 1, delay_s: float = 0.0) -> None:
+        """Enqueue an attempt at the delivery within the session's transaction."""
+        self._client.enqueue_in_transaction(
+            session,
+            {
+                "queue_name": DELIVERY,
+                "workflow_name": DELIVER,
+                "workflow_id": f"delivery/{delivery_id}/{attempt}",
+                **_delayed(delay_s),
+            },
+            delivery_id,
+        )
+
+    def ended_badly(self) -> Iterator[BadEnd]:
+        """Yield the jobs that the engine gave up, or whose workflow itself raised."""
+        for status in ("MAX_RECOVERY_ATTEMPTS_EXCEEDED", "ERROR", "CANCELLED"):
+            for job in self._client.list_workflows(status=status, load_input=False, load_output=False):
+                kind, _, rest = job.workflow_id.partition("/")
+                yield BadEnd(kind, rest.rpartition("/")[0], status)
+
+    def close(self) -> None:
+        """Close the client's connections."""
+        self._client.destroy()
+
+
+def _delayed(seconds: float) -> _Delay:
+    return {"delay_seconds": seconds} if seconds > 0 else {}

@@ -1,0 +1,249 @@
+"""From a settled study to runs: ask the rules, freeze the inputs, and enqueue, all in one transaction."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from models.packages import ModelPackage
+from node.actor import Actor
+from node.archive.catalogue import Catalogue
+from node.archive.tables import QuarantineRow, StudyRow
+from node.audit import AuditCode, AuditEvent, AuditTrail
+from node.audit.trail import Recording
+from node.clock import Clock
+from node.database import Database
+from node.errors import SettingsError
+from node.jobs.queue import JobQueue, Priority, due_second
+from node.jobs.tables import DecisionRow, RunInputRow, RunRow
+from node.rules import Firing, RuleSet, SeriesFacts, StudyFacts, decide
+from node.settings import Settings
+from node.states import RunState, StudyState, advance
+from pipelines.contract import Declaration
+
+SETTLING = Actor.timer("settling")
+
+_UNSENT = (RunState.QUEUED, RunState.RUNNING, RunState.HELD)
+
+
+class Router:
+    """Settles studies and routes them.
+
+    Parameters
+    ----------
+    database, trail, queue, settings, clock
+        The node's parts.
+    ruleset
+        The rules in force.
+    declarations, packages
+        Installed pipelines and models by name.
+
+    Raises
+    ------
+    SettingsError
+        ``rule-model-missing`` when a rule needs a model that is not installed.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        trail: AuditTrail,
+        queue: JobQueue,
+        settings: Settings,
+        clock: Clock,
+        ruleset: RuleSet,
+        declarations: Mapping[str, Declaration],
+        packages: Mapping[str, ModelPackage],
+    ) -> None:
+        self._database = database
+        self._trail = trail
+        self._queue = queue
+        self._settings = settings
+        self._clock = clock
+        self._ruleset = ruleset
+        self._declarations = declarations
+        self._packages = packages
+        for rule in ruleset.rules:
+            model = rule.model or declarations[rule.pipeline].default_model
+            if model not in packages:
+                raise SettingsError("rule-model-missing", rule=rule.name, model=model)
+
+    def settle_due(self) -> int:
+        """Settle and route every study that has been quiet for long enough; return how many."""
+        with self._database.read() as session:
+            due = [study.study_uid for study in self._due(session)]
+        for study_uid in due:
+            with self._trail.recording() as recording:
+                # An instance may have come in since the question was asked: ask again under the write lock.
+                study = next((s for s in self._due(recording.session) if s.study_uid == study_uid), None)
+                if study is not None:
+                    self._route(recording, study)
+        return len(due)
+
+    def _due(self, session: Session) -> list[StudyRow]:
+        quiet = timedelta(seconds=self._settings.settle.quiet_seconds)
+        return list(Catalogue(session).studies_to_settle(self._clock.now() - quiet))
+
+    def _route(self, recording: Recording, study: StudyRow) -> None:
+        session = recording.session
+        now = self._clock.now()
+        apart = Catalogue(session).quarantined(study.study_uid)
+        if apart:
+            self._leave_unrouted(recording, study, "study-quarantined", _what_is_apart(apart))
+            return
+        decision = decide(self._ruleset, _facts(session, study))
+        session.add(
+            DecisionRow(
+                study_uid=study.study_uid,
+                revision=study.revision,
+                ruleset_version=self._ruleset.version,
+                explanation=decision.to_json(),
+                decided_at=now,
+            )
+        )
+        if not decision.firings:
+            self._leave_unrouted(recording, study, "study-unrouted", {"nearest": decision.nearest_miss})
+            return
+        study.state = advance(StudyState(study.state), StudyState.ROUTED)
+        study.reason_code = study.reason_parameters = None
+        recording.record(
+            AuditEvent(
+                code=AuditCode.STUDY_ROUTED,
+                actor=SETTLING,
+                study_uid=study.study_uid,
+                correlation=study.correlation_id,
+                details={
+                    "revision": study.revision,
+                    "rules": [firing.rule for firing in decision.firings],
+                    "ruleset": self._ruleset.version,
+                },
+            )
+        )
+        for firing in decision.firings:
+            self._order(recording, study, firing)
+
+    def _leave_unrouted(
+        self, recording: Recording, study: StudyRow, code: str, parameters: dict[str, str | int]
+    ) -> None:
+        study.state = advance(StudyState(study.state), StudyState.UNROUTED)
+        study.reason_code, study.reason_parameters = code, parameters
+        recording.record(
+            AuditEvent(
+                code=AuditCode.STUDY_UNROUTED,
+                actor=SETTLING,
+                study_uid=study.study_uid,
+                correlation=study.correlation_id,
+                details={"revision": study.revision, "reason": code, "ruleset": self._ruleset.version},
+            )
+        )
+
+    def _order(self, recording: Recording, study: StudyRow, firing: Firing) -> None:
+        session = recording.session
+        declaration = self._declarations[firing.pipeline]
+        package = self._packages[firing.model or declaration.default_model]
+        inputs = [
+            RunInputRow(slot=slot, sop_instance_uid=i.sop_instance_uid, sha256=i.sha256, location=i.location)
+            for slot, series_uid in sorted(firing.slots.items())
+            for i in Catalogue(session).instances_of(series_uid)
+        ]
+        run_id = _run_id(declaration, package, inputs, run_number=1)
+        self._supersede(recording, study, firing.rule, run_id)
+        if session.get(RunRow, run_id) is not None:
+            return  # The same bytes through the same computation: what was made of them stands.
+        now = self._clock.now()
+        run = RunRow(
+            run_id=run_id,
+            study_uid=study.study_uid,
+            revision=study.revision,
+            correlation_id=study.correlation_id,
+            rule=firing.rule,
+            pipeline=declaration.name,
+            pipeline_version=declaration.version,
+            model_name=package.card.name,
+            model_version=package.card.version,
+            model_sha256=package.sha256,
+            model_status=package.card.status,
+            run_number=1,
+            due=due_second(now, Priority(firing.priority)),
+            destinations=list(firing.destinations),
+            state=RunState.QUEUED,
+            queued_at=now,
+            inputs=inputs,
+        )
+        session.add(run)
+        session.flush()
+        self._queue.enqueue_run(session, run_id, run.due)
+        recording.record(
+            AuditEvent(
+                code=AuditCode.RUN_QUEUED,
+                actor=SETTLING,
+                study_uid=study.study_uid,
+                correlation=study.correlation_id,
+                details={"run": run_id, "rule": firing.rule, "pipeline": declaration.name, "inputs": len(inputs)},
+            )
+        )
+
+    def _supersede(self, recording: Recording, study: StudyRow, rule: str, by_run: str) -> None:
+        """End earlier unsent runs of the rule on this study: their inputs are not the study any more."""
+        earlier = recording.session.scalars(
+            select(RunRow).where(
+                RunRow.study_uid == study.study_uid,
+                RunRow.rule == rule,
+                RunRow.run_id != by_run,
+                RunRow.state.in_(_UNSENT),
+            )
+        )
+        for run in earlier:
+            run.state = advance(RunState(run.state), RunState.SUPERSEDED)
+            run.reason_code, run.reason_parameters = "run-superseded", {"by": by_run}
+            run.finished_at = self._clock.now()
+            recording.record(
+                AuditEvent(
+                    code=AuditCode.RUN_SUPERSEDED,
+                    actor=SETTLING,
+                    study_uid=study.study_uid,
+                    correlation=study.correlation_id,
+                    details={"run": run.run_id, "by": by_run},
+                )
+            )
+
+
+def _what_is_apart(apart: Sequence[QuarantineRow]) -> dict[str, str | int]:
+    return {"count": len(apart), "codes": ", ".join(sorted({row.reason_code for row in apart}))}
+
+
+def _facts(session: Session, study: StudyRow) -> StudyFacts:
+    catalogue = Catalogue(session)
+    return StudyFacts(
+        study_uid=study.study_uid,
+        calling_ae=study.calling_ae,
+        called_ae=study.called_ae,
+        series=tuple(
+            SeriesFacts(
+                series_uid=series.series_uid,
+                attributes=series.attributes,
+                instance_count=len(instances := catalogue.instances_of(series.series_uid)),
+                own=any(instance.origin != "received" for instance in instances),
+            )
+            for series in catalogue.series_of(study.study_uid)
+        ),
+    )
+
+
+def _run_id(declaration: Declaration, package: ModelPackage, inputs: list[RunInputRow], run_number: int) -> str:
+    """Return the identifier that the same inputs, code, model and run number always give."""
+    material = [
+        declaration.name,
+        declaration.version,
+        package.card.name,
+        package.card.version,
+        package.sha256,
+        run_number,
+        sorted([row.slot, row.sop_instance_uid, row.sha256] for row in inputs),
+    ]
+    return hashlib.sha256(json.dumps(material).encode()).hexdigest()[:32]

@@ -1,0 +1,67 @@
+"""The two workflows. Arguments are identifiers; all input and output sits in steps that may run twice.
+
+One workflow is one attempt: whoever has to wait enqueues the next attempt with a delay in the transaction that
+says why, so that no waiting holds a slot, and none pins a version of this code.
+"""
+
+from __future__ import annotations
+
+import structlog
+from dbos import DBOS
+
+from node.actor import Actor
+from node.deliver.sender import Sender
+from node.errors import NodeError, Transient
+from node.jobs.computation import Computation
+from node.jobs.queue import DELIVER, SYNTHESISE
+from node.jobs.results import Results
+from node.release.desk import ReleaseDesk
+from pipelines.contract import Reason
+from pipelines.errors import PipelineError
+
+_RECOVERIES = 25
+"""After this many deaths in the middle of one job the job itself is suspected, and ends by name."""
+
+_log = structlog.get_logger(__name__)
+
+
+def register_synthesis(computation: Computation, results: Results, desk: ReleaseDesk, worker: Actor) -> None:
+    """Register the workflow of a run with the engine of this process (a compute worker)."""
+
+    @DBOS.step(name="compute_and_keep")
+    def compute_and_keep(run_id: str) -> None:
+        try:
+            computation.compute_and_keep(run_id, worker)
+        except Transient as problem:
+            _log.warning("run waits", run=run_id, reason=problem.reason.code)
+            desk.postpone(run_id, problem.reason, worker)
+        except (NodeError, PipelineError) as problem:
+            _log.warning("run failed", run=run_id, reason=problem.reason.code)
+            desk.fail(run_id, problem.reason, worker)
+        except Exception as problem:
+            # Whatever it was, the run must end by name; the log has the trace.
+            _log.exception("run crashed", run=run_id)
+            desk.fail(run_id, Reason("run-crashed", {"error": type(problem).__name__}), worker)
+
+    @DBOS.step(name="hold")
+    def hold(run_id: str) -> None:
+        manifest = results.kept(run_id)
+        if manifest is not None:
+            desk.hold(manifest, worker)
+
+    @DBOS.workflow(name=SYNTHESISE, max_recovery_attempts=_RECOVERIES)
+    def synthesise(run_id: str) -> None:
+        compute_and_keep(run_id)
+        hold(run_id)
+
+
+def register_delivery(sender: Sender) -> None:
+    """Register the workflow of a delivery with the engine of this process (the engine)."""
+
+    @DBOS.step(name="attempt")
+    def attempt(delivery_id: str) -> None:
+        sender.attempt(delivery_id)
+
+    @DBOS.workflow(name=DELIVER, max_recovery_attempts=_RECOVERIES)
+    def deliver(delivery_id: str) -> None:
+        attempt(delivery_id)

@@ -1,0 +1,111 @@
+"""What every child process does around its work: lifeline, heartbeat, one at a time, the right schema."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+import structlog
+
+from node.errors import Transient
+
+HEARTBEAT_S = 0.5
+_LOCK_WAIT_S = 15.0
+
+_log = structlog.get_logger(__name__)
+
+
+class Lifeline:
+    """Tells a child when to stop: on SIGTERM in good order, and at once when its supervisor is gone.
+
+    The supervisor holds the other end of the child's standard input. When it dies, however it dies, reading
+    ends, and the child must go: a second supervisor may already be starting its own children.
+    """
+
+    def __init__(self) -> None:
+        self._stop = threading.Event()
+        signal.signal(signal.SIGTERM, self._on_signal)
+        # The terminal's Ctrl-C reaches every process of the group; the supervisor decides, not each child.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        threading.Thread(target=self._watch, name="lifeline", daemon=True).start()
+
+    def wait(self) -> None:
+        """Wait until the child is to stop."""
+        self._stop.wait()
+
+    def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
+        self._stop.set()
+
+    def _watch(self) -> None:
+        while os.read(sys.stdin.fileno(), 1):
+            pass
+        _log.warning("supervisor gone")
+        os._exit(1)
+
+
+class Heartbeat:
+    """Writes a growing number into a file, so that the supervisor sees a child that hangs or was stopped."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        threading.Thread(target=self._beat, name="heartbeat", daemon=True).start()
+
+    def _beat(self) -> None:
+        count = 0
+        while True:
+            count += 1
+            self._file.write_text(str(count))
+            time.sleep(HEARTBEAT_S)
+
+
+@contextmanager
+def alone(file: Path, *, wait_s: float = _LOCK_WAIT_S) -> Iterator[None]:
+    """Hold an exclusive lock on `file` within the block, waiting for a predecessor that is still dying.
+
+    Raises
+    ------
+    Transient
+        ``already-running`` when another process holds it for longer than `wait_s`.
+    """
+    with file.open("w") as stream:
+        deadline = time.monotonic() + wait_s
+        while True:
+            try:
+                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise Transient("already-running", lock=str(file)) from None
+                time.sleep(0.05)
+        yield
+
+
+def run_child(name: str, run_folder: Path, start: Callable[[], Callable[[], None]]) -> None:
+    """Run one child process until it is told to stop.
+
+    Parameters
+    ----------
+    name
+        The process's name.
+    run_folder
+        Where its lock, heartbeat and ready mark lie.
+    start
+        Starts the work and returns what stops it in good order.
+    """
+    lifeline = Lifeline()
+    with alone(run_folder / f"{name}.lock"):
+        Heartbeat(run_folder / f"{name}.beat")
+        stop = start()
+        (run_folder / f"{name}.ready").write_text(str(os.getpid()))
+        _log.info("ready", process=name)
+        lifeline.wait()
+        _log.info("stopping", process=name)
+        stop()

@@ -1,0 +1,43 @@
+"""A compute worker: one process for one device, which takes one run at a time and keeps its models warm."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+from node.actor import Actor
+from node.composition import Node
+from node.database.migrate import refuse_other_revision
+from node.jobs.dbos_process import DbosProcess
+from node.jobs.queue import INFERENCE
+from node.jobs.workflows import register_synthesis
+from node.observe.logs import configure_logging
+from node.processes.child import run_child
+from node.settings import load_settings
+
+
+def start(node: Node, name: str, device: str) -> Callable[[], None]:
+    """Start taking runs and return what stops it."""
+    refuse_other_revision(node.database)
+    register_synthesis(node.computation(device), node.results, node.desk, Actor.service(name))
+    jobs = DbosProcess(node.database.url, name, {INFERENCE: 1})
+    jobs.launch()
+    return jobs.stop
+
+
+def main() -> None:
+    """Run the process; called by the supervisor."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--config", type=Path)
+    parser.add_argument("--data", type=Path)
+    parser.add_argument("--name", required=True)
+    parser.add_argument("--device", required=True)
+    options = parser.parse_args()
+    node = Node(load_settings(options.config, data=options.data))
+    configure_logging(options.name, node.layout.logs)
+    run_child(options.name, node.layout.run, lambda: start(node, options.name, options.device))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,294 @@
+"""The desk where results wait: hold, refuse, fail, release, reject.
+
+Hold is the default. A REVIEW, and a REJECT that may be overridden, are released by a named person with a reason; a
+rejected identity, frame of reference, geometry, laterality or model hash never is. A result of a model of
+status ``reference`` goes to destinations marked research only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from node.actor import Actor, ActorKind
+from node.archive.catalogue import register_own
+from node.archive.files import ArchiveFiles
+from node.audit import AuditCode, AuditEvent, AuditTrail
+from node.audit.trail import Recording
+from node.clock import Clock
+from node.database import Database
+from node.deliver.tables import DeliveryItemRow, DeliveryRow
+from node.errors import Refusal
+from node.jobs.queue import JobQueue
+from node.jobs.results import Manifest, check_to_json
+from node.jobs.tables import RunObjectRow, RunRow
+from node.settings import Destination, Settings
+from node.states import DeliveryState, RunState, advance
+from pipelines.contract import Reason, Verdict
+
+REFERENCE = "reference"
+"""Status of models that are for research only."""
+
+_PAUSES_S = (5.0, 30.0, 120.0, 600.0)
+"""Waits before a run is tried again after a passing fault."""
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """What a release set in motion."""
+
+    run_id: str
+    study_uid: str
+    released_by: str
+    destinations: tuple[str, ...]
+    withheld: tuple[str, ...]
+    """Destinations that do not get it, because they are not marked research and the model is a reference."""
+
+
+class ReleaseDesk:
+    """Holds results and takes verdicts.
+
+    Parameters
+    ----------
+    database, trail, files, queue, settings, clock
+        The node's parts.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        trail: AuditTrail,
+        files: ArchiveFiles,
+        queue: JobQueue,
+        settings: Settings,
+        clock: Clock,
+    ) -> None:
+        self._database = database
+        self._trail = trail
+        self._files = files
+        self._queue = queue
+        self._settings = settings
+        self._clock = clock
+
+    def hold(self, manifest: Manifest, by: Actor) -> RunState:
+        """Enter a kept result into the catalogue, and hold it or end it as refused; twice is as once."""
+        with self._trail.recording() as recording:
+            run = recording.session.get_one(RunRow, manifest.run_id)
+            if run.state != RunState.RUNNING:
+                return RunState(run.state)
+            refused = not manifest.objects or any(
+                check.verdict is Verdict.REJECT and not check.overridable for check in manifest.checks
+            )
+            self._enter(recording.session, run, manifest)
+            run.verdict = manifest.verdict.value
+            run.checks = [check_to_json(check) for check in manifest.checks]
+            run.stages = dict(manifest.stages)
+            run.previews = {"names": list(manifest.previews)}
+            run.stage, run.progress = "", 1.0
+            run.finished_at = self._clock.now()
+            run.state = advance(RunState(run.state), RunState.REFUSED if refused else RunState.HELD)
+            if refused:
+                worst = next(check for check in manifest.checks if check.verdict is Verdict.REJECT)
+                run.reason_code, run.reason_parameters = worst.reason.code, dict(worst.reason.parameters)
+            code = AuditCode.RUN_REFUSED if refused else AuditCode.RUN_HELD
+            self._record(recording, code, run, by, verdict=run.verdict, objects=len(manifest.objects))
+            return RunState(run.state)
+
+    def fail(self, run_id: str, reason: Reason, by: Actor) -> None:
+        """End a run as failed, with the reason; does nothing when it has ended already."""
+        with self._trail.recording() as recording:
+            run = recording.session.get_one(RunRow, run_id)
+            if run.state not in {RunState.QUEUED, RunState.RUNNING}:
+                return
+            run.state = advance(RunState(run.state), RunState.FAILED)
+            run.reason_code, run.reason_parameters = reason.code, dict(reason.parameters)
+            run.finished_at = self._clock.now()
+            self._record(recording, AuditCode.RUN_FAILED, run, by, outcome="failure", reason=reason.code)
+
+    def postpone(self, run_id: str, reason: Reason, by: Actor) -> None:
+        """Put a run off after a passing fault, such as a full disk; after the last pause it fails with the reason."""
+        with self._database.write() as session:
+            run = session.get_one(RunRow, run_id)
+            if run.attempts <= len(_PAUSES_S):
+                pause = _PAUSES_S[run.attempts - 1]
+                run.attempts += 1
+                run.reason_code, run.reason_parameters = reason.code, dict(reason.parameters)
+                self._queue.enqueue_run(session, run_id, run.due, attempt=run.attempts, delay_s=pause)
+                return
+        self.fail(run_id, reason, by)
+
+    def release(self, run_id: str, by: Actor, reason: str = "") -> Released:
+        """Release a held result to its destinations.
+
+        Parameters
+        ----------
+        run_id
+            The run whose result it is.
+        by
+            The person who takes the responsibility.
+        reason
+            Needed unless every check passed.
+
+        Raises
+        ------
+        Refusal
+            ``release-not-a-person``, ``state-transition``, ``release-needs-reason``, ``release-never`` or
+            ``release-no-destination``. A refused release is audited as well.
+        """
+        try:
+            return self._release(run_id, by, reason)
+        except Refusal as refusal:
+            with self._trail.recording() as recording:
+                run = recording.session.get(RunRow, run_id)
+                if run is not None:
+                    self._record(
+                        recording, AuditCode.RELEASE_REFUSED, run, by, outcome="failure", reason=refusal.reason.code
+                    )
+            raise
+
+    def _release(self, run_id: str, by: Actor, reason: str) -> Released:
+        with self._trail.recording() as recording:
+            run = _known(recording.session, run_id)
+            _must_be_a_person(by)
+            run.state = advance(RunState(run.state), RunState.RELEASED)
+            _must_be_releasable(run, reason)
+            allowed, withheld = self._destinations(run)
+            if not allowed:
+                raise Refusal("release-no-destination", run=run_id, withheld=", ".join(withheld) or "(none)")
+            run.released_by, run.release_reason = by.name, reason
+            for destination in allowed:
+                self._enqueue(recording.session, run, destination.name)
+            self._record(
+                recording,
+                AuditCode.RUN_RELEASED,
+                run,
+                by,
+                verdict=run.verdict or "",
+                reason=reason,
+                destinations=[destination.name for destination in allowed],
+                withheld=list(withheld),
+            )
+            return Released(run_id, run.study_uid, by.name, tuple(d.name for d in allowed), withheld)
+
+    def reject(self, run_id: str, by: Actor, reason: str) -> None:
+        """Reject a held result; it never leaves.
+
+        Raises
+        ------
+        Refusal
+            ``release-not-a-person``, ``reject-needs-reason`` or ``state-transition``.
+        """
+        with self._trail.recording() as recording:
+            run = _known(recording.session, run_id)
+            _must_be_a_person(by)
+            if not reason.strip():
+                raise Refusal("reject-needs-reason", run=run_id)
+            run.state = advance(RunState(run.state), RunState.REJECTED)
+            run.reason_code, run.reason_parameters = "rejected-by-person", {"by": by.name, "reason": reason}
+            self._record(recording, AuditCode.RUN_REJECTED, run, by, reason=reason)
+
+    def _destinations(self, run: RunRow) -> tuple[Sequence[Destination], tuple[str, ...]]:
+        wanted = [self._settings.destination(name) for name in run.destinations]
+        if run.model_status != REFERENCE:
+            return wanted, ()
+        return [d for d in wanted if d.research], tuple(d.name for d in wanted if not d.research)
+
+    def _enter(self, session: Session, run: RunRow, manifest: Manifest) -> None:
+        for position, item in enumerate(manifest.objects):
+            register_own(session, self._files, item.location, item.sha256, run.correlation_id, self._clock.now())
+            session.add(
+                RunObjectRow(
+                    run_id=run.run_id,
+                    position=position,
+                    sop_instance_uid=item.sop_instance_uid,
+                    sop_class_uid=item.sop_class_uid,
+                    series_uid=item.series_uid,
+                    sha256=item.sha256,
+                    location=item.location,
+                )
+            )
+
+    def _enqueue(self, session: Session, run: RunRow, destination: str) -> None:
+        delivery_id = f"{run.run_id}:{destination}"
+        session.add(
+            DeliveryRow(
+                delivery_id=delivery_id,
+                run_id=run.run_id,
+                destination=destination,
+                state=DeliveryState.PENDING,
+                created_at=self._clock.now(),
+                items=[
+                    DeliveryItemRow(
+                        position=item.position,
+                        sop_instance_uid=item.sop_instance_uid,
+                        sop_class_uid=item.sop_class_uid,
+                        location=item.location,
+                    )
+                    for item in run.objects
+                ],
+            )
+        )
+        self._queue.enqueue_delivery(session, delivery_id)
+
+    def _record(
+        self,
+        recording: Recording,
+        code: AuditCode,
+        run: RunRow,
+        by: Actor,
+        *,
+        outcome: Literal["success", "failure"] = "success",
+        **details: str | int | list[str],
+    ) -> None:
+        recording.record(
+            AuditEvent(
+                code=code,
+                actor=by,
+                outcome=outcome,
+                study_uid=run.study_uid,
+                correlation=run.correlation_id,
+                details={"run": run.run_id, **details},
+            )
+        )
+
+
+def held_run_of(session: Session, study_uid: str) -> RunRow:
+    """Return the study's one held run.
+
+    Raises
+    ------
+    Refusal
+        ``release-nothing-held``, or ``release-several-held`` when the run must be named.
+    """
+    held = session.scalars(
+        select(RunRow).where(RunRow.study_uid == study_uid, RunRow.state == RunState.HELD).order_by(RunRow.queued_at)
+    ).all()
+    if not held:
+        raise Refusal("release-nothing-held", study=study_uid)
+    if len(held) > 1:
+        raise Refusal("release-several-held", study=study_uid, runs=", ".join(run.run_id for run in held))
+    return held[0]
+
+
+def _known(session: Session, run_id: str) -> RunRow:
+    run = session.get(RunRow, run_id)
+    if run is None:
+        raise Refusal("run-unknown", run=run_id)
+    return run
+
+
+def _must_be_a_person(by: Actor) -> None:
+    if by.kind is not ActorKind.PERSON:
+        raise Refusal("release-not-a-person", actor=str(by))
+
+
+def _must_be_releasable(run: RunRow, reason: str) -> None:
+    never = [c["name"] for c in run.checks or () if c["verdict"] == Verdict.REJECT and not c["overridable"]]
+    if never:
+        raise Refusal("release-never", run=run.run_id, checks=", ".join(never))
+    if run.verdict != Verdict.PASS and not reason.strip():
+        raise Refusal("release-needs-reason", run=run.run_id, verdict=run.verdict or "(none)")

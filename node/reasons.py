@@ -16,7 +16,7 @@ TEXTS: Mapping[str, str] = {
     "audit-anchor-mismatch": "The audit log stands at row {found_count}, its anchor at row {anchored_count}: rows were "
     "removed, added or changed. Run `synthnode audit verify`.",
     "audit-anchor-missing": "The audit anchor {file} is gone: restore it, or begin a new trail.",
-    "audit-key-exposed": "Others than its owner may read the audit key {file}: set its mode to 0600 and change the key.",
+    "audit-key-exposed": "Others than its owner may read the audit key {file}: set its mode to 0600, change the key.",
     "audit-key-missing": "The audit key {file} is gone: restore it, or begin a new trail.",
     "audit-subject-unknown": "No identifiers are kept for subject {subject}: unknown, or erased before.",
     "context-refused": "{peer} does not take SOP class {sop_class} in transfer syntax {transfer_syntax}: "

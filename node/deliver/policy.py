@@ -21,7 +21,7 @@ def meaning_of(status: int) -> Meaning:
 
     Warnings (B000 coercion, B006 elements discarded, B007 does not match class) mean that the peer has it.
     0111 (duplicate SOP instance) too: our UIDs follow from the content, so what it has under that UID is this object.
-    Out of resources (A7xx) passes, and so may 0122's and 0124's configuration, but not by itself: those are for a person.
+    Out of resources (A7xx) passes by itself; what needs another configuration at the peer (0122, 0124) does not.
     """
     if status in {0x0000, 0x0111} or 0xB000 <= status <= 0xBFFF:
         return Meaning.STORED

@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from node.actor import Actor
+from node.audit import AuditCode, AuditEvent, AuditTrail, PatientIdentity
+from node.audit.anchor import Anchor
+from node.audit.tables import AuditIdentity, AuditRow
+from node.audit.verify import VerifyReport, verify
+from node.clock import SetClock
+from node.database import Base, Database
+
+ENGINE = Actor.service("engine")
+
+
+@dataclass(frozen=True)
+class Room:
+    folder: Path
+    database: Database
+    anchor: Anchor
+    trail: AuditTrail
+
+    def note(self, count: int, start: int = 0) -> None:
+        """Record `count` acts, each in a transaction of its own, on three patients by turns."""
+        for number in range(start, start + count):
+            patient = PatientIdentity(f"PID{number % 3}", "SITE", f"Doe^Jo{number % 3}", "19700101")
+            with self.trail.recording() as recording:
+                recording.record(
+                    AuditEvent(
+                        AuditCode.STUDY_SETTLED,
+                        ENGINE,
+                        study_uid=f"1.2.{number}",
+                        patient=patient,
+                        details={"instances": number, "share": number / 7, "series": ["1.2.3", "é"]},
+                    )
+                )
+
+    def verify(self) -> VerifyReport:
+        return verify(self.database, self.anchor)
+
+    def sql(self, statement: str, *values: object) -> None:
+        """Do to the database what nobody should."""
+        with self.database.engine.connect() as connection:
+            connection.exec_driver_sql(statement, values)
+            connection.commit()
+
+
+def new_room(folder: Path) -> Room:
+    database = Database.embedded(folder / "node.db")
+    Base.metadata.create_all(database.engine, tables=[AuditRow.__table__, AuditIdentity.__table__])
+    anchor = Anchor(folder / "anchor" / "audit.anchor", folder / "keys" / "audit.key")
+    clock = SetClock(datetime(2026, 1, 2, 3, 4, 5, 678, tzinfo=UTC))
+    return Room(folder, database, anchor, AuditTrail(database, anchor, clock))
+
+
+@pytest.fixture
+def room(tmp_path: Path) -> Iterator[Room]:
+    made = new_room(tmp_path)
+    yield made
+    made.database.close()

@@ -1,0 +1,83 @@
+"""Settings: what is wrong is said with its key, nothing passes silently, and every key is documented."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from node.errors import SettingsError
+from node.reasons import text
+from node.settings import Section, Settings, load_settings
+from pydantic import BaseModel
+
+
+def write(tmp_path: Path, content: str) -> Path:
+    file = tmp_path / "node.yaml"
+    file.write_text(content)
+    return file
+
+
+def test_defaults_are_a_node_on_loopback() -> None:
+    settings = load_settings()
+    assert settings.receive.host == "127.0.0.1"
+    assert settings.destinations == ()
+    assert settings.rules_file.exists()
+
+
+def test_relative_paths_are_relative_to_the_file(tmp_path: Path) -> None:
+    settings = load_settings(write(tmp_path, "schema: 1\ndata: kept\nrules: r.yaml\n"))
+    assert settings.data == (tmp_path / "kept").resolve()
+    assert settings.rules_file == tmp_path / "r.yaml"
+
+
+def test_the_environment_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SYNTHNODE_RECEIVE__PORT", "10999")
+    settings = load_settings(write(tmp_path, "receive: {port: 11113, ae_title: HERE}\n"))
+    assert (settings.receive.port, settings.receive.ae_title) == (10999, "HERE")
+
+
+@pytest.mark.parametrize(
+    ("content", "key"),
+    [
+        ("recieve: {port: 1}", "recieve"),
+        ("receive: {prot: 1}", "receive.prot"),
+        ("receive: {port: 70000}", "receive.port"),
+        ("schema: 2", "schema"),
+        ("settle: {quiet_seconds: -1}", "settle.quiet_seconds"),
+        ("receive: {host: 0.0.0.0}", "receive.peers"),
+        ("destinations: [{name: a, ae_title: A, host: h, port: 1}, {name: a, ae_title: B, host: h, port: 1}]", "name"),
+        ("destinations: [{name: a, ae_title: SEVENTEEN-LETTERS, host: h, port: 1}]", "destinations.0.ae_title"),
+    ],
+)
+def test_a_wrong_key_or_value_is_named(tmp_path: Path, content: str, key: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load_settings(write(tmp_path, content))
+    sentence = text(caught.value.reason)
+    assert key in sentence
+    assert "node.yaml" in sentence
+
+
+@pytest.mark.parametrize("content", ["receive:\n\tport: 1", "just words", "[1, 2]"])
+def test_what_is_no_settings_file_is_said_so(tmp_path: Path, content: str) -> None:
+    with pytest.raises(SettingsError, match="settings-not-yaml"):
+        load_settings(write(tmp_path, content))
+
+
+def test_a_missing_file_is_an_error_not_a_default(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="settings-unreadable"):
+        load_settings(tmp_path / "none.yaml")
+
+
+def documented(model: type[BaseModel]) -> list[str]:
+    bare = []
+    for name, field in model.model_fields.items():
+        kind = field.annotation
+        if isinstance(kind, type) and issubclass(kind, Section):
+            bare += [f"{name}.{inner}" for inner in documented(kind)]
+        elif not field.description:
+            bare.append(name)
+    return bare
+
+
+def test_every_key_is_documented() -> None:
+    assert documented(Settings) == []

@@ -93,6 +93,7 @@ class StoreAssociation:
         self._ae.connection_timeout = 10
         self._contexts = sorted({(file.sop_class_uid, file.transfer_syntax_uid) for file in files})
         self._association: Association | None = None
+        self._connected = False
         if len(self._contexts) > MOST_CONTEXTS:
             raise Permanent("too-many-contexts", found=len(self._contexts), accepted=MOST_CONTEXTS)
 
@@ -102,7 +103,7 @@ class StoreAssociation:
             self._peer.port,
             contexts=[build_context(sop_class, [syntax]) for sop_class, syntax in self._contexts],
             ae_title=self._peer.ae_title,
-            evt_handlers=[(evt.EVT_CONN_OPEN, _send_at_once)],
+            evt_handlers=[(evt.EVT_CONN_OPEN, self._on_open)],
             max_pdu=131072,
         )
         if not association.is_established:
@@ -148,6 +149,11 @@ class StoreAssociation:
             raise Transient("peer-aborted", peer=str(self._peer), sop_instance=file.sop_instance_uid)
         return int(status.Status)
 
+    def _on_open(self, event: evt.Event) -> None:
+        self._connected = True
+        # With Nagle's algorithm and delayed acknowledgements every C-STORE waits 40 ms (measured).
+        event.assoc.dul.socket.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
     def _why_not(self, association: Association) -> Permanent | Transient:
         if association.is_rejected:
             answer = association.acceptor.primitive
@@ -157,7 +163,7 @@ class StoreAssociation:
             return kind(
                 "association-rejected", peer=str(self._peer), source=int(source or 0), diagnostic=int(reason or 0)
             )
-        if association.is_aborted:
+        if self._connected:
             return Transient("peer-aborted", peer=str(self._peer), sop_instance="(none yet)")
         return Transient("peer-unreachable", peer=str(self._peer))
 
@@ -165,8 +171,3 @@ class StoreAssociation:
 def storable_files(paths: Sequence[Path]) -> tuple[StorableFile, ...]:
     """Return the files of `paths`, each with what its file meta says."""
     return tuple(StorableFile.of(path) for path in paths)
-
-
-def _send_at_once(event: evt.Event) -> None:
-    # With Nagle's algorithm and delayed acknowledgements every C-STORE waits 40 ms (measured).
-    event.assoc.dul.socket.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

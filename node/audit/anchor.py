@@ -1,7 +1,8 @@
 """The anchor: the trail's count and head outside the database, under a key that the database does not hold.
 
-Two slots of one disk page each are written in turn, each with a generation number and an HMAC, so that a torn
-write spoils one slot only and a change costs one flush of one page, without renames.
+Three slots of one disk page each are written in turn, each with a generation number and an HMAC. So a change costs
+one flush of one page and no rename, and of what a power loss can spoil (the announcement being written, and the
+confirmation before it, which was not flushed) the announcement before both stays whole.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ SLOT_BYTES = 4096
 """One page: a slot is written whole or not at all by a process that is killed."""
 
 _SCHEMA = 1
-_SLOTS = 2
+_SLOTS = 3
 _KEY_BYTES = 32
 
 
@@ -62,11 +63,14 @@ class Reading:
     ----------
     state
         The newest slot whose HMAC fits.
+    earlier
+        Where the trail stood for certain before, by the older slots.
     damaged
         How many slots are unreadable or do not fit the key.
     """
 
     state: Anchored
+    earlier: tuple[Mark, ...]
     damaged: int
 
 
@@ -122,17 +126,34 @@ class Anchor:
         states = [state for slot in slots if (state := _opened(slot, key)) is not None]
         if not states:
             raise Permanent("audit-anchor-forged", file=str(self.file), key=str(self.key_file))
-        return Reading(max(states, key=lambda state: state.generation), damaged=_SLOTS - len(states))
+        states.sort(key=lambda state: state.generation)
+        earlier = tuple(state.confirmed for state in states[:-1])
+        return Reading(states[-1], earlier, damaged=_SLOTS - len(states))
 
-    def write(self, state: Anchored) -> None:
-        """Write `state` over the older slot and flush it; call with the lock held."""
+    def announce(self, state: Anchored) -> None:
+        """Write where the trail is going, flushed, before it goes there; call with the lock held."""
+        file = self._write(state)
+        try:
+            os.fdatasync(file)
+        finally:
+            os.close(file)
+
+    def confirm(self, state: Anchored) -> None:
+        """Write that the trail went there; call with the lock held.
+
+        Not flushed: should it be lost, the announcement before it still says where the trail is.
+        """
+        os.close(self._write(state))
+
+    def _write(self, state: Anchored) -> int:
         slot = _sealed(state, self._key())
         file = os.open(self.file, os.O_WRONLY | os.O_CLOEXEC)
         try:
             os.pwrite(file, slot, state.generation % _SLOTS * SLOT_BYTES)
-            os.fdatasync(file)
-        finally:
+        except BaseException:
             os.close(file)
+            raise
+        return file
 
     def create(self) -> None:
         """Make key and anchor at first start; call with the lock held.
@@ -148,15 +169,17 @@ class Anchor:
         _flush_folder(self.key_file.parent)
 
     def replace(self, state: Anchored) -> None:
-        """Write a whole new anchor file that says `state` in every slot; call with the lock held.
-
-        The file that stood there is kept beside it as ``NAME.GENERATION``, as evidence.
-        """
-        if self.file.exists():
-            kept = self.file.with_name(f"{self.file.name}.{state.generation}")
-            kept.unlink(missing_ok=True)
-            kept.hardlink_to(self.file)
+        """Write a whole new anchor file that says `state` in every slot; call with the lock held."""
         self._put(state, self._key())
+
+    def set_aside(self) -> str:
+        """Keep a copy of the file as evidence and return the copy's name, empty when there is no file."""
+        if not self.file.exists():
+            return ""
+        content = self.file.read_bytes()
+        kept = self.file.with_name(f"{self.file.name}.{hashlib.sha256(content).hexdigest()[:16]}")
+        _write_flushed(kept, content)
+        return kept.name
 
     @property
     def _unnamed_key(self) -> Path:
@@ -192,9 +215,14 @@ def _opened(slot: bytes, key: bytes) -> Anchored | None:
             return None
     except (ValueError, KeyError, AttributeError, TypeError):
         return None
-    marks = {name: Mark(**content.pop(name)) for name in ("since", "confirmed")}
-    following = content.pop("next")
-    return Anchored(**content, **marks, next=None if following is None else Mark(**following))
+    following = content["next"]
+    return Anchored(
+        since=Mark(**content["since"]),
+        closed=content["closed"],
+        confirmed=Mark(**content["confirmed"]),
+        next=None if following is None else Mark(**following),
+        generation=content["generation"],
+    )
 
 
 def _mac(content: dict[str, Any], key: bytes) -> str:

@@ -6,12 +6,13 @@ import hashlib
 import secrets
 from collections.abc import Sequence
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from node.audit.chain import canonical
-from node.audit.events import PatientIdentity
-from node.audit.tables import AuditIdentity
+from node.audit.events import AuditCode, PatientIdentity
+from node.audit.findings import Finding
+from node.audit.tables import AuditIdentity, AuditRow
 
 
 def subject_of(session: Session, patient: PatientIdentity) -> str:
@@ -53,3 +54,22 @@ def subject_hash(salt: str, patient: PatientIdentity) -> str:
 def subjects_with(session: Session, patient_id: str) -> Sequence[str]:
     """Return the subjects recorded under `patient_id`: one for each spelling of the other identifiers."""
     return session.scalars(select(AuditIdentity.subject).where(AuditIdentity.patient_id == patient_id)).all()
+
+
+def check_identities(session: Session) -> list[Finding]:
+    """Return the identifiers that are not those that were recorded, and those that are gone without an erasure."""
+    found = []
+    present = set()
+    for row in session.scalars(select(AuditIdentity).order_by(AuditIdentity.subject)):
+        present.add(row.subject)
+        stated = PatientIdentity(row.patient_id, row.issuer, row.name, row.birth_date)
+        if subject_hash(row.salt, stated) != row.subject:
+            found.append(Finding.of("audit-identity-altered", subject=row.subject))
+    referred = select(AuditRow.subject, func.min(AuditRow.sequence)).where(AuditRow.subject.is_not(None))
+    firsts = {row[0]: row[1] for row in session.execute(referred.group_by(AuditRow.subject))}
+    erased = set(session.scalars(select(AuditRow.subject).where(AuditRow.code == AuditCode.IDENTITY_ERASED)))
+    for subject, first in sorted(firsts.items(), key=lambda item: item[1]):
+        if subject not in present and subject not in erased:
+            found.append(Finding.at("audit-identity-missing", first, first, subject=str(subject)))
+    found.extend(Finding.of("audit-identity-unknown", subject=subject) for subject in sorted(present - set(firsts)))
+    return found

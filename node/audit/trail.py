@@ -6,15 +6,14 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
-from sqlalchemy import inspect, select
 from sqlalchemy.orm import Session
 
 from node.actor import Actor
 from node.audit.anchor import Anchor, Anchored
-from node.audit.chain import ROW_SCHEMA, START, Mark, canonical, row_hash
-from node.audit.digest import digest_until
-from node.audit.events import AuditCode, AuditEvent
+from node.audit.chain import ROW_SCHEMA, Mark, canonical, row_hash
+from node.audit.events import AuditCode, AuditEvent, Detail
 from node.audit.identities import subject_of
+from node.audit.rows import digest, last_mark
 from node.audit.tables import AuditIdentity, AuditRow
 from node.clock import Clock
 from node.database import Database
@@ -121,8 +120,8 @@ class AuditTrail:
                 state, before = self._place(session)
                 after = recording.append(before, self._clock)
                 going = replace(state, confirmed=before, next=after, generation=state.generation + 1)
-                self._anchor.write(going)
-            self._anchor.write(replace(going, confirmed=after, next=None, generation=going.generation + 1))
+                self._anchor.announce(going)
+            self._anchor.confirm(replace(going, confirmed=after, next=None, generation=going.generation + 1))
 
     def erase(self, subject: str, by: Actor, reason: str) -> None:
         """Erase the identifiers and the salt behind `subject`; the rows stay, the chain still verifies.
@@ -149,25 +148,27 @@ class AuditTrail:
         with ExitStack() as held:
             with self._database.write() as session:
                 held.enter_context(self._anchor.locked())
+                kept = self._anchor.set_aside()
                 old, trouble = self._old_state()
                 last = last_mark(session)
                 known = old.next or old.confirmed
                 since = Mark(max(known.count, last.count), known.head if known.count else last.head)
                 recording = Recording(session)
-                details = {
+                details: dict[str, Detail] = {
                     "reason": reason,
                     "old_anchor": trouble or "intact",
+                    "old_anchor_kept_as": kept,
                     "old_count": known.count,
                     "old_head": known.head,
                     "found_count": last.count,
                     "found_head": last.head,
                 }
                 recording.record(AuditEvent(AuditCode.TRAIL_BEGUN, by, details=details))
-                closed = digest_until(session, since.count)
+                closed = digest(session, since.count)
                 after = recording.append(since, self._clock)
                 going = Anchored(since, closed, since, after, old.generation + 1)
                 self._anchor.replace(going)
-            self._anchor.write(replace(going, confirmed=after, next=None, generation=going.generation + 1))
+            self._anchor.confirm(replace(going, confirmed=after, next=None, generation=going.generation + 1))
 
     def _place(self, session: Session) -> tuple[Anchored, Mark]:
         if self._anchor.unmade:
@@ -196,11 +197,3 @@ class AuditTrail:
             if trouble.reason.code == "audit-key-missing":
                 self._anchor.create()
             return Anchored(), trouble.reason.code
-
-
-def last_mark(session: Session) -> Mark:
-    """Return number and stored hash of the last row, `START` when there is none."""
-    last = session.execute(
-        select(AuditRow.sequence, AuditRow.hash).order_by(AuditRow.sequence.desc()).limit(1)
-    ).first()
-    return START if last is None else Mark(last.sequence, last.hash)

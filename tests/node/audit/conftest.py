@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -56,6 +56,11 @@ def new_room(folder: Path) -> Room:
     anchor = Anchor(folder / "anchor" / "audit.anchor", folder / "keys" / "audit.key")
     clock = SetClock(datetime(2026, 1, 2, 3, 4, 5, 678, tzinfo=UTC))
     return Room(folder, database, anchor, AuditTrail(database, anchor, clock))
+
+
+@pytest.fixture(scope="session")
+def room_factory() -> Callable[[Path], Room]:
+    return new_room
 
 
 @pytest.fixture

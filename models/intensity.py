@@ -29,7 +29,8 @@ def reference_intensity(values: npt.NDArray[np.float32]) -> float:
     Raises
     ------
     InputError
-        If a value is not finite (``intensity-not-finite``), or all are the same or none is positive (``intensity-constant``).
+        If a value is not finite (``intensity-not-finite``), or all are the same or none is positive
+        (``intensity-constant``).
     """
     flat = values.ravel()
     if not np.isfinite(flat).all():

@@ -58,9 +58,7 @@ class SpoiledGradientEcho:
     def signal(self, tissue: Properties) -> float:
         """Return the magnitude of the signal, where fully relaxed water at 90 degrees gives 1."""
         relaxed, angle = exp(-self.tr / tissue.t1), radians(self.flip)
-        return (
-            tissue.density * sin(angle) * (1.0 - relaxed) / (1.0 - cos(angle) * relaxed) * exp(-self.te / tissue.t2)
-        )
+        return tissue.density * sin(angle) * (1.0 - relaxed) / (1.0 - cos(angle) * relaxed) * exp(-self.te / tissue.t2)
 
 
 def signals(sequence: Sequence) -> dict[Tissue, float]:

@@ -1,6 +1,7 @@
 """The tissues that generator and phantom know: their relaxation times and their CT numbers.
 
-Values are typical of adults at 3 T and 120 kV, rounded, from textbook ranges; they set plausible contrasts, not measurements.
+Values are typical of adults at 3 T and 120 kV, rounded, from textbook ranges; they make contrasts plausible and are no
+measurements.
 """
 
 from __future__ import annotations

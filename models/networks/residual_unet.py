@@ -1,10 +1,10 @@
 """A residual U-Net that works at half resolution and answers with a distribution over CT numbers.
 
-The first layer folds 2x2x2 voxels into channels and the last unfolds them again (pixel shuffle, Shi et al. 2016), so that the
-costly convolutions run on an eighth of the voxels; blocks are residual with instance normalisation (He et al. 2016, Isensee
-et al. 2021). Each voxel's answer is a softmax over fixed CT numbers ("anchors"): its mean is the synthetic HU, which can
-therefore never leave the anchors' range, and its excess spread is an uncalibrated uncertainty (histogram regression: Imani
-and White 2018).
+The first layer folds 2x2x2 voxels into channels and the last unfolds them again (pixel shuffle, Shi et al. 2016), so
+that the costly convolutions run on an eighth of the voxels; blocks are residual with instance normalisation (He et al.
+2016, Isensee et al. 2021). Each voxel's answer is a softmax over fixed CT numbers ("anchors"): its mean is the
+synthetic HU, which can therefore never leave the anchors' range, and its excess spread is an uncalibrated uncertainty
+(histogram regression: Imani and White 2018).
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn import functional
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +50,9 @@ class ResidualBlock(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """Map (batch, channels_in, d, h, w) to (batch, channels_out, d, h, w)."""
-        inner = F.leaky_relu(self.first_norm(self.first(features)), 0.01)
+        inner = functional.leaky_relu(self.first_norm(self.first(features)), 0.01)
         inner = self.second_norm(self.second(inner))
-        return F.leaky_relu(inner + self.shortcut(features), 0.01)
+        return functional.leaky_relu(inner + self.shortcut(features), 0.01)
 
 
 class ResidualUNet(nn.Module):
@@ -63,7 +63,9 @@ class ResidualUNet(nn.Module):
         self.spec = spec
         widths = spec.widths
         self.stem = nn.Conv3d(8, widths[0], 3, padding=1)
-        self.down = nn.ModuleList(ResidualBlock(widths[max(level - 1, 0)], widths[level]) for level in range(len(widths)))
+        self.down = nn.ModuleList(
+            ResidualBlock(widths[max(level - 1, 0)], widths[level]) for level in range(len(widths))
+        )
         self.up = nn.ModuleList(
             ResidualBlock(widths[level] + widths[level + 1], widths[level]) for level in range(len(widths) - 1)
         )
@@ -77,10 +79,10 @@ class ResidualUNet(nn.Module):
         features = self.stem(_fold(image))
         kept = []
         for level, block in enumerate(self.down):
-            features = block(features if level == 0 else F.avg_pool3d(features, 2))
+            features = block(features if level == 0 else functional.avg_pool3d(features, 2))
             kept.append(features)
         for level in reversed(range(len(self.up))):
-            features = F.interpolate(features, scale_factor=2.0, mode="nearest")
+            features = functional.interpolate(features, scale_factor=2.0, mode="nearest")
             features = self.up[level](torch.cat([kept[level], features], dim=1))
         return _unfold(self.head(features), len(self.spec.anchors))
 

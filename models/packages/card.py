@@ -64,7 +64,7 @@ class CardOutput(_Closed):
     lowest, highest
         Values never leave this range, in `unit`.
     voxel_mm
-        Side of the cubic voxels on which the model works and on which it must be asked, in mm.
+        Voxel spacing along x, y, z on which the model works and on which it must be asked, in mm.
     air_hu
         Value given to air outside the body.
     """
@@ -73,7 +73,7 @@ class CardOutput(_Closed):
     unit: Literal["HU"]
     lowest: float
     highest: float
-    voxel_mm: float = Field(gt=0)
+    voxel_mm: tuple[float, float, float]
     air_hu: float
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from models.sequences import InversionRecovery, Sequence, SpinEcho, SpoiledGradientEcho
+from models.sequences import InversionRecovery, Sequence, SpinEcho, SpoiledGradientEcho, signals
 from models.tissues import PROPERTIES, Properties, Tissue
 from models.training.fields import Floats, along_axes, slice_matrix, smooth_field
 from models.training.maps import Bytes
@@ -51,9 +51,7 @@ def draw_contrast(rng: np.random.Generator, plan: AppearancePlan) -> Floats:
 
 def draw_ct(rng: np.random.Generator, tissue: Bytes, voxel_mm: float) -> Floats:
     """Render CT numbers in HU for a patch of `Tissue` values, shape kept."""
-    means = np.array(
-        [PROPERTIES[t].hu + rng.uniform(-1.7, 1.7) * PROPERTIES[t].hu_spread for t in Tissue], np.float32
-    )
+    means = np.array([PROPERTIES[t].hu + rng.uniform(-1.7, 1.7) * PROPERTIES[t].hu_spread for t in Tissue], np.float32)
     texture = np.zeros(len(Tissue), np.float32)
     texture[[Tissue.CORTICAL_BONE, Tissue.MARROW]] = rng.uniform(30, 130), rng.uniform(30, 120)
     texture[[Tissue.FAT, Tissue.MUSCLE, Tissue.SKIN, Tissue.MUCOSA]] = 6.0
@@ -63,10 +61,14 @@ def draw_ct(rng: np.random.Generator, tissue: Bytes, voxel_mm: float) -> Floats:
     return along_axes(means[tissue] + texture[tissue] * field, (blur, blur, blur))
 
 
-def draw_mr(rng: np.random.Generator, plan: AppearancePlan, tissue: Bytes, voxel_mm: float) -> Floats:
-    """Render an MR magnitude image, brightest tissue about 1, for a patch of `Tissue` values, shape kept."""
+def contrast_of(sequence: Sequence) -> Floats:
+    """Return the mean MR signal of each tissue under `sequence`, indexed by `Tissue`, brightest 1."""
+    return np.array([signals(sequence)[tissue] for tissue in Tissue], np.float32)
+
+
+def draw_mr(rng: np.random.Generator, plan: AppearancePlan, means: Floats, tissue: Bytes, voxel_mm: float) -> Floats:
+    """Render an MR magnitude image for a cube of `Tissue` values whose mean signals are `means`, shape kept."""
     points = tissue.shape[0]
-    means = draw_contrast(rng, plan)
     spread = (rng.uniform(0.0, 0.10, len(Tissue)) * means).astype(np.float32)
     image = means[tissue]
     image += spread[tissue] * smooth_field(rng, points, rng.uniform(3, 12) / voxel_mm)
@@ -84,7 +86,9 @@ def draw_mr(rng: np.random.Generator, plan: AppearancePlan, tissue: Bytes, voxel
     return result
 
 
-def _profiles(rng: np.random.Generator, plan: AppearancePlan, points: int, voxel_mm: float) -> tuple[Floats, Floats, Floats]:
+def _profiles(
+    rng: np.random.Generator, plan: AppearancePlan, points: int, voxel_mm: float
+) -> tuple[Floats, Floats, Floats]:
     sigma = rng.uniform(0.35, 0.8, 3)
     step = np.ones(3)
     if rng.random() < 0.4:

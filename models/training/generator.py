@@ -11,7 +11,7 @@ from scipy import ndimage
 
 from models.intensity import normalise, reference_intensity
 from models.tissues import Tissue
-from models.training.appearance import draw_ct, draw_mr, mask_outside
+from models.training.appearance import draw_contrast, draw_ct, draw_mr, mask_outside
 from models.training.fields import Floats, smooth_field
 from models.training.geometry import draw_placement, sample_indices
 from models.training.maps import DEPTH_STEP_MM, OTHER, SCALP, Bytes, HeadMap
@@ -39,6 +39,22 @@ class Pair:
     body: npt.NDArray[np.bool_]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Anatomy:
+    """Tissues of a cube.
+
+    Attributes
+    ----------
+    tissue
+        `Tissue` values.
+    body
+        True inside the body's outline, air cavities included.
+    """
+
+    tissue: Bytes
+    body: npt.NDArray[np.bool_]
+
+
 class PairGenerator:
     """Makes pairs from `maps` as `recipe` says."""
 
@@ -52,47 +68,38 @@ class PairGenerator:
         head = self._maps[int(rng.integers(len(self._maps)))]
         return make_pair(rng, head, self._recipe, self._recipe.patch_voxels)
 
-    def whole(self, number: int, voxels: int) -> Pair:
-        """Return a pair that shows a whole head of `maps[number]`, undistorted, for evaluation."""
-        rng = np.random.default_rng([self._recipe.seed, 1_000_003 + number])
-        still = self._recipe.geometry.model_copy(
-            update={
-                "rotation_degrees": 0.0, "scale_least": 1.0, "scale_most": 1.0, "shear": 0.0,
-                "coarse_velocity_mm": 0.0, "fine_velocity_mm": 0.0, "crop_share": 0.0,
-            }
-        )  # fmt: skip
-        head = self._maps[number]
-        recipe = self._recipe.model_copy(update={"geometry": still})
-        return make_pair(rng, head, recipe, voxels, centre=np.array(head.tissue.shape) / 2)
+
+def make_pair(rng: np.random.Generator, head: HeadMap, recipe: Recipe, voxels: int) -> Pair:
+    """Draw one pair of `voxels` cubed from `head`."""
+    anatomy = draw_anatomy(rng, head, recipe, voxels)
+    box = _field_of_view(rng, recipe.geometry, voxels)
+    ct = mask_outside(draw_ct(rng, anatomy.tissue, recipe.voxel_mm), box, AIR_HU)
+    means = draw_contrast(rng, recipe.appearance)
+    mr = mask_outside(draw_mr(rng, recipe.appearance, means, anatomy.tissue, recipe.voxel_mm), box, 0.0)
+    body = mask_outside(anatomy.body.astype(np.float32), box, 0.0) > 0
+    # A patch sees other quantiles than the whole head does, which is what the scale's jitter stands for.
+    reference = reference_intensity(mr) * float(np.exp(rng.normal(0.0, 0.1)))
+    return Pair(normalise(mr, reference), ct, body)
 
 
-def make_pair(
+def draw_anatomy(
     rng: np.random.Generator,
     head: HeadMap,
     recipe: Recipe,
     voxels: int,
     centre: npt.NDArray[np.float64] | None = None,
-) -> Pair:
-    """Draw one pair of `voxels` cubed from `head`."""
+) -> Anatomy:
+    """Draw the tissues of a cube of `voxels` a side; `centre` (voxels of the map, k j i) fixes its middle."""
     placement = draw_placement(rng, recipe.geometry, head, voxels * recipe.voxel_mm, centre)
     index = sample_indices(placement, head, voxels, recipe.voxel_mm)
     tissue = head.tissue.ravel()[index]
     bone_depth = head.bone_depth.ravel()[index].astype(np.float32) * np.float32(DEPTH_STEP_MM)
     skin_depth = head.skin_depth.ravel()[index].astype(np.float32) * np.float32(DEPTH_STEP_MM)
     tissue = _divided(rng, tissue, bone_depth, skin_depth, recipe.voxel_mm)
-    tissue = _altered(rng, tissue, recipe)
-    box = _field_of_view(rng, recipe.geometry, voxels)
-    ct = mask_outside(draw_ct(rng, tissue, recipe.voxel_mm), box, AIR_HU)
-    mr = mask_outside(draw_mr(rng, recipe.appearance, tissue, recipe.voxel_mm), box, 0.0)
-    body = mask_outside((skin_depth > 0).astype(np.float32), box, 0.0) > 0
-    # A patch sees other quantiles than the whole head does, which is what the scale's jitter stands for.
-    reference = reference_intensity(mr) * float(np.exp(rng.normal(0.0, 0.1)))
-    return Pair(normalise(mr, reference), ct, body)
+    return Anatomy(_altered(rng, tissue, recipe), skin_depth > 0)
 
 
-def _divided(
-    rng: np.random.Generator, tissue: Bytes, bone_depth: Floats, skin_depth: Floats, voxel_mm: float
-) -> Bytes:
+def _divided(rng: np.random.Generator, tissue: Bytes, bone_depth: Floats, skin_depth: Floats, voxel_mm: float) -> Bytes:
     """Divide coarse labels into what they hold, alike for MR and CT."""
     points = tissue.shape[0]
     wide = smooth_field(rng, points, rng.uniform(8, 20) / voxel_mm)
@@ -131,7 +138,9 @@ def _ball(
     if candidates.size == 0:
         return np.zeros_like(where)
     centre = np.unravel_index(int(rng.choice(candidates)), where.shape)
-    axes = [((np.arange(n) - c) * voxel_mm / rng.uniform(*radius_mm)) ** 2 for n, c in zip(where.shape, centre, strict=True)]
+    axes = [
+        ((np.arange(n) - c) * voxel_mm / rng.uniform(*radius_mm)) ** 2 for n, c in zip(where.shape, centre, strict=True)
+    ]
     distance = axes[0][:, None, None] + axes[1][None, :, None] + axes[2][None, None, :]
     wobble = ndimage.zoom(rng.uniform(0.6, 1.4, (4, 4, 4)), np.array(where.shape) / 4, order=1)
     ball: npt.NDArray[np.bool_] = distance < wobble

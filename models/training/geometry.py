@@ -36,7 +36,11 @@ class Placement:
 
 
 def draw_placement(
-    rng: np.random.Generator, plan: GeometryPlan, head: HeadMap, patch_mm: float, centre: npt.NDArray[np.float64] | None = None
+    rng: np.random.Generator,
+    plan: GeometryPlan,
+    head: HeadMap,
+    patch_mm: float,
+    centre: npt.NDArray[np.float64] | None = None,
 ) -> Placement:
     """Draw a placement; `centre` (voxels, k j i) fixes where the patch looks, otherwise it is drawn inside the head."""
     angles = rng.uniform(-1, 1, 3) * plan.rotation_degrees

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
+from torch.nn import functional
 
 from models.networks.residual_unet import expected_hu
 from models.training.recipe import LossPlan
@@ -63,5 +63,5 @@ def _cross_entropy(logits: Tensor, ct: Tensor, anchors: Tensor) -> Tensor:
     above = torch.bucketize(ct, anchors).clamp(1, len(anchors) - 1)
     low, high = anchors[above - 1], anchors[above]
     share = (ct - low) / (high - low)
-    log_shares = F.log_softmax(logits.float(), dim=1)
+    log_shares = functional.log_softmax(logits.float(), dim=1)
     return -((1.0 - share) * log_shares.gather(1, above - 1) + share * log_shares.gather(1, above))

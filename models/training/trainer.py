@@ -23,6 +23,7 @@ from models.training.recipe import Recipe
 from models.training.stream import pair_stream
 
 CHECKPOINT = "checkpoint.pt"
+RECIPE = "recipe.json"
 LOG = "log.jsonl"
 _LOG_EVERY = 20
 
@@ -42,7 +43,9 @@ class LogRow:
     dice_loss: float
 
 
-def train(recipe: Recipe, labels: Path, out: Path, minutes: float, resume: bool, report: Callable[[LogRow], None]) -> int:
+def train(
+    recipe: Recipe, labels: Path, out: Path, minutes: float, resume: bool, report: Callable[[LogRow], None]
+) -> int:
     """Train until `minutes` of training time are spent, and return the number of steps done.
 
     Everything goes to the folder `out`: the recipe, prepared maps, the log and one checkpoint, which is replaced
@@ -51,8 +54,8 @@ def train(recipe: Recipe, labels: Path, out: Path, minutes: float, resume: bool,
     Raises
     ------
     RecipeError
-        If `out` holds a run and `resume` is false (``run-exists``), holds none and it is true (``run-absent``), or holds a
-        run of another recipe (``run-of-another-recipe``).
+        If `out` holds a run and `resume` is false (``run-exists``), holds none and it is true (``run-absent``), or
+        holds a run of another recipe (``run-of-another-recipe``).
     InputError
         If `labels` holds no label maps.
     """
@@ -162,7 +165,7 @@ class _State:
 
 def _claim(recipe: Recipe, out: Path, resume: bool) -> None:
     out.mkdir(parents=True, exist_ok=True)
-    kept, written = out / "recipe.json", recipe.model_dump_json(by_alias=True, indent=1)
+    kept, written = out / RECIPE, recipe.model_dump_json(by_alias=True, indent=1)
     exists = (out / CHECKPOINT).exists()
     if resume and not exists:
         raise RecipeError("run-absent", folder=str(out), remedy="leave out --resume to start one")

@@ -47,6 +47,12 @@ TEXTS: Mapping[str, str] = {
     "result-not-kept": "The result could not be written to {folder} ({error}): free or repair the disk.",
     "result-unreadable": "The kept result {file} cannot be read ({error}): restore it from a backup.",
     "rule-model-missing": "Rule {rule} needs the model {model}, which is not installed.",
+    "rules-invalid": "The rule file {file} cannot be used: {findings}.",
+    "rules-not-yaml": "The rule file {file} is not plain YAML: {error}. Correct it there, quote conditions that begin "
+    "with `!` or a quotation mark, and do without aliases.",
+    "rules-tab": "The rule file {file} is indented with a tab on line {line}: indent with spaces.",
+    "rules-too-large": "The rule file {file} has {found} bytes, accepted are {accepted}: split it or shorten it.",
+    "rules-unreadable": "The rule file {file} cannot be read ({error}): name it under `rules` in the settings.",
     "run-crashed": "The computation ended with an unexpected {error}; the log has the trace.",
     "run-not-started": "Run {run} has not started.",
     "run-superseded": "Replaced by run {by}: more images came in.",

@@ -1,0 +1,95 @@
+"""Deciding: pure and total; the same study and rules give the same decision, and nothing in a header can stop it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from node.rules.conditions import Condition, Judgement
+from node.rules.decision import Decision, Firing, RuleVerdict, SeriesVerdict, SlotVerdict
+from node.rules.facts import SeriesFacts, StudyFacts, typed
+from node.rules.predicates import READY
+from node.rules.ruleset import Rule, RuleSet, SlotRule
+
+
+def decide(ruleset: RuleSet, study: StudyFacts) -> Decision:
+    """Say which rules fire for a study, and why each of the others does not.
+
+    All rules that match fire. Of several series that fit a slot the preferred one fills it, then the one with the
+    most instances, then the one with the lowest UID; the explanation says which of these decided and who was passed
+    over. A rule that orders the very computation that an earlier one orders does not fire again. Objects of this
+    node's own making fill no slot.
+    """
+    series = [_Judge(_values(one, study)) for one in study.series]
+    about = _Judge({"calling_ae": study.calling_ae, "called_ae": study.called_ae, "series_count": len(study.series)})
+    firings: list[Firing] = []
+    verdicts: list[RuleVerdict] = []
+    for rule in ruleset.rules:
+        slots = tuple(_fill(slot, study.series, series) for slot in rule.slots)
+        verdict = RuleVerdict(rule.name, rule.pipeline, about.all(rule.when), slots)
+        if verdict.matched:
+            firing = _firing(rule, slots)
+            earlier = next((one.rule for one in firings if _computes(one) == _computes(firing)), None)
+            verdict = RuleVerdict(rule.name, rule.pipeline, verdict.when, slots, earlier)
+            if earlier is None:
+                firings.append(firing)
+        verdicts.append(verdict)
+    return Decision(study.study_uid, ruleset.version, tuple(firings), tuple(verdicts))
+
+
+class _Judge:
+    """Judges conditions on one set of values, each distinct one once."""
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        self._values = values
+        self._known: dict[tuple[str, bool], Judgement] = {}
+
+    def all(self, conditions: Iterable[Condition]) -> tuple[Judgement, ...]:
+        return tuple(self._one(condition) for condition in conditions)
+
+    def _one(self, condition: Condition) -> Judgement:
+        key = (condition.text, condition.built_in)
+        if key not in self._known:
+            self._known[key] = condition.judge(self._values)
+        return self._known[key]
+
+
+def _fill(slot: SlotRule, series: tuple[SeriesFacts, ...], judges: list[_Judge]) -> SlotVerdict:
+    return SlotVerdict(
+        slot.slot,
+        slot.required,
+        tuple(
+            SeriesVerdict(
+                facts.series_uid, facts.instance_count, facts.own, judge.all(slot.where), judge.all(slot.prefer)
+            )
+            for facts, judge in zip(series, judges, strict=True)
+        ),
+    )
+
+
+def _values(series: SeriesFacts, study: StudyFacts) -> dict[str, Any]:
+    view = typed(series.attributes)
+    ready = {name: value for name, fact in READY.items() if (value := fact(view)) is not None}
+    return {
+        **view,
+        **ready,
+        "instance_count": series.instance_count,
+        "calling_ae": study.calling_ae,
+        "called_ae": study.called_ae,
+    }
+
+
+def _firing(rule: Rule, slots: tuple[SlotVerdict, ...]) -> Firing:
+    return Firing(
+        rule=rule.name,
+        pipeline=rule.pipeline,
+        model=rule.model,
+        slots={slot.slot: slot.chosen for slot in slots if slot.chosen is not None},
+        destinations=rule.destinations,
+        priority=rule.priority,
+        release=rule.release,
+    )
+
+
+def _computes(firing: Firing) -> tuple[str, str | None, Mapping[str, str]]:
+    return firing.pipeline, firing.model, firing.slots

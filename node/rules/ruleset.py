@@ -1,0 +1,236 @@
+"""The rules in force: a rule file, read and checked against what is installed and configured."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from node.errors import SettingsError
+from node.rules.conditions import Condition, ConditionError
+from node.rules.predicates import READY
+from node.rules.schema import WrittenRule, WrittenRules, WrittenSlot
+from node.rules.yaml_file import parse
+from node.settings import Destination
+from pipelines.contract import Declaration, Slot
+
+STUDY_FACTS = frozenset({"calling_ae", "called_ae", "series_count"})
+"""What conditions on a study may use."""
+
+SERIES_FACTS = frozenset(READY) | {"calling_ae", "called_ae", "instance_count"}
+"""What conditions on a series may use, besides DICOM keywords."""
+
+_MOST_FINDINGS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class SlotRule:
+    """How one slot of the pipeline is filled.
+
+    Attributes
+    ----------
+    slot
+        Its name.
+    required
+        Whether the rule needs it to fire.
+    where
+        What a series must meet; those that hold for every rule come first.
+    prefer
+        Order of preference among those that do.
+    """
+
+    slot: str
+    required: bool
+    where: tuple[Condition, ...]
+    prefer: tuple[Condition, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A checked rule with its destinations by name."""
+
+    name: str
+    when: tuple[Condition, ...]
+    pipeline: str
+    model: str | None
+    slots: tuple[SlotRule, ...]
+    destinations: tuple[str, ...]
+    priority: str
+    release: str
+
+
+@dataclass(frozen=True, slots=True)
+class RuleSet:
+    """Checked rules.
+
+    Attributes
+    ----------
+    version
+        SHA-256 in hex of the file's bytes.
+    """
+
+    rules: tuple[Rule, ...]
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Finding:
+    key: str
+    problem: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"{self.key}: {self.problem} ({self.remedy})"
+
+
+def load_ruleset(file: Path, *, pipelines: Mapping[str, Declaration], destinations: Iterable[Destination]) -> RuleSet:
+    """Read and check a rule file.
+
+    Parameters
+    ----------
+    file
+        YAML, schema 1 (`node.rules.schema`).
+    pipelines
+        Declarations of the installed pipelines by name.
+    destinations
+        The configured destinations.
+
+    Raises
+    ------
+    SettingsError
+        ``rules-unreadable``, ``rules-tab``, ``rules-not-yaml``, ``rules-too-large``, or ``rules-invalid`` with
+        every finding's rule, key, problem and remedy.
+    """
+    try:
+        content = Path(file).read_bytes()
+    except OSError as error:
+        raise SettingsError("rules-unreadable", file=str(file), error=error.strerror or str(error)) from error
+    values = parse(file, content)
+    try:
+        written = WrittenRules.model_validate(values)
+    except ValidationError as error:
+        raise _invalid(file, (_of_schema(e["loc"], e["type"], e["msg"], values) for e in error.errors())) from error
+    checker = _Checker(pipelines, tuple(destinations))
+    rules = tuple(checker.rule(rule) for rule in written.rules)
+    checker.names(written.rules)
+    if checker.findings:
+        raise _invalid(file, checker.findings)
+    return RuleSet(rules, hashlib.sha256(content).hexdigest())
+
+
+class _Checker:
+    """Turns written rules into checked ones and collects everything that is wrong."""
+
+    def __init__(self, pipelines: Mapping[str, Declaration], destinations: tuple[Destination, ...]) -> None:
+        self.findings: list[_Finding] = []
+        self._pipelines = pipelines
+        self._destinations = destinations
+
+    def names(self, rules: Iterable[WrittenRule]) -> None:
+        seen: set[str] = set()
+        for rule in rules:
+            if rule.name in seen:
+                self._add(rule.name, "name", "another rule has this name", "give each rule a name of its own")
+            seen.add(rule.name)
+
+    def rule(self, rule: WrittenRule) -> Rule:
+        return Rule(
+            name=rule.name,
+            when=tuple(self._conditions(rule.name, "when", rule.when, STUDY_FACTS, keywords=False)),
+            pipeline=rule.pipeline,
+            model=rule.model,
+            slots=tuple(self._slots(rule)),
+            destinations=tuple(self._named(rule)),
+            priority=rule.priority.value,
+            release=rule.release,
+        )
+
+    def _slots(self, rule: WrittenRule) -> Iterator[SlotRule]:
+        declaration = self._pipelines.get(rule.pipeline)
+        if declaration is None:
+            self._add(
+                rule.name, "pipeline", f"unknown pipeline {rule.pipeline}", _known(rule.pipeline, self._pipelines)
+            )
+            return
+        slots = {slot.name: slot for slot in declaration.slots}
+        for name in rule.slots.keys() - slots.keys():
+            self._add(rule.name, f"slots.{name}", f"{rule.pipeline} has no slot {name}", _known(name, slots))
+        for name, slot in slots.items():
+            if name in rule.slots:
+                yield self._slot(rule.name, slot, rule.slots[name])
+            elif slot.required:
+                self._add(rule.name, "slots", f"slot {name} is not filled", f"add slots.{name}: {slot.description}")
+
+    def _slot(self, rule: str, slot: Slot, written: WrittenSlot) -> SlotRule:
+        key = f"slots.{slot.name}"
+        return SlotRule(
+            slot=slot.name,
+            required=slot.required,
+            where=(
+                *_for_every_slot(slot),
+                *self._conditions(rule, f"{key}.where", written.where, SERIES_FACTS, keywords=True),
+            ),
+            prefer=tuple(self._conditions(rule, f"{key}.prefer", written.prefer, SERIES_FACTS, keywords=True)),
+        )
+
+    def _conditions(
+        self, rule: str, key: str, texts: Iterable[str], ready: frozenset[str], *, keywords: bool
+    ) -> Iterator[Condition]:
+        for number, text in enumerate(texts, 1):
+            try:
+                yield Condition.checked(text, ready, keywords=keywords)
+            except ConditionError as error:
+                self._add(rule, f"{key}[{number}] `{text.strip()[:80]}`", error.problem, error.remedy)
+
+    def _named(self, rule: WrittenRule) -> Iterator[str]:
+        if isinstance(rule.destinations, str):
+            yield from (d.name for d in self._destinations if d.research or rule.destinations == "all")
+            return
+        known = {destination.name: destination for destination in self._destinations}
+        for name in dict.fromkeys(rule.destinations):
+            if name not in known:
+                self._add(rule.name, "destinations", f"unknown destination {name}", _known(name, known))
+            yield name
+
+    def _add(self, rule: str, key: str, problem: str, remedy: str) -> None:
+        self.findings.append(_Finding(f"rule {rule}, {key}", problem, remedy))
+
+
+def _for_every_slot(slot: Slot) -> Iterator[Condition]:
+    # What this or another node made, or what was computed from images, is no measurement to compute from again.
+    for text in ("!is_derived", f'Modality == "{slot.modality}"'):
+        yield Condition.checked(text, SERIES_FACTS, keywords=True, built_in=True)
+
+
+def _known(name: str, known: Iterable[str]) -> str:
+    known = sorted(known)
+    close = get_close_matches(name, known, n=1)
+    return f"did you mean {close[0]}?" if close else f"known: {', '.join(known) or '(none)'}"
+
+
+def _of_schema(location: tuple[int | str, ...], kind: str, message: str, values: Mapping[str, object]) -> _Finding:
+    path = [part for part in location if part not in {"tuple[str, ...]", "literal['research','all']"}]
+    rules = values.get("rules")
+    where = ".".join(str(part) for part in path)
+    if len(path) > 1 and path[0] == "rules" and isinstance(path[1], int) and isinstance(rules, list | tuple):
+        entry = rules[path[1]]
+        name = entry.get("name") if isinstance(entry, dict) else None
+        where = f"rule {name or f'number {path[1] + 1}'}, {'.'.join(str(p) for p in path[2:]) or '(whole)'}"
+    remedies = {
+        "extra_forbidden": "remove it, or correct its spelling",
+        "missing": "add it",
+    }
+    problem = {"extra_forbidden": "unknown key", "missing": "the key is missing"}.get(kind, message)
+    return _Finding(where or "(file)", problem, remedies.get(kind, "see the schema in the documentation"))
+
+
+def _invalid(file: Path, findings: Iterable[_Finding]) -> SettingsError:
+    found = list(dict.fromkeys(str(finding) for finding in findings))
+    listed = "; ".join(found[:_MOST_FINDINGS])
+    if len(found) > _MOST_FINDINGS:
+        listed += f"; and {len(found) - _MOST_FINDINGS} more"
+    return SettingsError("rules-invalid", file=str(file), findings=listed)

@@ -1,0 +1,119 @@
+"""The typed view and the ready facts, on what scanners really write."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from node.rules.facts import typed
+from node.rules.predicates import body_part, is_axial, is_derived, is_localizer, weighting
+
+
+def test_values_have_the_types_of_the_data_dictionary() -> None:
+    view = typed(
+        {
+            "Modality": "MR ",
+            "EchoTime": "2.52",
+            "Rows": 256,
+            "InstanceNumber": "7",
+            "ScanningSequence": "GR",
+            "ImageType": ["ORIGINAL", "PRIMARY"],
+            "SeriesDescription": "",
+            "FlipAngle": None,
+            "RepetitionTime": "fast",
+            "ProtocolName": ["a", "b"],
+            "NoSuchKeyword": 1,
+            "PixelSpacing": ["1", "wide"],
+            "RequestAttributesSequence": [{"RequestedProcedureDescription": "Head", "Rows": "x"}, 3],
+        }
+    )
+    assert view == {
+        "Modality": "MR",
+        "EchoTime": 2.52,
+        "Rows": 256,
+        "InstanceNumber": 7,
+        "ScanningSequence": ["GR"],
+        "ImageType": ["ORIGINAL", "PRIMARY"],
+        "RequestAttributesSequence": [{"RequestedProcedureDescription": "Head"}],
+    }
+
+
+@pytest.mark.parametrize(
+    ("attributes", "expected"),
+    [
+        ({"BodyPartExamined": "BRAIN"}, "HEAD"),
+        ({"BodyPartExamined": "Schädel"}, "HEAD"),
+        ({"BodyPartExamined": "PROSTATE"}, "PELVIS"),
+        ({"BodyPartExamined": "PROSTATE", "StudyDescription": "Brain"}, "PELVIS"),
+        ({"StudyDescription": "MR-Brain w/o Contrast"}, "HEAD"),
+        ({"BodyPartExamined": "UNKNOWN", "SeriesDescription": "t1_head_3d"}, "HEAD"),
+        ({"BodyPartExamined": "UNKNOWN", "SeriesDescription": "t1 head 3d"}, "HEAD"),
+        ({"StudyDescription": "Head, Neck and Chest"}, None),
+        ({}, None),
+    ],
+)
+def test_body_part(attributes: dict[str, Any], expected: str | None) -> None:
+    assert body_part(typed(attributes)) == expected
+
+
+@pytest.mark.parametrize(
+    ("attributes", "expected"),
+    [
+        # Siemens MPRAGE, GE BRAVO, Philips TFE: each writes another part of the preparation.
+        ({"ScanningSequence": ["GR", "IR"], "EchoTime": 2.5, "RepetitionTime": 2000, "InversionTime": 900}, "T1"),
+        ({"ScanningSequence": "GR", "EchoTime": 3.2, "RepetitionTime": 8.2, "InversionTime": 450}, "T1"),
+        ({"ScanningSequence": "GR", "SequenceVariant": "MP", "EchoTime": 3.7, "RepetitionTime": 8.1}, "T1"),
+        (
+            {"ScanningSequence": "GR", "SequenceVariant": "SP", "EchoTime": 4, "RepetitionTime": 25, "FlipAngle": 30},
+            "T1",
+        ),
+        (
+            {"ScanningSequence": "GR", "SequenceVariant": "SP", "EchoTime": 4, "RepetitionTime": 25, "FlipAngle": 5},
+            "PD",
+        ),
+        (
+            {"ScanningSequence": "GR", "SequenceVariant": "SS", "EchoTime": 2, "RepetitionTime": 5, "FlipAngle": 50},
+            None,
+        ),
+        ({"ScanningSequence": "GR", "EchoTime": 20, "RepetitionTime": 28, "FlipAngle": 15}, "T2*"),
+        (
+            {"ScanningSequence": "GR", "EchoTime": 4, "RepetitionTime": 22, "FlipAngle": 18, "AngioFlag": "Y"},
+            None,
+        ),
+        ({"ScanningSequence": "SE", "EchoTime": 10, "RepetitionTime": 500}, "T1"),
+        ({"ScanningSequence": "SE", "EchoTime": 101, "RepetitionTime": 5590}, "T2"),
+        ({"ScanningSequence": "SE", "EchoTime": 20, "RepetitionTime": 3000}, "PD"),
+        ({"ScanningSequence": ["SE", "IR"], "EchoTime": 110, "RepetitionTime": 9000, "InversionTime": 2500}, "FLAIR"),
+        ({"ScanningSequence": "EP", "EchoTime": 60, "ImageType": ["DERIVED", "PRIMARY", "DIFFUSION"]}, "DIFFUSION"),
+        ({"ScanningSequence": "SE", "RepetitionTime": 500}, None),
+        ({"EchoTime": 10, "RepetitionTime": 500}, None),
+        ({"Modality": "CT", "ScanningSequence": "SE", "EchoTime": 10, "RepetitionTime": 500}, None),
+    ],
+)
+def test_weighting_follows_from_times_and_not_from_descriptions(
+    attributes: dict[str, Any], expected: str | None
+) -> None:
+    assert weighting(typed({"SeriesDescription": "t2 flair", **attributes})) == expected
+
+
+def test_what_was_computed_from_images_is_derived() -> None:
+    assert is_derived(typed({"ImageType": ["DERIVED", "SECONDARY"]})) is True
+    assert is_derived(typed({"ImageType": ["ORIGINAL", "PRIMARY"], "SyntheticData": "YES"})) is True
+    assert is_derived(typed({"ImageType": ["ORIGINAL", "PRIMARY"]})) is False
+    assert is_derived(typed({})) is None
+
+
+def test_localizers_are_known_by_type_or_words() -> None:
+    assert is_localizer(typed({"ImageType": ["ORIGINAL", "PRIMARY", "LOCALIZER"]})) is True
+    assert is_localizer(typed({"SeriesDescription": "3-plane_Loc"})) is True
+    assert is_localizer(typed({"SeriesDescription": "local anaesthesia"})) is False
+    assert is_localizer(typed({})) is None
+
+
+def test_axial_is_judged_from_the_normal() -> None:
+    assert is_axial(typed({"ImageOrientationPatient": [1, 0, 0, 0, 0.95, -0.31]})) is True
+    assert is_axial(typed({"ImageOrientationPatient": [0, 1, 0, 0, 0, -1]})) is False
+    assert is_axial(typed({"ImageOrientationPatient": [1, 0, 0, 1, 0, 0]})) is None
+    assert is_axial(typed({"ImageOrientationPatient": [1e300] * 6})) is None
+    assert is_axial(typed({})) is None

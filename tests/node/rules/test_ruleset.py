@@ -1,0 +1,117 @@
+"""Rule files: every mistake is answered with file, rule, key and remedy."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from node import reasons
+from node.errors import SettingsError
+from node.rules import RuleSet, load_ruleset
+from node.settings import Destination
+from pipelines.contract import Declaration
+
+LoadText = Callable[[str], RuleSet]
+
+GOOD = """\
+schema: 1
+rules:
+  - name: head
+    pipeline: synthetic-ct-head
+    slots:
+      t1:
+        where:
+          - body_part == "HEAD"
+    destinations: [lab]
+"""
+
+
+def test_the_shipped_rules_hold_and_reach_research_destinations_only(shipped_rules: RuleSet) -> None:
+    (rule,) = shipped_rules.rules
+    assert rule.destinations == ("lab",)
+    assert rule.release == "hold"
+    assert rule.priority == "radiotherapy"
+
+
+def test_the_version_is_the_hash_of_the_file(load_rules_text: LoadText) -> None:
+    assert load_rules_text(GOOD).version == hashlib.sha256(GOOD.encode()).hexdigest()
+    assert load_rules_text(GOOD + "\n").version != load_rules_text(GOOD).version
+
+
+def test_all_destinations_can_be_asked_for(load_rules_text: LoadText) -> None:
+    assert load_rules_text(GOOD.replace("[lab]", "all")).rules[0].destinations == ("pacs", "lab")
+    assert load_rules_text(GOOD.replace("[lab]", "research")).rules[0].destinations == ("lab",)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "code", "told"),
+    [
+        ("    pipeline", "\tpipeline", "rules-tab", ["line 4", "spaces"]),
+        ("schema: 1", "schema: 2", "rules-invalid", ["schema"]),
+        ("schema: 1\n", "", "rules-invalid", ["schema", "missing", "add it"]),
+        ("    pipeline:", "    pipline:", "rules-invalid", ["rule head", "pipline", "unknown key", "spelling"]),
+        ("        where:", "        were:", "rules-invalid", ["rule head", "slots.t1.were", "unknown key"]),
+        ("synthetic-ct-head", "synthetic-ct-hed", "rules-invalid", ["rule head, pipeline", "synthetic-ct-head?"]),
+        ("      t1:", "      t2:", "rules-invalid", ["slots.t2", "known: t1", "slot t1 is not filled"]),
+        ("[lab]", "[lap]", "rules-invalid", ["rule head, destinations", "unknown destination lap", "lab"]),
+        ("[lab]", "somewhere", "rules-invalid", ["rule head", "destinations"]),
+        ("body_part ==", "body_prt ==", "rules-invalid", ["slots.t1.where[1]", "did you mean body_part?"]),
+        ('== "HEAD"', '= "HEAD"', "rules-invalid", ["slots.t1.where[1]", "CEL"]),
+        ('body_part == "HEAD"', "ImageType.all(x, true)", "rules-invalid", ["all is refused"]),
+        ('          - body_part == "HEAD"', "          []", "rules-invalid", ["rule head", "where"]),
+        ("name: head", "name: he ad", "rules-invalid", ["name"]),
+        ("name: head", "name: head\n    name: tail", "rules-not-yaml", ["line 4", "twice"]),
+        ("name: head", "name: head\n    release: automatic", "rules-invalid", ["release", "hold"]),
+        ("name: head", "name: head\n    priority: soon", "rules-invalid", ["priority", "stroke"]),
+        ("name: head", "name: head\n    when: [Modality == 'MR']", "rules-invalid", ["when[1]", "calling_ae"]),
+        ("rules:", "rules: &a", "rules-not-yaml", None),
+        ("schema: 1", "schema: 1\nx: &a [1]\ny: *a", "rules-not-yaml", ["aliases"]),
+        ("schema: 1", "schema: [", "rules-not-yaml", ["line"]),
+        ("schema: 1", "schema: !!python/object/apply:os.getcwd []", "rules-not-yaml", ["line 1"]),
+        (GOOD, "", "rules-not-yaml", ["no mapping"]),
+        (GOOD, "- a\n- b\n", "rules-not-yaml", ["no mapping"]),
+        (GOOD, "\udcff\udcfe", "rules-not-yaml", ["UTF-8"]),
+        (GOOD, "schema: 1\nrules: []\n", "rules-invalid", ["rules"]),
+        (GOOD, "schema: 1\nrules: [3]\n", "rules-invalid", ["rule number 1"]),
+        (GOOD, "[" * 5000, "rules-not-yaml", []),
+    ],
+)
+def test_a_mistake_is_answered_with_what_to_do(
+    load_rules_text: LoadText, old: str, new: str, code: str, told: list[str] | None
+) -> None:
+    text = GOOD.replace(old, new, 1)
+    assert text != GOOD
+    if told is None:  # an anchor that nothing refers to is harmless
+        assert load_rules_text(text).rules
+        return
+    with pytest.raises(SettingsError) as refused:
+        load_rules_text(text)
+    assert refused.value.reason.code == code
+    sentence = reasons.text(refused.value.reason)
+    assert "rules.yaml" in sentence
+    for part in told:
+        assert part in sentence
+
+
+def test_two_rules_of_one_name_are_refused(load_rules_text: LoadText) -> None:
+    doubled = GOOD + GOOD.split("rules:\n")[1]
+    with pytest.raises(SettingsError, match="another rule has this name"):
+        load_rules_text(doubled)
+
+
+def test_a_missing_file_is_named(
+    tmp_path: Path, rule_pipelines: dict[str, Declaration], rule_destinations: list[Destination]
+) -> None:
+    with pytest.raises(SettingsError) as refused:
+        load_ruleset(tmp_path / "none.yaml", pipelines=rule_pipelines, destinations=rule_destinations)
+    assert refused.value.reason.code == "rules-unreadable"
+    assert "none.yaml" in reasons.text(refused.value.reason)
+
+
+def test_a_huge_file_is_refused_before_it_is_parsed(load_rules_text: LoadText) -> None:
+    with pytest.raises(SettingsError) as refused:
+        load_rules_text(GOOD + "#" * 4_000_000)
+    assert refused.value.reason.code == "rules-too-large"

@@ -1,4 +1,4 @@
-"""The catalogue's tables: patients, studies, series, instances, what is set apart, and how far each journal was read."""
+"""The catalogue's tables: patients, studies, series, instances, what is set apart, and the journals' positions."""
 
 from __future__ import annotations
 

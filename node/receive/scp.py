@@ -1,0 +1,232 @@
+"""The DICOM receiver: C-STORE and C-ECHO by pynetdicom, whose handlers translate, delegate and translate back."""
+
+from __future__ import annotations
+
+import socket
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+import structlog
+from pydicom import Dataset
+from pynetdicom import AE, evt
+from pynetdicom.association import Association
+from pynetdicom.events import Event, EventHandlerType
+from pynetdicom.pdu_primitives import A_P_ABORT
+from pynetdicom.transport import ThreadedAssociationServer
+
+from node.errors import NodeError, Transient
+from node.receive.admission import Admission
+from node.receive.contexts import contexts_for
+from node.receive.entries import AssociationEnd, Sender
+from node.receive.intake import Incoming, Intake, StoreRefused
+from pipelines.objects.encoding import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
+
+log = structlog.get_logger(__name__)
+
+SUCCESS = 0x0000
+STATUSES: Mapping[str, int] = MappingProxyType(
+    {
+        "archive-full": 0xA700,
+        "archive-not-writable": 0xA700,
+        "journal-not-writable": 0xA700,
+        "class-mismatch": 0xA900,
+        "data-set-empty": 0xC100,
+        "uid-invalid": 0xC101,
+        "internal-error": 0xC1FF,
+    }
+)
+"""DIMSE status by reason code (PS3.4 table B.2-1): A7xx out of resources, A9xx and Cxxx the object itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Time-outs and sizes of associations.
+
+    Attributes
+    ----------
+    acse_seconds
+        Wait for association requests and their answers (the ARTIM timer).
+    dimse_seconds
+        Wait for the rest of a message.
+    idle_seconds
+        Wait for the next message.
+    max_pdu
+        Bytes of a PDU, as offered to the sender.
+    """
+
+    acse_seconds: float = 30.0
+    dimse_seconds: float = 60.0
+    idle_seconds: float = 300.0
+    max_pdu: int = 131072
+
+
+class Receiver:
+    """A C-STORE and C-ECHO SCP.
+
+    Parameters
+    ----------
+    intake
+        Takes instances in.
+    admission
+        Judges who may open an association.
+    limits
+        Time-outs and sizes.
+    """
+
+    def __init__(self, intake: Intake, admission: Admission, limits: Limits) -> None:
+        self._intake = intake
+        self._admission = admission
+        self._limits = limits
+        self._senders: dict[Association, Sender] = {}
+        self._broken: set[Association] = set()
+        self._server: ThreadedAssociationServer | None = None
+
+    def start(self, host: str, port: int) -> int:
+        """Listen on `host` and `port` (0: any free one), answer in threads, and return the port.
+
+        Raises
+        ------
+        Transient
+            ``port-not-free``: the address cannot be listened on.
+        """
+        ae = AE(ae_title=self._admission.ae_title)
+        ae.implementation_class_uid = IMPLEMENTATION_CLASS_UID
+        ae.implementation_version_name = IMPLEMENTATION_VERSION_NAME
+        ae.maximum_pdu_size = self._limits.max_pdu
+        ae.acse_timeout = self._limits.acse_seconds
+        ae.dimse_timeout = self._limits.dimse_seconds
+        ae.network_timeout = self._limits.idle_seconds
+        # Who may come in, and how many, is judged in one place: `Admission`, before pynetdicom's own rules.
+        ae.maximum_associations = self._admission.max_associations + 1
+        handlers: list[EventHandlerType] = [
+            (evt.EVT_CONN_OPEN, self._on_connected),
+            (evt.EVT_REQUESTED, self._on_requested),
+            (evt.EVT_ESTABLISHED, self._on_established),
+            (evt.EVT_C_ECHO, self._on_echo),
+            (evt.EVT_C_STORE, self._on_store),
+            (evt.EVT_ACSE_RECV, self._on_acse),
+            (evt.EVT_RELEASED, self._on_released),
+            (evt.EVT_ABORTED, self._on_aborted),
+        ]
+        try:
+            server = ae.start_server(
+                (host, port), block=False, evt_handlers=handlers, contexts=contexts_for(["1.2.840.10008.1.1"])
+            )
+        except OSError as error:
+            raise Transient("port-not-free", host=host, port=port, error=error.strerror or str(error)) from error
+        if not isinstance(server, ThreadedAssociationServer):
+            raise TypeError("pynetdicom gave no server that can be stopped")
+        self._server = server
+        return int(server.server_address[1])
+
+    def stop(self) -> None:
+        """Stop listening and abort what is open."""
+        if self._server is not None:
+            for association in self._server.active_associations:
+                association.abort()
+            self._server.shutdown()
+
+    def _on_connected(self, event: Event) -> None:
+        connection = getattr(event.assoc.dul.socket, "socket", None)
+        if connection is not None:
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def _on_requested(self, event: Event) -> None:
+        association = event.assoc
+        sender = _sender(association)
+        open_now = 0 if self._server is None else len(self._server.active_associations)
+        rejection = self._admission.judge(sender.calling_ae, sender.called_ae, sender.host, open_now)
+        if rejection is not None:
+            log.warning("association refused", calling_ae=sender.calling_ae, host=sender.host, reason=rejection.code)
+            association.acse.send_reject(*rejection.pdu)
+            with _logged():
+                self._intake.refused(sender.calling_ae, sender.called_ae, sender.host, rejection.code)
+            association.kill()
+            return
+        request: Any = association.requestor.primitive
+        proposed = request.presentation_context_definition_list
+        association.acceptor.supported_contexts = contexts_for(str(context.abstract_syntax) for context in proposed)
+
+    def _on_established(self, event: Event) -> None:
+        self._senders[event.assoc] = _sender(event.assoc)
+
+    def _on_echo(self, event: Event) -> int:
+        return SUCCESS
+
+    def _on_store(self, event: Event) -> int | Dataset:
+        sender = self._senders[event.assoc]
+        try:
+            self._intake.accept(incoming(event), sender)
+        except (StoreRefused, Transient) as why:
+            log.warning("store refused", association=sender.association_id, reason=why.reason.code)
+            return failure(why)
+        return SUCCESS
+
+    def _on_acse(self, event: Event) -> None:
+        # pynetdicom reports a broken connection as an abort by the provider.
+        if isinstance(getattr(event, "primitive", None), A_P_ABORT):
+            self._broken.add(event.assoc)
+
+    def _on_released(self, event: Event) -> None:
+        self._ended(event.assoc, AssociationEnd.RELEASED)
+
+    def _on_aborted(self, event: Event) -> None:
+        self._ended(event.assoc, AssociationEnd.LOST if event.assoc in self._broken else AssociationEnd.ABORTED)
+
+    def _ended(self, association: Association, end: AssociationEnd) -> None:
+        self._broken.discard(association)
+        sender = self._senders.pop(association, None)
+        if sender is not None:
+            with _logged():
+                self._intake.ended(sender, end)
+
+
+def incoming(event: Event) -> Incoming:
+    """Translate a C-STORE request without decoding its data set.
+
+    Raises
+    ------
+    StoreRefused
+        ``data-set-empty``: the request has none; ``class-mismatch``: its SOP class is not the presentation context's.
+    """
+    request: Any = event.request
+    context = event.context
+    if request.DataSet is None:
+        raise StoreRefused("data-set-empty", sop_instance=str(request.AffectedSOPInstanceUID))
+    if str(request.AffectedSOPClassUID) != str(context.abstract_syntax):
+        raise StoreRefused(
+            "class-mismatch", found=str(request.AffectedSOPClassUID), negotiated=str(context.abstract_syntax)
+        )
+    return Incoming(
+        str(request.AffectedSOPClassUID),
+        str(request.AffectedSOPInstanceUID),
+        str(context.transfer_syntax),
+        request.DataSet,
+    )
+
+
+def failure(why: NodeError) -> Dataset:
+    """Return the status that tells a sender why; ErrorComment (0000,0902) holds at most 64 characters."""
+    status = Dataset()
+    status.Status = STATUSES.get(why.reason.code, STATUSES["internal-error"])
+    status.ErrorComment = why.reason.code[:64]
+    return status
+
+
+def _sender(association: Association) -> Sender:
+    request: Any = association.requestor.primitive
+    calling, called = (str(title).strip() for title in (request.calling_ae_title, request.called_ae_title))
+    return Sender(uuid.uuid4().hex, calling, called, str(association.requestor.address))
+
+
+@contextmanager
+def _logged() -> Iterator[None]:
+    # What cannot be written down here is made good by the next start's line, which closes what was left open.
+    try:
+        yield
+    except Transient as problem:
+        log.error("journal not written", reason=problem.reason.code, **problem.reason.parameters)

@@ -165,7 +165,7 @@ def test_no_header_stops_a_decision_and_every_decision_is_json(
 )
 def test_real_series(shipped_rules: RuleSet, study_of: StudyOf, real_data: Path, folder: str, fires: bool) -> None:
     files = sorted(file for file in (real_data / folder).iterdir() if file.is_file())
-    dataset = pydicom.dcmread(files[0], stop_before_pixels=True)
+    dataset = pydicom.dcmread(files[len(files) // 2], stop_before_pixels=True)
     header = {
         element.keyword: list(element.value) if element.VM > 1 else element.value
         for element in dataset

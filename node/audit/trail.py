@@ -151,7 +151,8 @@ class AuditTrail:
                 kept = self._anchor.set_aside()
                 old, trouble = self._old_state()
                 last = last_mark(session)
-                known = old.next or old.confirmed
+                # An announced end that the database shows no sign of may still have been reached and cut off.
+                known = old.confirmed if old.next is None or last == old.confirmed else old.next
                 since = Mark(max(known.count, last.count), known.head if known.count else last.head)
                 recording = Recording(session)
                 details: dict[str, Detail] = {

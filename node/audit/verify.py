@@ -110,8 +110,8 @@ def _last(database: Database) -> Mark | None:
 def _without_rows(reading: Reading | None, findings: list[Finding]) -> list[Finding]:
     if reading is None:
         return findings
-    count = reading.state.confirmed.count
-    return [*findings, Finding.at("audit-database-empty", 1, count)] if count else findings
+    first, last = reading.state.since.count + 1, reading.state.confirmed.count
+    return [*findings, Finding.at("audit-database-empty", first, last)] if first <= last else findings
 
 
 def _verified(
@@ -127,7 +127,7 @@ def _verified(
         findings += _closed(session, state)
     findings += _chain(session, state, walked, end, known)
     findings += _contradicted(session, witnessed)
-    findings += check_identities(session)
+    findings += check_identities(session, state.since.count)
     interrupted = state.next is not None and end == state.next
     anchored = state.confirmed if reading else None
     return VerifyReport(walked.count, state.since.count, walked.end, anchored, interrupted, tuple(findings))

@@ -70,5 +70,5 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
     connection.execute("PRAGMA synchronous=FULL")
     connection.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
     connection.execute("PRAGMA foreign_keys=ON")
-
-
+    # Erased patient identifiers must not stay readable in freed pages; most builds of SQLite leave them there.
+    connection.execute("PRAGMA secure_delete=ON")

@@ -14,6 +14,7 @@ from sqlalchemy import select
 
 from node.audit.chain import Mark, row_hash
 from node.audit.tables import AuditRow
+from node.reasons import TEXTS, text
 
 ROWS = 12
 COLUMNS = [column.name for column in AuditRow.__table__.columns if column.name != "sequence"]
@@ -74,6 +75,9 @@ def found(room: Any) -> list[tuple[str, int | None, int | None]]:
     report = room.verify()
     room.database.close()
     assert report.valid == (not report.findings)
+    for finding in report.findings:
+        assert finding.reason.code in TEXTS
+        assert finding.reason.code not in text(finding.reason)
     return [(finding.reason.code, finding.first, finding.last) for finding in report.findings]
 
 
@@ -212,6 +216,6 @@ def test_identifiers_that_were_changed_or_taken_away_are_found(fresh: Callable[[
     room.sql("UPDATE audit_identities SET name = 'Roe^Jane' WHERE patient_id = 'PID1'")
     room.sql("DELETE FROM audit_identities WHERE patient_id = 'PID2'")
     assert [(code, first) for code, first, _ in found(room)] == [
-        ("audit-identity-altered", None),
+        ("audit-identity-altered", 2),
         ("audit-identity-missing", 3),
     ]

@@ -11,21 +11,24 @@ TEXTS: Mapping[str, str] = {
     "already-running": "Another process holds {lock}: stop the node that uses this data folder first.",
     "association-rejected": "{peer} rejected the association (source {source}, diagnostic {diagnostic}): "
     "register this node's AE title and address there, and check the called AE title.",
-    "audit-anchor-damaged": "Part of the audit anchor {file} is unreadable: a power loss in the middle of a writing, which the next row "
-    "mends, or somebody removed the newest part.",
+    "audit-anchor-damaged": "Part of the audit anchor {file} is unreadable: a power loss in the middle of a writing, "
+    "which the next row mends, or somebody removed the newest part.",
     "audit-anchor-forged": "No part of the audit anchor {file} fits the key {key}: it was forged or belongs to "
     "another key. Restore it, or begin a new trail.",
-    "audit-anchor-mismatch": "The audit log stands at row {found_count}, its anchor at row {anchored_count}: rows were "
-    "removed, added or changed. Run `synthnode audit verify`.",
+    "audit-anchor-mismatch": "The audit log stands at row {found_count}, its anchor at row {anchored_count}: rows "
+    "were removed, added or changed. Run `synthnode audit verify`.",
     "audit-anchor-missing": "The audit anchor {file} is gone: restore it, or begin a new trail.",
-    "audit-chain-recomputed": "Audit rows {first} to {last} have hashes that fit one another but not the anchor: one of them or more was "
-    "altered and the hashes were made anew.",
-    "audit-closed-changed": "Among the audit rows {first} to {last}, which an earlier trail was closed with, something was changed since.",
-    "audit-database-empty": "The anchor vouches for audit rows {first} to {last}, the database has none of them: it was lost, emptied or "
-    "rebuilt. Restore it, or run `synthnode archive rebuild`, which begins a new trail.",
+    "audit-chain-recomputed": "Audit rows {first} to {last} have hashes that fit one another but not the anchor: one "
+    "of them or more was altered and the hashes were made anew.",
+    "audit-closed-changed": "Among the audit rows {first} to {last}, which an earlier trail was closed with, "
+    "something was changed since.",
+    "audit-database-empty": "The anchor vouches for audit rows {first} to {last}, the database has none of them: it "
+    "was lost, emptied or rebuilt. Restore it, or run `synthnode archive rebuild`, which begins a new trail.",
     "audit-database-unreadable": "The audit rows cannot be read ({found}): restore the database.",
-    "audit-identity-altered": "The patient identifiers behind subject {subject}, first in audit row {first}, are not those that were recorded.",
-    "audit-identity-missing": "The patient identifiers behind subject {subject}, first in audit row {first}, are gone, and no erasure is recorded.",
+    "audit-identity-altered": "The patient identifiers behind subject {subject}, first in audit row {first}, are not "
+    "those that were recorded.",
+    "audit-identity-missing": "The patient identifiers behind subject {subject}, first in audit row {first}, are "
+    "gone, and no erasure is recorded.",
     "audit-key-exposed": "Others than its owner may read the audit key {file}: set its mode to 0600, change the key.",
     "audit-key-missing": "The audit key {file} is gone: restore it, or begin a new trail.",
     "audit-row-altered": "Audit rows {first} to {last} were altered.",
@@ -34,8 +37,8 @@ TEXTS: Mapping[str, str] = {
     "audit-row-renumbered": "Audit row {first} was written as row {written}.",
     "audit-subject-unknown": "No identifiers are kept for subject {subject}: unknown, or erased before.",
     "audit-tail-cut": "The audit log ends before its time: rows {first} to {last} were cut off.",
-    "audit-witness-contradicted": "Audit row {first} is not the one that was noted elsewhere with hash {head}: log and anchor were put back to an "
-    "older state, or replaced.",
+    "audit-witness-contradicted": "Audit row {first} is not the one that was noted elsewhere with hash {head}: log "
+    "and anchor were put back to an older state, or replaced.",
     "context-refused": "{peer} does not take SOP class {sop_class} in transfer syntax {transfer_syntax}: "
     "enable it there, or choose another destination.",
     "database-missing": "The data folder {data} has received images but no database {database}: restore it, or run "

@@ -75,7 +75,65 @@ _CHECKS = {
     "slice-step": "Slice step: {found}; accepted: {accepted}. A coarser step keeps the series under 400 slices.",
 }
 
-TEXTS: Mapping[str, str] = MappingProxyType({**_READING, **_GATE, **_CHECKS})
+_OBJECTS = {
+    "object-attribute-missing": "{attribute} is missing or empty, which the standard asks for ({clause}).",
+    "object-value-too-long": "{attribute} has {found} characters; accepted: {accepted}.",
+    "object-number-unwritable": "The number {found} cannot be written as a DICOM decimal; accepted: {accepted}.",
+    "object-values-not-finite": "{found} voxels of the synthetic image hold no finite number.",
+    "object-grid-oblique": "The output's grid is not axial; accepted: {accepted}.",
+    "object-pixels-not-square": "Pixels of {found} are not square.",
+    "object-too-many-slices": "{found} slices; planning systems take at most {accepted}. Take a coarser step.",
+    "object-posture-contradicts-source": "The output is to be {found}, the source's PatientPosition is {accepted}.",
+    "object-no-rois": "The structure set has no regions; accepted: {accepted}.",
+    "object-frames-differ": "Images and source stand in {found} frames of reference; accepted: {accepted}.",
+    "object-roi-doubled": "Two regions share one {attribute} ({found}).",
+    "object-roi-name": "The region's name {found!r} cannot be written; accepted: {accepted}.",
+    "object-roi-number": "The region {roi} has the number {found}; accepted: {accepted}.",
+    "object-roi-shape": "The mask of {roi} has the shape {found}; accepted: {accepted}.",
+    "object-roi-empty": "The mask of {roi} is empty.",
+    "object-contour-without-image": "{roi} has voxels on the plane at {position} mm, where no image is sent.",
+}
+
+_SEMANTICS = {
+    "object-rule-held": "{objects} objects looked at; asked for by {clause}.",
+    "object-none": "There is no object to send.",
+    "object-identity-differs": "{attribute} of instance {instance} is not the source's ({clause}).",
+    "object-uid-doubled": "{attribute} of instance {instance} is missing or names something else too ({clause}).",
+    "object-series-mixed": "Instance {instance} is {found} in a series of {accepted} ({clause}).",
+    "object-file-meta-differs": "{attribute} in the file meta of instance {instance} names another object ({clause}).",
+    "object-mark-missing": "{attribute} of instance {instance} does not mark it as synthetic: found {found!r},"
+    " accepted {accepted!r} ({clause}).",
+    "object-approved": "{attribute} of instance {instance} is {found!r}; accepted: {accepted} ({clause}).",
+    "object-frame-differs": "{attribute} of instance {instance} names the frame of reference {found}; the source's is"
+    " {accepted} ({clause}).",
+    "object-geometry-uneven": "{attribute} of instance {instance} differs from the other slices or is unreadable"
+    " ({clause}).",
+    "object-geometry-oblique": "Instance {instance} lies in no axial plane: {found} ({clause}).",
+    "object-geometry-step": "Before instance {instance} the slice step is {found} mm with {sideways} mm sideways;"
+    " accepted: {accepted} mm and none ({clause}).",
+    "object-posture-differs": "Instance {instance} shows the posture {found}; accepted: {accepted} ({clause}).",
+    "object-pixel-length": "Instance {instance} has {found} bytes of pixel data; accepted: {accepted} ({clause}).",
+    "object-values-beyond-bits": "Instance {instance} stores {found}, which {accepted} bits cannot hold ({clause}).",
+    "object-values-beyond-range": "Instance {instance} holds {found}; accepted: {accepted} ({clause}).",
+    "object-source-missing": "Instance {instance} does not name the images it was derived from ({clause}).",
+    "object-source-unknown": "Instance {instance} names {found} as its source, which it is not ({clause}).",
+    "object-reference-dangling": "Instance {instance} refers to {found}, which does not go along ({clause}).",
+    "object-roi-unmatched": "{attribute} of instance {instance} has {found} items for {accepted} regions, or for others"
+    " ({clause}).",
+    "object-contour-points": "A contour of region {roi} in instance {instance} has {found} points, states {stated} and"
+    " is of type {kind!r} ({clause}).",
+    "object-contour-images": "A contour of region {roi} in instance {instance} names {found} images; accepted: 1"
+    " ({clause}).",
+    "object-contour-off-plane": "A contour of region {roi} in instance {instance} lies {found} mm off the plane of its"
+    " image; accepted: {accepted} mm ({clause}).",
+    "object-contour-outside": "A contour of region {roi} in instance {instance} reaches {found} mm beyond its image"
+    " ({clause}).",
+    "object-external-hollow": "The patient's outline, region {roi} in instance {instance}, has a hole ({clause}).",
+    "object-external-count": "Instance {instance} has {found} outlines of the patient; accepted: {accepted}"
+    " ({clause}).",
+}
+
+TEXTS: Mapping[str, str] = MappingProxyType({**_READING, **_GATE, **_CHECKS, **_OBJECTS, **_SEMANTICS})
 """Every reason code of this floor, and its text."""
 
 

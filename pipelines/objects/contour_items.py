@@ -8,6 +8,7 @@ from decimal import Decimal
 import numpy as np
 import numpy.typing as npt
 from pydicom import Dataset
+from pydicom.charset import default_encoding
 from pydicom.dataelem import RawDataElement
 from pydicom.sequence import Sequence
 from pydicom.tag import Tag
@@ -73,5 +74,6 @@ def _item(
     # As encoded bytes: a number object for each coordinate would take most of the time of the whole structure set.
     padded = written + b" " * (len(written) % 2)
     item[_CONTOUR_DATA] = RawDataElement(_CONTOUR_DATA, "DS", len(padded), padded, 0, True, True)
-    item.set_original_encoding(True, True)
+    # With the character set that a new item has, or writing would decode the numbers after all.
+    item.set_original_encoding(True, True, default_encoding)
     return item

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 
 from pydicom import DataElement, Dataset
 from pydicom.datadict import dictionary_keyword, dictionary_VR
 from pydicom.dataelem import RawDataElement
 from pydicom.multival import MultiValue
+from pydicom.tag import BaseTag
 
 _LIMITS = {"AE": 16, "AS": 4, "CS": 16, "DA": 8, "DS": 16, "DT": 26, "IS": 12, "LO": 64, "LT": 10240, "SH": 16}
 _LIMITS |= {"ST": 1024, "TM": 14, "UI": 64}
@@ -30,13 +31,22 @@ class TooLong:
     accepted: int
 
 
-def too_long(dataset: Dataset) -> Iterator[TooLong]:
+def too_long(dataset: Dataset, judged: Container[BaseTag] = ()) -> Iterator[TooLong]:
     """Yield the values over their limit (PS3.5 table 6.2-1), also inside sequences.
 
     Values are measured in characters as the standard does; numbers that stand in encoded form are measured as they
     stand, so that nothing is rounded or shortened by reading it.
+
+    Parameters
+    ----------
+    dataset
+        Any.
+    judged
+        Tags of the data set's own attributes that need no look, since the same value was judged elsewhere.
     """
     for tag in list(dataset.keys()):
+        if tag in judged:
+            continue
         element = dataset.get_item(tag)
         if isinstance(element, RawDataElement) and tag.is_private:
             continue

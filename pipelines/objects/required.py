@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 from highdicom import _standard_utils as standard
 from pydicom import Dataset
 from pydicom.dataelem import RawDataElement
+from pydicom.tag import BaseTag, Tag
 
 # PS3.3 has these modules as optional or conditional for the IOD; in this house they belong to it.
 _ALSO = {"rt-structure-set": ("approval", "frame-of-reference", "general-reference"), "ct-image": ("voi-lut",)}
@@ -28,12 +30,15 @@ class Requirement:
         The attribute.
     valued
         True for Type 1.
+    tags
+        Of the sequences, then of the attribute.
     """
 
     module: str
     path: tuple[str, ...]
     keyword: str
     valued: bool
+    tags: tuple[int, ...]
 
     @property
     def clause(self) -> str:
@@ -49,14 +54,22 @@ class Missing:
     where: str
 
 
-def missing(dataset: Dataset) -> Iterator[Missing]:
+def missing(dataset: Dataset, judged: Container[BaseTag] = ()) -> Iterator[Missing]:
     """Yield the Type 1 attributes without value and the Type 2 attributes that are absent (PS3.5 7.4).
 
     Conditional types are not judged: their conditions are prose. Tables are those that highdicom carries, made from
-    the standard. An unknown SOP class yields that SOPClassUID is missing a known value.
+    the standard.
+
+    Parameters
+    ----------
+    dataset
+        Of a SOP class that highdicom's tables know; nothing is asked of another.
+    judged
+        Tags of the data set's own attributes that need no look, since the same value was judged elsewhere.
     """
     for requirement in requirements(str(dataset.get("SOPClassUID", ""))):
-        yield from _missing_below(dataset, requirement, requirement.path, "")
+        if requirement.tags[0] not in judged:
+            yield from _missing_below(dataset, requirement, 0, "")
 
 
 @lru_cache(maxsize=16)
@@ -67,27 +80,32 @@ def requirements(sop_class: str) -> tuple[Requirement, ...]:
         return ()
     modules = [entry["key"] for entry in standard.get_iod_module_map()[iod] if entry["usage"] == "M"]
     return tuple(
-        Requirement(module, tuple(entry["path"]), entry["keyword"], entry["type"] == "1")
+        _requirement(module, entry)
         for module in (*modules, *_ALSO.get(iod, ()))
         for entry in standard.get_module_attribute_map()[module]
         if entry["type"] in ("1", "2")
     )
 
 
-def _missing_below(dataset: Dataset, requirement: Requirement, path: Sequence[str], where: str) -> Iterator[Missing]:
-    if path:
-        if path[0] in dataset:
-            for number, item in enumerate(dataset[path[0]].value or (), start=1):
-                yield from _missing_below(item, requirement, path[1:], f"{where}{path[0]}[{number}].")
-        return
-    absent = requirement.keyword not in dataset
-    if absent or (requirement.valued and _empty(dataset, requirement.keyword)):
+def _requirement(module: str, entry: Mapping[str, Any]) -> Requirement:
+    tags = tuple(int(Tag(keyword)) for keyword in (*entry["path"], entry["keyword"]))
+    return Requirement(module, tuple(entry["path"]), entry["keyword"], entry["type"] == "1", tags)
+
+
+def _missing_below(dataset: Dataset, requirement: Requirement, depth: int, where: str) -> Iterator[Missing]:
+    tag, held = requirement.tags[depth], dataset.keys()
+    if depth < len(requirement.path):
+        if tag in held:
+            name = requirement.path[depth]
+            for number, item in enumerate(dataset[tag].value or (), start=1):
+                yield from _missing_below(item, requirement, depth + 1, f"{where}{name}[{number}].")
+    elif tag not in held or (requirement.valued and _empty(dataset, tag)):
         yield Missing(requirement, where + requirement.keyword)
 
 
-def _empty(dataset: Dataset, keyword: str) -> bool:
+def _empty(dataset: Dataset, tag: int) -> bool:
     # Encoded values are not decoded for this: contour data of a structure set would take seconds.
-    element = dataset.get_item(keyword)
+    element = dataset.get_item(tag)
     if isinstance(element, RawDataElement):
         return not (element.value or b"").strip(b" ")
     return bool(element.is_empty)

@@ -1,0 +1,101 @@
+"""Attributes that must be there, values that must not be longer, and the marks that every output carries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pydicom import Dataset
+from pydicom.dataelem import DataElement, RawDataElement
+from pydicom.tag import BaseTag
+
+from pipelines.objects.lengths import too_long
+from pipelines.objects.provenance import is_ours
+from pipelines.objects.required import missing
+from pipelines.semantics.rules import Finding, Rule, Subject, finding
+
+
+def _present(subject: Subject) -> Iterator[Finding]:
+    if not subject.objects:
+        yield Finding("object-none")
+
+
+def _required(subject: Subject) -> Iterator[Finding]:
+    for dataset, judged in _with_judged(subject):
+        for lacking in missing(dataset, judged):
+            yield finding(
+                "object-attribute-missing", dataset, attribute=lacking.where, clause=lacking.requirement.clause
+            )
+
+
+def _lengths(subject: Subject) -> Iterator[Finding]:
+    for dataset, judged in _with_judged(subject):
+        for over in too_long(dataset, judged):
+            yield finding(
+                "object-value-too-long", dataset, attribute=over.where, found=over.found, accepted=over.accepted
+            )
+
+
+def _marks(subject: Subject) -> Iterator[Finding]:
+    for dataset in subject.objects:
+        for keyword, value in (("SyntheticData", "YES"), ("ContentQualification", "RESEARCH")):
+            if dataset.get(keyword) != value:
+                yield finding(
+                    "object-mark-missing",
+                    dataset,
+                    attribute=keyword,
+                    found=str(dataset.get(keyword, "")),
+                    accepted=value,
+                )
+        if not str(dataset.get("SeriesDescription", "")).startswith("SYNTHETIC"):
+            yield finding("object-mark-missing", dataset, attribute="SeriesDescription", found="", accepted="SYNTHETIC")
+        if not is_ours(dataset):
+            yield finding(
+                "object-mark-missing",
+                dataset,
+                attribute="ContributingEquipmentSequence",
+                found="",
+                accepted="synthnode",
+            )
+
+
+def _unapproved(subject: Subject) -> Iterator[Finding]:
+    for dataset in subject.structures:
+        if dataset.get("ApprovalStatus") != "UNAPPROVED":
+            yield finding(
+                "object-approved",
+                dataset,
+                attribute="ApprovalStatus",
+                found=str(dataset.get("ApprovalStatus", "")),
+                accepted="UNAPPROVED",
+            )
+
+
+def _with_judged(subject: Subject) -> Iterator[tuple[Dataset, set[BaseTag]]]:
+    """Yield each object with the tags whose encoded value the first object of its series has too.
+
+    Slices of a series share most of their header: judging two hundred lists of two hundred source images one by one
+    would take longer than making them.
+    """
+    first: dict[str, dict[BaseTag, DataElement | RawDataElement]] = {}
+    for dataset in subject.objects:
+        series = str(dataset.get("SeriesInstanceUID", ""))
+        if series not in first:
+            first[series] = dict(dataset.items())
+            yield dataset, set()
+            continue
+        yield dataset, {tag for tag, element in dataset.items() if _same(element, first[series].get(tag))}
+
+
+def _same(one: DataElement | RawDataElement, other: DataElement | RawDataElement | None) -> bool:
+    if isinstance(one, RawDataElement) and isinstance(other, RawDataElement):
+        return one.value is other.value or one.value == other.value
+    return False
+
+
+RULES = (
+    Rule("objects-present", "a result that may leave has at least one object", _present, overridable=True),
+    Rule("attributes-required", "PS3.5 7.4: attributes of Type 1 and 2", _required, overridable=True),
+    Rule("values-in-length", "PS3.5 6.2; planning systems: labels of 16 characters", _lengths, overridable=True),
+    Rule("synthetic-marked", "PS3.3 C.12.1: SyntheticData, ContentQualification, contributing equipment", _marks),
+    Rule("unapproved", "PS3.3 C.8.8.16: approval belongs to the planning system", _unapproved),
+)

@@ -1,0 +1,66 @@
+"""That everything which an object refers to is there."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from pydicom import Dataset
+
+from pipelines.objects.provenance import referenced_images
+from pipelines.semantics.rules import Finding, Rule, Subject, finding, uid_of
+
+
+def _sources(subject: Subject) -> Iterator[Finding]:
+    known = {uid_of(dataset) for dataset in subject.source.datasets}
+    seen: set[object] = set()
+    for dataset in subject.objects:
+        encoded = dataset.get_item("SourceImageSequence")
+        if encoded is None or not encoded.value:
+            yield finding("object-source-missing", dataset)
+            continue
+        if isinstance(encoded.value, bytes):
+            if encoded.value in seen:
+                continue
+            seen.add(encoded.value)
+        for item in dataset.SourceImageSequence:
+            named = str(item.get("ReferencedSOPInstanceUID", ""))
+            if named not in known:
+                yield finding("object-source-unknown", dataset, found=named)
+
+
+def _images(subject: Subject) -> Iterator[Finding]:
+    for structures in subject.structures:
+        for named in sorted(referenced_images(structures)):
+            if named not in subject.image_by_uid:
+                yield finding("object-reference-dangling", structures, found=named)
+        for series in _referenced_series(structures):
+            if str(series.get("SeriesInstanceUID", "")) not in subject.series:
+                yield finding("object-reference-dangling", structures, found=str(series.get("SeriesInstanceUID", "")))
+
+
+def _regions(subject: Subject) -> Iterator[Finding]:
+    for structures in subject.structures:
+        listed = [item.get("ROINumber") for item in structures.get("StructureSetROISequence") or ()]
+        names = [str(item.get("ROIName", "")).casefold() for item in structures.get("StructureSetROISequence") or ()]
+        if len(set(listed)) != len(listed) or len(set(names)) != len(names):
+            yield finding("object-roi-doubled", structures, attribute="ROINumber or ROIName", found=len(listed))
+        for keyword in ("ROIContourSequence", "RTROIObservationsSequence"):
+            referred = Counter(item.get("ReferencedROINumber") for item in structures.get(keyword) or ())
+            if referred != Counter(listed):
+                yield finding(
+                    "object-roi-unmatched", structures, attribute=keyword, found=referred.total(), accepted=len(listed)
+                )
+
+
+def _referenced_series(structures: Dataset) -> Iterator[Dataset]:
+    for frame in structures.get("ReferencedFrameOfReferenceSequence") or ():
+        for study in frame.get("RTReferencedStudySequence") or ():
+            yield from study.get("RTReferencedSeriesSequence") or ()
+
+
+RULES = (
+    Rule("sources-named", "PS3.3 C.7.6.1.1.4, C.12.4: the images that an object was derived from", _sources),
+    Rule("images-resolve", "PS3.3 C.8.8.5, C.8.8.6: referenced images go along", _images),
+    Rule("regions-resolve", "PS3.3 C.8.8.5, C.8.8.6, C.8.8.8: one contour and one observation a region", _regions),
+)

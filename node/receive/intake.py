@@ -37,7 +37,7 @@ class Incoming:
     transfer_syntax_uid
         As negotiated.
     data_set
-        The encoded data set, from its first byte to its last; never decoded on the receiving path.
+        The encoded data set, seekable and at its first byte; never decoded on the receiving path.
     """
 
     sop_class_uid: str

@@ -201,6 +201,7 @@ def incoming(event: Event) -> Incoming:
         raise StoreRefused(
             "class-mismatch", found=str(request.AffectedSOPClassUID), negotiated=str(context.abstract_syntax)
         )
+    request.DataSet.seek(0)
     return Incoming(
         str(request.AffectedSOPClassUID),
         str(request.AffectedSOPInstanceUID),

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from models.packages import InputLimits
 from models.volumes import Volume
-from pipelines.contract import Check, Parameter, Reason, Verdict
+from pipelines.contract import Check, Verdict
 from pipelines.errors import UnreadableSeries
 from pipelines.geometry.field import faces
 from pipelines.geometry.posture import posture
@@ -21,6 +21,7 @@ from pipelines.synthetic_ct_head.acquisition import (
     field_strength,
     missing_patient_attributes,
 )
+from pipelines.synthetic_ct_head.judging import judged
 
 HEAD_REGIONS = ("HEAD", "BRAIN", "HEADNECK", "SKULL", "WHOLEHEAD")
 """Values of BodyPartExamined that mean the head, spaces and case aside (PS3.16 Annex L and what scanners write)."""
@@ -55,7 +56,7 @@ def inspect(source: SourceSeries, limits: InputLimits) -> tuple[Check, ...]:
 
 def _modality(source: SourceSeries, limits: InputLimits) -> Check:
     found = str(source.header.get("Modality") or "nothing")
-    return _judged("modality", found == limits.modality, Verdict.REJECT, found=found, accepted=limits.modality)
+    return judged("modality", found == limits.modality, Verdict.REJECT, found=found, accepted=limits.modality)
 
 
 def _origin(source: SourceSeries, limits: InputLimits) -> Check:
@@ -66,14 +67,14 @@ def _origin(source: SourceSeries, limits: InputLimits) -> Check:
     ]
     kinds += ["ImageType DERIVED" for dataset in source.datasets if "DERIVED" in image_type(dataset)[:1]]
     found = kinds[0] if kinds else "original"
-    return _judged("source-origin", not kinds, Verdict.REJECT, found=found, accepted="original images of a scanner")
+    return judged("source-origin", not kinds, Verdict.REJECT, found=found, accepted="original images of a scanner")
 
 
 def _body_part(source: SourceSeries, limits: InputLimits) -> Check:
     found = str(source.header.get("BodyPartExamined") or "")
     known = "".join(letter for letter in found.upper() if letter.isalnum())
     gravity = Verdict.REJECT if known else Verdict.REVIEW
-    return _judged(
+    return judged(
         "body-part", known in HEAD_REGIONS, gravity, found=found or "nothing", accepted=", ".join(HEAD_REGIONS)
     )
 
@@ -83,12 +84,12 @@ def _position(source: SourceSeries, limits: InputLimits) -> Check:
         posture(str(source.header.get("PatientPosition") or ""))
     except UnreadableSeries as why:
         return Check("patient-position", Verdict.REJECT, why.reason)
-    return _judged("patient-position", True, Verdict.REJECT, found=str(source.header.PatientPosition), accepted="any")
+    return judged("patient-position", True, Verdict.REJECT, found=str(source.header.PatientPosition), accepted="any")
 
 
 def _identity(source: SourceSeries, limits: InputLimits) -> Check:
     missing = missing_patient_attributes(source.header)
-    return _judged(
+    return judged(
         "patient-attributes", not missing, Verdict.REVIEW, found=", ".join(missing) or "none missing", accepted="none"
     )
 
@@ -96,7 +97,7 @@ def _identity(source: SourceSeries, limits: InputLimits) -> Check:
 def _contrast(source: SourceSeries, limits: InputLimits) -> Check:
     found = contrast(source.header)
     gravity = Verdict.REJECT if found else Verdict.REVIEW
-    return _judged(
+    return judged(
         "contrast",
         found in limits.contrasts,
         gravity,
@@ -107,12 +108,12 @@ def _contrast(source: SourceSeries, limits: InputLimits) -> Check:
 
 def _agent(source: SourceSeries, limits: InputLimits) -> Check:
     given = bool(str(source.header.get("ContrastBolusAgent") or "").strip())
-    return _judged("contrast-agent", not given, Verdict.REVIEW, found="given" if given else "none", accepted="none")
+    return judged("contrast-agent", not given, Verdict.REVIEW, found="given" if given else "none", accepted="none")
 
 
 def _slices(source: SourceSeries, limits: InputLimits) -> Check:
     found = len(source.datasets)
-    return _judged(
+    return judged(
         "slice-count", found >= limits.min_slices, Verdict.REJECT, found=found, accepted=f"{limits.min_slices} or more"
     )
 
@@ -120,7 +121,7 @@ def _slices(source: SourceSeries, limits: InputLimits) -> Check:
 def _voxels(source: SourceSeries, limits: InputLimits) -> Check:
     columns, rows, slices = source.volume.grid.spacing
     fits = max(columns, rows) <= limits.max_in_plane_mm and slices <= limits.max_slice_mm
-    return _judged(
+    return judged(
         "voxel-size",
         fits,
         Verdict.REJECT,
@@ -132,7 +133,7 @@ def _voxels(source: SourceSeries, limits: InputLimits) -> Check:
 def _extent(source: SourceSeries, limits: InputLimits) -> Check:
     grid = source.volume.grid
     sides = [grid.size[face.axis] * grid.spacing[face.axis] for face in faces(grid) if face.upper]
-    return _judged(
+    return judged(
         "field-of-view",
         min(sides) >= limits.min_field_of_view_mm,
         Verdict.REJECT,
@@ -144,7 +145,7 @@ def _extent(source: SourceSeries, limits: InputLimits) -> Check:
 def _age(source: SourceSeries, limits: InputLimits) -> Check:
     found = age_years(source.header)
     least = limits.age_years_min
-    return _judged(
+    return judged(
         "patient-age",
         found is not None and found >= least,
         Verdict.REVIEW,
@@ -155,7 +156,7 @@ def _age(source: SourceSeries, limits: InputLimits) -> Check:
 
 def _distortion(source: SourceSeries, limits: InputLimits) -> Check:
     fits = distortion_corrected(source.header) or not limits.distortion_correction_required
-    return _judged(
+    return judged(
         "distortion-correction",
         fits,
         Verdict.REVIEW,
@@ -167,7 +168,7 @@ def _distortion(source: SourceSeries, limits: InputLimits) -> Check:
 def _strength(source: SourceSeries, limits: InputLimits) -> Check:
     found = field_strength(source.header)
     low, high = limits.field_strength_tesla
-    return _judged(
+    return judged(
         "field-strength",
         found is not None and low <= found <= high,
         Verdict.REVIEW,
@@ -178,7 +179,7 @@ def _strength(source: SourceSeries, limits: InputLimits) -> Check:
 
 def _compression(source: SourceSeries, limits: InputLimits) -> Check:
     lossy = any(str(dataset.get("LossyImageCompression") or "") == "01" for dataset in source.datasets)
-    return _judged("lossy-compression", not lossy, Verdict.REVIEW, found="lossy" if lossy else "none", accepted="none")
+    return judged("lossy-compression", not lossy, Verdict.REVIEW, found="lossy" if lossy else "none", accepted="none")
 
 
 _HEADER: tuple[Callable[[SourceSeries, InputLimits], Check], ...] = (
@@ -204,7 +205,7 @@ def _of_content(volume: Volume) -> tuple[Check, ...]:
         found = content.measure(volume)
     except UnreadableSeries as why:
         return (Check("body-in-air", Verdict.REJECT, why.reason),)
-    in_air = _judged(
+    in_air = judged(
         "body-in-air",
         found.body_share <= FULLEST_FIELD,
         Verdict.REJECT,
@@ -212,7 +213,7 @@ def _of_content(volume: Volume) -> tuple[Check, ...]:
         accepted=f"at most {FULLEST_FIELD:.0%}",
     )
     small, bare = found.body_cc < SMALLEST_HEAD_CC, found.skull_rise < LEAST_SKULL_RISE
-    whole = _judged(
+    whole = judged(
         "whole-head",
         not (small or bare),
         Verdict.REJECT if small and bare else Verdict.REVIEW,
@@ -220,8 +221,3 @@ def _of_content(volume: Volume) -> tuple[Check, ...]:
         accepted=f"at least {SMALLEST_HEAD_CC:.0f} cc and {LEAST_SKULL_RISE:.2f}",
     )
     return in_air, whole
-
-
-def _judged(name: str, fits: bool, otherwise: Verdict, **parameters: Parameter) -> Check:
-    """Make a check of what was found and what is accepted; its reason's code is its name."""
-    return Check(name, Verdict.PASS if fits else otherwise, Reason(name, parameters))

@@ -1,0 +1,163 @@
+"""Checks that nobody may override: the objects belong to the patient, stand where the source stands, left is left."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+from pydicom import Dataset
+
+from models.packages import ModelPackage
+from models.volumes import Volume
+from pipelines.contract import Check, RunIdentity, SourceInstance, Verdict
+from pipelines.errors import UnreadableSeries
+from pipelines.geometry.target import to_index, to_mm
+from pipelines.masks.body import CT_SKIN_HU
+from pipelines.reading.reader import read_series
+from pipelines.reading.series import SourceSeries
+from pipelines.synthetic_ct_head.judging import judged
+
+_IDENTITY = ("PatientID", "PatientName", "PatientBirthDate", "PatientSex", "StudyInstanceUID")
+_POSITION_TOLERANCE_MM = 1e-3
+_MIRROR_SLACK = 1.02
+_POINTS = 200_000
+
+
+def model_check(package: ModelPackage, run: RunIdentity) -> Check:
+    """Judge whether the loaded package is the one that the run, and so every derived UID, names."""
+    found = f"{package.card.name} {package.card.version} {package.sha256[:12]}"
+    named = f"{run.model_name} {run.model_version} {run.model_sha256[:12]}"
+    same = (package.card.name, package.card.version, package.sha256) == (
+        run.model_name,
+        run.model_version,
+        run.model_sha256,
+    )
+    return judged("model-hash", same, Verdict.REJECT, overridable=False, found=found, accepted=named)
+
+
+def object_checks(
+    images: Sequence[Dataset], structures: Dataset, source: SourceSeries, hu: Volume
+) -> tuple[Check, ...]:
+    """Read the objects again as a receiver would, and judge them against the source and what was computed.
+
+    Parameters
+    ----------
+    images, structures
+        What is about to leave.
+    source
+        The MR series.
+    hu
+        The synthetic CT that the images were made from.
+    """
+    try:
+        returned = read_series([SourceInstance(image, "") for image in images]).volume
+    except UnreadableSeries as why:
+        return (Check("geometry", Verdict.REJECT, why.reason, overridable=False),)
+    return (
+        _identity([*images, structures], source),
+        _frame([*images, structures], source),
+        _geometry(returned, hu),
+        _laterality(images, returned, source),
+    )
+
+
+def _identity(objects: Sequence[Dataset], source: SourceSeries) -> Check:
+    # Which attribute differs is said, never its value: reasons are logged.
+    other = [
+        keyword
+        for keyword in _IDENTITY
+        if any(str(made.get(keyword, "")) != str(source.header.get(keyword, "")) for made in objects)
+    ]
+    return judged(
+        "identity",
+        not other,
+        Verdict.REJECT,
+        overridable=False,
+        found=", ".join(other) or "all as in the source",
+        accepted="no difference from the source",
+    )
+
+
+def _frame(objects: Sequence[Dataset], source: SourceSeries) -> Check:
+    expected = str(source.header.FrameOfReferenceUID)
+    found = sorted({str(made.get("FrameOfReferenceUID", "none")) for made in objects})
+    return judged(
+        "frame-of-reference",
+        found == [expected],
+        Verdict.REJECT,
+        overridable=False,
+        found=", ".join(found),
+        accepted=expected,
+    )
+
+
+def _geometry(returned: Volume, hu: Volume) -> Check:
+    corners = np.array([[0, 0, 0], [n - 1 for n in hu.grid.size]], dtype=float)
+    index = to_index(hu.grid, to_mm(returned.grid, corners))
+    # A prone image starts at the opposite corner in its plane; place and size must agree all the same.
+    off = np.abs(np.sort(index, axis=0) - corners).max() * max(hu.grid.spacing)
+    same_size = returned.grid.size == hu.grid.size
+    turned = index[0, 0] > index[1, 0]
+    values = returned.values[:, ::-1, ::-1] if turned else returned.values
+    largest = float(np.abs(values - hu.values).max()) if same_size else float("inf")
+    return judged(
+        "geometry",
+        same_size and off <= _POSITION_TOLERANCE_MM and largest <= 0.5,
+        Verdict.REJECT,
+        overridable=False,
+        found=f"{off:.4f} mm and {largest:g} HU away from what was computed",
+        accepted=f"at most {_POSITION_TOLERANCE_MM:g} mm and half a HU",
+    )
+
+
+def _laterality(images: Sequence[Dataset], returned: Volume, source: SourceSeries) -> Check:
+    """Compare the objects with the source as scanned, as they are and mirrored left to right.
+
+    No head is quite symmetric: what the MR tells of the CT at the same points must not be told better by its mirror.
+    """
+    position = {str(image.get("PatientPosition", "")) for image in images}
+    same_position = position == {str(source.header.get("PatientPosition", ""))}
+    upright, mirrored = _shared_information(returned, source.volume)
+    return judged(
+        "laterality",
+        same_position and mirrored <= _MIRROR_SLACK * upright,
+        Verdict.REJECT,
+        overridable=False,
+        found=f"PatientPosition {', '.join(sorted(position))}; the MR tells {upright:.3f} bits of it, mirrored"
+        f" {mirrored:.3f}",
+        accepted=f"the source's PatientPosition; mirrored at most {_MIRROR_SLACK:g} times as much",
+    )
+
+
+def _shared_information(returned: Volume, source: Volume) -> tuple[float, float]:
+    """Mutual information in bits of both volumes at the same points of the patient, then with the CT mirrored."""
+    step = max(1, round((source.values.size / _POINTS) ** (1 / 3)))
+    k, j, i = (axis.ravel() for axis in np.mgrid[tuple(slice(0, n, step) for n in source.values.shape)])
+    points = to_mm(source.grid, np.stack([i, j, k], axis=1).astype(float))
+    signal = source.values[k, j, i]
+    ct, seen = _values_at(returned, points)
+    centre = float(np.median(points[seen & (ct > CT_SKIN_HU), 0])) if (seen & (ct > CT_SKIN_HU)).any() else 0.0
+    mirror, mirror_seen = _values_at(returned, points * (-1.0, 1.0, 1.0) + (2.0 * centre, 0.0, 0.0))
+    both = seen & mirror_seen
+    return _mutual_bits(signal[both], ct[both]), _mutual_bits(signal[both], mirror[both])
+
+
+def _values_at(
+    volume: Volume, points: npt.NDArray[np.float64]
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
+    index = np.rint(to_index(volume.grid, points)).astype(int)
+    seen = ((index >= 0) & (index < volume.grid.size)).all(axis=1)
+    i, j, k = np.clip(index, 0, np.array(volume.grid.size) - 1).T
+    return volume.values[k, j, i], seen
+
+
+def _mutual_bits(one: npt.NDArray[np.float32], other: npt.NDArray[np.float32]) -> float:
+    if not one.size:
+        return 0.0
+    top = max(float(np.percentile(one, 99)), 1e-6)
+    joint, _, _ = np.histogram2d(np.minimum(one, top), np.clip(other, -1000, 1500), bins=48)
+    share = joint / joint.sum()
+    expected = share.sum(axis=1, keepdims=True) * share.sum(axis=0, keepdims=True)
+    some = share > 0
+    return float((share[some] * np.log2(share[some] / expected[some])).sum())

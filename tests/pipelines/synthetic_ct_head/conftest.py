@@ -1,0 +1,197 @@
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import ndimage
+from scipy.spatial.transform import Rotation
+
+from models.inference import Prediction
+from models.packages import Card, ModelPackage
+from models.volumes import Grid, Volume
+from pipelines.contract import RunIdentity, SourceInstance
+from pipelines.geometry.field import inside_field
+from pipelines.geometry.target import to_index, to_mm
+from pipelines.phantoms.series import mr_series
+
+VOXEL_MM = 3.0
+HASH = hashlib.sha256(b"stand-in").hexdigest()
+
+
+def sagittal_grid() -> Grid:
+    turn = Rotation.from_euler("zx", [5, -8], degrees=True).as_matrix()
+    rows = tuple(tuple(float(v) for v in turn @ axis) for axis in ([0, 1, 0], [0, 0, -1], [-1, 0, 0]))
+    size, spacing = (76, 80, 48), (3.0, 3.0, 4.0)
+    middle = (np.array(size) - 1) / 2 * spacing
+    origin = np.array([3.0, -8.0, -12.0]) - middle @ np.array(rows)
+    return Grid(size, spacing, tuple(float(v) for v in origin), rows)
+
+
+def head_at(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """MR signal and HU at LPS points: scalp, skull, brain with one dark lesion on the left, sinus, neck."""
+    x, y, z = points.T
+
+    def ball(a: float, b: float, c: float, at: tuple[float, float, float] = (0, 0, 0)) -> np.ndarray:
+        return ((x - at[0]) / a) ** 2 + ((y - at[1]) / b) ** 2 + ((z - at[2]) / c) ** 2 < 1
+
+    neck = (np.hypot(x, y - 15) < 48) & (z < 0)
+    body = ball(76, 92, 90) | neck
+    signal, hu = np.where(body, 300.0, 0.0), np.where(body, -60.0, -1000.0)
+    skull, brain = ball(70, 86, 84), ball(63, 79, 77)
+    signal[skull], hu[skull] = 15.0, 900.0
+    signal[brain], hu[brain] = 220.0, 35.0
+    lesion, sinus = ball(16, 20, 18, (32, 20, 25)), ball(14, 10, 12, (4, -72, -30))
+    signal[lesion], hu[lesion] = 90.0, 15.0
+    signal[sinus], hu[sinus] = 5.0, -990.0
+    return signal, hu
+
+
+def indices_of(grid: Grid) -> np.ndarray:
+    k, j, i = np.indices(grid.shape)
+    return np.stack([i.ravel(), j.ravel(), k.ravel()], axis=1).astype(float)
+
+
+def head_mr(grid: Grid) -> Volume:
+    signal, _ = head_at(to_mm(grid, indices_of(grid)))
+    rng = np.random.default_rng(5)
+    noisy = np.hypot(signal + rng.normal(0, 4, signal.shape), rng.normal(0, 4, signal.shape))
+    return Volume(noisy.reshape(grid.shape).astype(np.float32), grid)
+
+
+class KnowingPredictor:
+    """Stands in for the network: it knows the head's true CT, so that what follows it can be judged."""
+
+    def __init__(self, spoil: Callable[[np.ndarray], np.ndarray] = lambda hu: hu) -> None:
+        self.spoil = spoil
+        self.calls = 0
+
+    def predict(self, source: Volume, target: Grid, progress: Callable[[float], None]) -> Prediction:
+        self.calls += 1
+        points = to_mm(target, indices_of(target))
+        index = to_index(source.grid, points)[:, ::-1].T
+        resampled = ndimage.map_coordinates(source.values, index, order=1).reshape(target.shape)
+        inside = inside_field(source.grid, target)
+        hu = np.where(inside, head_at(points)[1].reshape(target.shape), -1000.0)
+        progress(0.5)
+        progress(1.0)
+        return Prediction(
+            synthetic=Volume(self.spoil(hu).astype(np.float32), target),
+            resampled=Volume(np.where(inside, resampled, 0).astype(np.float32), target),
+            uncertainty=None,
+            tiles=1,
+            precision="float32",
+            device="cpu",
+        )
+
+
+def stand_in_card() -> Card:
+    return Card.model_validate(
+        {
+            "schema": 1,
+            "name": "head-mr-to-ct",
+            "version": "0.1.0",
+            "status": "reference",
+            "task": "MR to CT",
+            "body_site": "head",
+            "intended_use": "tests",
+            "disclaimer": "Research use only. Not a medical device.",
+            "licence": "Apache-2.0",
+            "inputs": [
+                {
+                    "name": "t1",
+                    "modality": "MR",
+                    "contrasts": ["T1"],
+                    "age_years_min": 18,
+                    "distortion_correction_required": True,
+                    "max_in_plane_mm": 3.0,
+                    "max_slice_mm": 5.0,
+                    "field_strength_tesla": [1.0, 3.0],
+                    "min_field_of_view_mm": 140,
+                    "min_slices": 40,
+                }
+            ],
+            "output": {
+                "modality": "CT",
+                "unit": "HU",
+                "lowest": -1024,
+                "highest": 3071,
+                "voxel_mm": [VOXEL_MM] * 3,
+                "air_hu": -1000,
+            },
+            "network": {
+                "kind": "residual-unet",
+                "widths": [8, 16],
+                "anchors_hu": [-1000, 0, 1000],
+                "tile_voxels": 16,
+                "parameters": 1,
+            },
+            "training": {
+                "data": "none",
+                "source": "none",
+                "licence": "none",
+                "trained_on": [],
+                "held_out": [],
+                "recipe": "none",
+                "steps": 0,
+                "minutes": 0,
+            },
+            "metrics": {"protocol": "none", "rows": []},
+            "tolerance_hu": 20,
+            "limits": ["a stand-in for tests"],
+            "sha256": HASH,
+        }
+    )
+
+
+@pytest.fixture(scope="session")
+def card() -> Card:
+    return stand_in_card()
+
+
+@pytest.fixture(scope="session")
+def package(card: Card) -> ModelPackage:
+    return ModelPackage(folder=Path("nowhere"), card=card, sha256=HASH)
+
+
+@pytest.fixture(scope="session")
+def identity(package: ModelPackage) -> RunIdentity:
+    return RunIdentity(
+        pipeline="synthetic-ct-head",
+        pipeline_version="1.0.0",
+        model_name=package.card.name,
+        model_version=package.card.version,
+        model_sha256=package.sha256,
+        run_number=1,
+        started_at=datetime(2026, 1, 5, 12, 0, tzinfo=UTC),
+        station="TEST",
+        software_version="0.1.0",
+    )
+
+
+@pytest.fixture(scope="session")
+def head_volume() -> Volume:
+    return head_mr(sagittal_grid())
+
+
+@pytest.fixture
+def head_instances(head_volume: Volume) -> list[SourceInstance]:
+    """A fresh sagittal oblique MR series of the made head, for tests that change headers."""
+    return [
+        SourceInstance(dataset, hashlib.sha256(str(index).encode()).hexdigest())
+        for index, dataset in enumerate(mr_series(head_volume, seed=3))
+    ]
+
+
+@pytest.fixture
+def knowing_predictor() -> type[KnowingPredictor]:
+    return KnowingPredictor
+
+
+@pytest.fixture(scope="session")
+def other_model() -> Callable[[RunIdentity], RunIdentity]:
+    return lambda run: replace(run, model_sha256="0" * 64)

@@ -1,0 +1,203 @@
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pydicom
+import pytest
+from pydicom import Dataset
+
+from models.packages import Card
+from models.volumes import Volume
+from pipelines.contract import Check, SourceInstance, Verdict
+from pipelines.phantoms.series import mr_series
+from pipelines.reading.reader import read_series
+from pipelines.reasons import text
+from pipelines.synthetic_ct_head.gate import inspect
+
+
+def judged(instances: list[SourceInstance], card: Card) -> dict[str, Check]:
+    return {check.name: check for check in inspect(read_series(instances), card.inputs[0])}
+
+
+def troubles(checks: dict[str, Check]) -> dict[str, Verdict]:
+    return {name: check.verdict for name, check in checks.items() if check.verdict is not Verdict.PASS}
+
+
+def set_all(instances: list[SourceInstance], **values: object) -> None:
+    for instance in instances:
+        for keyword, value in values.items():
+            if value is None:
+                del instance.dataset[keyword]
+            else:
+                setattr(instance.dataset, keyword, value)
+
+
+def test_a_fit_series_passes_every_check(head_instances: list[SourceInstance], card: Card) -> None:
+    assert troubles(judged(head_instances, card)) == {}
+
+
+@pytest.mark.parametrize(
+    ("values", "name", "verdict"),
+    [
+        ({"Modality": "CT"}, "modality", Verdict.REJECT),
+        ({"ImageType": ["DERIVED", "SECONDARY", "MPR", "DIS2D"]}, "source-origin", Verdict.REJECT),
+        ({"SyntheticData": "YES"}, "source-origin", Verdict.REJECT),
+        ({"BodyPartExamined": "PROSTATE"}, "body-part", Verdict.REJECT),
+        ({"BodyPartExamined": ""}, "body-part", Verdict.REVIEW),
+        ({"PatientPosition": "HFDL"}, "patient-position", Verdict.REJECT),
+        ({"PatientPosition": None}, "patient-position", Verdict.REJECT),
+        ({"PatientID": ""}, "patient-attributes", Verdict.REVIEW),
+        ({"PatientName": ""}, "patient-attributes", Verdict.REVIEW),
+        ({"PatientSex": ""}, "patient-attributes", Verdict.REVIEW),
+        ({"PatientBirthDate": ""}, "patient-attributes", Verdict.REVIEW),
+        ({"EchoTime": "100", "RepetitionTime": "5000"}, "contrast", Verdict.REJECT),
+        ({"EchoTime": None}, "contrast", Verdict.REVIEW),
+        ({"ContrastBolusAgent": "gadolinium"}, "contrast-agent", Verdict.REVIEW),
+        ({"PatientAge": "003Y"}, "patient-age", Verdict.REVIEW),
+        ({"PatientAge": "200M"}, "patient-age", Verdict.REVIEW),
+        ({"PatientAge": None, "PatientBirthDate": "20200101"}, "patient-age", Verdict.REVIEW),
+        ({"ImageType": ["ORIGINAL", "PRIMARY", "M", "ND", "NORM"]}, "distortion-correction", Verdict.REVIEW),
+        ({"MagneticFieldStrength": "0.3"}, "field-strength", Verdict.REVIEW),
+        ({"MagneticFieldStrength": None}, "field-strength", Verdict.REVIEW),
+        ({"LossyImageCompression": "01"}, "lossy-compression", Verdict.REVIEW),
+    ],
+)
+def test_what_does_not_fit_is_named_and_nothing_else(
+    head_instances: list[SourceInstance], card: Card, values: dict[str, object], name: str, verdict: Verdict
+) -> None:
+    set_all(head_instances, **values)
+    assert troubles(judged(head_instances, card)) == {name: verdict}
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"PatientAge": "018Y"},
+        {"PatientAge": None, "PatientBirthDate": "19600229"},
+        {"MagneticFieldStrength": "15000"},
+        {"ImageType": ["ORIGINAL", "PRIMARY", "M", "DIS3D"]},
+        {"BodyPartExamined": "head neck"},
+        {"ScanningSequence": "SE", "SequenceVariant": "SK", "RepetitionTime": "600", "InversionTime": None},
+    ],
+)
+def test_what_fits_by_other_words_passes(
+    head_instances: list[SourceInstance], card: Card, values: dict[str, object]
+) -> None:
+    set_all(head_instances, **values)
+    assert troubles(judged(head_instances, card)) == {}
+
+
+def test_one_synthetic_slice_among_others_is_enough(head_instances: list[SourceInstance], card: Card) -> None:
+    head_instances[9].dataset.SyntheticData = "YES"
+    assert troubles(judged(head_instances, card)) == {"source-origin": Verdict.REJECT}
+
+
+def test_the_limits_are_the_cards(head_instances: list[SourceInstance], card: Card) -> None:
+    tight = card.inputs[0].model_copy(
+        update={"min_slices": 49, "max_slice_mm": 2.0, "min_field_of_view_mm": 195.0, "age_years_min": 70.0}
+    )
+    found = {check.name: check for check in inspect(read_series(head_instances), tight)}
+    assert troubles(found) == {
+        "slice-count": Verdict.REJECT,
+        "voxel-size": Verdict.REJECT,
+        "field-of-view": Verdict.REJECT,
+        "patient-age": Verdict.REVIEW,
+    }
+    assert text(found["slice-count"].reason) == "Slices: 48; accepted: 49 or more."
+
+
+def of_values(volume: Volume, values: np.ndarray) -> list[SourceInstance]:
+    return [SourceInstance(ds, "") for ds in mr_series(Volume(values.astype(np.float32), volume.grid), seed=4)]
+
+
+def test_noise_is_no_head(head_volume: Volume, card: Card) -> None:
+    rng = np.random.default_rng(1)
+    noise = np.hypot(rng.normal(0, 9, head_volume.values.shape), rng.normal(0, 9, head_volume.values.shape))
+    assert judged(of_values(head_volume, noise), card)["body-in-air"].verdict is Verdict.REJECT
+
+
+def test_an_empty_volume_is_no_head(head_volume: Volume, card: Card) -> None:
+    checks = judged(of_values(head_volume, np.zeros(head_volume.values.shape)), card)
+    assert checks["body-in-air"].verdict is Verdict.REJECT
+    assert checks["body-in-air"].reason.code == "body-not-found"
+
+
+def test_a_brain_without_its_skull_is_refused(head_volume: Volume, card: Card) -> None:
+    from pipelines.geometry.target import to_mm
+
+    k, j, i = np.indices(head_volume.grid.shape)
+    x, y, z = to_mm(head_volume.grid, np.stack([i.ravel(), j.ravel(), k.ravel()], axis=1).astype(float)).T
+    brain = ((x / 63) ** 2 + (y / 79) ** 2 + (z / 77) ** 2 < 1).reshape(head_volume.grid.shape)
+    stripped = np.where(brain, head_volume.values, 0)
+    assert judged(of_values(head_volume, stripped), card)["whole-head"].verdict is Verdict.REJECT
+
+
+def real(folder: str) -> list[SourceInstance]:
+    data = os.environ.get("SYNTHNODE_TEST_DATA")
+    if not data or not (Path(data) / folder).is_dir():
+        pytest.skip(f"SYNTHNODE_TEST_DATA names no folder with {folder}")
+    return [SourceInstance(pydicom.dcmread(file), "") for file in sorted((Path(data) / folder).glob("*.dcm"))]
+
+
+@pytest.mark.data
+def test_the_real_child_is_held_for_age_and_distortion_alone(card: Card) -> None:
+    assert troubles(judged(real("mr-head-dicom"), card)) == {
+        "patient-age": Verdict.REVIEW,
+        "distortion-correction": Verdict.REVIEW,
+    }
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("series", ["case0000-t2-sagittal", "case0001-t2-axial-6"])
+def test_a_prostate_is_refused_by_body_part_and_field(card: Card, series: str) -> None:
+    found = troubles(judged(real(f"mr-prostate-dicom/{series}"), card))
+    assert found["body-part"] is Verdict.REJECT
+    assert found["field-of-view"] is Verdict.REJECT
+
+
+@pytest.mark.data
+def test_the_real_head_stripped_is_refused_or_held(card: Card) -> None:
+    instances = real("mr-head-dicom")
+    volume = read_series(instances).volume
+    from pipelines.masks.body import mr_body
+    from pipelines.masks.distance import distance_mm
+
+    body = mr_body(volume, np.ones(volume.grid.shape, dtype=bool))
+    deep = distance_mm(~body, volume.grid.spacing) > 14
+    stripped = np.where(deep, volume.values, 0)
+    found = judged(of_values(volume, stripped), card)["whole-head"]
+    assert found.verdict is not Verdict.PASS
+
+
+def test_no_reason_holds_a_patients_name_or_number(head_instances: list[SourceInstance], card: Card) -> None:
+    set_all(head_instances, PatientName="SECRET^NAME", PatientID="SECRET-1", PatientSex="")
+    said = " ".join(text(check.reason) for check in judged(head_instances, card).values())
+    assert "SECRET" not in said
+
+
+def test_contrast_by_timing() -> None:
+    from pipelines.synthetic_ct_head.acquisition import contrast
+
+    def timed(**values: object) -> Dataset:
+        dataset = Dataset()
+        for keyword, value in values.items():
+            setattr(dataset, keyword, value)
+        return dataset
+
+    shown: list[tuple[Callable[[], Dataset], str | None]] = [
+        (lambda: timed(ScanningSequence=["GR"], RepetitionTime="8", EchoTime="3", FlipAngle="12"), "T1"),
+        (lambda: timed(ScanningSequence=["SE"], RepetitionTime="500", EchoTime="12"), "T1"),
+        (lambda: timed(ScanningSequence=["SE"], RepetitionTime="4000", EchoTime="100"), "T2"),
+        (
+            lambda: timed(ScanningSequence=["SE", "IR"], RepetitionTime="9000", EchoTime="120", InversionTime="2500"),
+            "FLAIR",
+        ),
+        (lambda: timed(ScanningSequence=["SE"], RepetitionTime="3000", EchoTime="15"), "PD"),
+        (lambda: timed(ScanningSequence=["GR"], RepetitionTime="8", EchoTime="3", FlipAngle="2"), None),
+        (lambda: timed(RepetitionTime="4000"), None),
+    ]
+    for make, expected in shown:
+        assert contrast(make()) == expected

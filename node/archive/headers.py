@@ -1,0 +1,146 @@
+"""What a kept file says of itself: identity and header, read after a look at whether the file is whole."""
+
+from __future__ import annotations
+
+import math
+import mmap
+import re
+from collections.abc import Set
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydicom import Dataset, dcmread
+from pydicom.uid import RTStructureSetStorage
+
+from node.archive.part10 import MAX_HEAD, FileHead, read_head
+from node.archive.wholeness import Shape, walk
+from node.audit import PatientIdentity
+from node.errors import Permanent, Quarantine
+from pipelines.objects.provenance import is_ours, referenced_images
+
+_UID = re.compile(r"[0-9.]{1,64}")
+_SUBSAMPLED = ("_422", "_420")
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What the catalogue needs of an instance.
+
+    Attributes
+    ----------
+    patient
+        As the object states it, without padding.
+    ours
+        A synthnode made it, judged from the data set alone.
+    refers_to
+        SOP Instance UIDs of the images that it is drawn on, when it is a structure set.
+    dataset
+        The header without pixel data.
+    """
+
+    sop_class_uid: str
+    sop_instance_uid: str
+    transfer_syntax_uid: str
+    study_uid: str
+    series_uid: str
+    modality: str
+    patient: PatientIdentity
+    ours: bool
+    refers_to: Set[str]
+    dataset: Dataset
+
+
+def read_header(file: Path) -> Header:
+    """Read a kept file's header, and make sure that the file is whole.
+
+    Raises
+    ------
+    Quarantine
+        ``instance-unreadable``, ``instance-truncated``, ``pixel-data-short``, ``instance-attribute-missing`` or
+        ``instance-uid-invalid``, with what was found.
+    OSError
+        The file is not there or cannot be read.
+    """
+    with file.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
+        try:
+            head = read_head(mapped[:MAX_HEAD])
+        except Permanent as error:
+            raise Quarantine("instance-unreadable", **error.reason.parameters) from error
+        content = memoryview(mapped)
+        try:
+            shape = walk(content, head.length, head.transfer_syntax_uid)
+        finally:
+            content.release()
+    dataset = _dataset(file)
+    _check_pixels(dataset, shape)
+    return _header(dataset, head)
+
+
+def _dataset(file: Path) -> Dataset:
+    try:
+        return dcmread(file, stop_before_pixels=True, force=True)
+    except OSError:
+        raise
+    except Exception as error:  # whatever a parser of foreign bytes raises, the file is unreadable
+        raise Quarantine("instance-unreadable", found=f"a header that ends in {type(error).__name__}") from error
+
+
+def _check_pixels(dataset: Dataset, shape: Shape) -> None:
+    """Refuse native pixel data that is shorter than rows, columns, samples, frames and bits ask for (PS3.5 8.1.1)."""
+    if shape.pixel_bytes is None or str(dataset.get("PhotometricInterpretation", "")).endswith(_SUBSAMPLED):
+        return
+    try:
+        numbers = [
+            int(dataset.get(keyword) or default)
+            for keyword, default in (
+                ("Rows", 0),
+                ("Columns", 0),
+                ("SamplesPerPixel", 1),
+                ("NumberOfFrames", 1),
+                ("BitsAllocated", 0),
+            )
+        ]
+    except (TypeError, ValueError) as error:
+        raise Quarantine("instance-unreadable", found="image dimensions that are no numbers") from error
+    declared = (math.prod(numbers) + 7) // 8
+    if shape.pixel_bytes < declared:
+        raise Quarantine("pixel-data-short", declared=declared, found=shape.pixel_bytes)
+
+
+def _header(dataset: Dataset, head: FileHead) -> Header:
+    try:
+        structures = dataset.get("SOPClassUID") == RTStructureSetStorage
+        return Header(
+            sop_class_uid=_uid(dataset, "SOPClassUID"),
+            sop_instance_uid=_uid(dataset, "SOPInstanceUID"),
+            transfer_syntax_uid=head.transfer_syntax_uid,
+            study_uid=_uid(dataset, "StudyInstanceUID"),
+            series_uid=_uid(dataset, "SeriesInstanceUID"),
+            modality=_text(dataset, "Modality"),
+            patient=PatientIdentity(
+                patient_id=_text(dataset, "PatientID"),
+                issuer=_text(dataset, "IssuerOfPatientID"),
+                name=_text(dataset, "PatientName"),
+                birth_date=_text(dataset, "PatientBirthDate"),
+            ),
+            ours=is_ours(dataset),
+            refers_to=referenced_images(dataset) if structures else frozenset(),
+            dataset=dataset,
+        )
+    except Quarantine:
+        raise
+    except Exception as error:  # values are decoded only now, and by the same parser
+        raise Quarantine("instance-unreadable", found=f"{type(error).__name__} in its header") from error
+
+
+def _uid(dataset: Dataset, keyword: str) -> str:
+    value = _text(dataset, keyword)
+    if not value:
+        raise Quarantine("instance-attribute-missing", attribute=keyword)
+    if _UID.fullmatch(value) is None:
+        raise Quarantine("instance-uid-invalid", attribute=keyword, found=value[:64])
+    return value
+
+
+def _text(dataset: Dataset, keyword: str) -> str:
+    return str(dataset.get(keyword) or "").strip(" \x00")

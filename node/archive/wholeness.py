@@ -1,0 +1,139 @@
+"""Is the file all there? A walk over the elements of a data set that looks at tags and lengths and decodes nothing.
+
+An element that claims more bytes than the file has is how a transfer that was cut shows itself (PS3.5 7.1). The walk
+knows little endian, explicit and implicit, which is all that the receiver accepts.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+
+from pydicom.uid import ImplicitVRLittleEndian
+
+from node.errors import Quarantine
+
+PIXEL_DATA = 0x7FE00010
+
+_LONG_VRS = frozenset({b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"})
+_UNDEFINED = 0xFFFFFFFF
+_ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
+_MAX_DEPTH = 32
+_TAG_AND_LENGTH = struct.Struct("<HHL")
+_SHORT_LENGTH = struct.Struct("<H")
+_LONG_LENGTH = struct.Struct("<L")
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What the walk saw.
+
+    Attributes
+    ----------
+    elements
+        Number of elements at the top level.
+    pixel_bytes
+        Length of Pixel Data in bytes; None when there is none or it is encapsulated.
+    """
+
+    elements: int
+    pixel_bytes: int | None
+
+
+def walk(content: memoryview, start: int, transfer_syntax_uid: str) -> Shape:
+    """Walk over the data set that begins at byte `start` of `content` and ends where that ends.
+
+    Raises
+    ------
+    Quarantine
+        ``instance-truncated``: an element or item goes beyond the end; names the attribute, what it declares and what
+        is there. ``instance-unreadable``: what stands there is no element.
+    """
+    return _Walk(content, transfer_syntax_uid == ImplicitVRLittleEndian).top_level(start)
+
+
+class _Walk:
+    def __init__(self, content: memoryview, implicit: bool) -> None:
+        self._content = content
+        self._end = len(content)
+        self._implicit = implicit
+
+    def top_level(self, at: int) -> Shape:
+        elements, last, pixel_bytes = 0, -1, None
+        while at < self._end:
+            tag, length, value, implicit = self._element(at, self._implicit)
+            if tag <= last:
+                raise _no_element(at, f"{_named(tag)} after {_named(last)}")
+            last = tag
+            at = self._after(tag, length, value, implicit, depth=0)
+            if tag == PIXEL_DATA and length != _UNDEFINED:
+                pixel_bytes = length
+            elements += 1
+        return Shape(elements, pixel_bytes)
+
+    def _element(self, at: int, implicit: bool) -> tuple[int, int, int, bool]:
+        """Return tag, length, where the value begins, and whether what is nested in it is implicit."""
+        if at + 8 > self._end:
+            raise _cut(None, 8, self._end - at)
+        group, element, length = _TAG_AND_LENGTH.unpack_from(self._content, at)
+        tag = group << 16 | element
+        if implicit:
+            return tag, length, at + 8, True
+        vr = bytes(self._content[at + 4 : at + 6])
+        if not (vr.isalpha() and vr.isupper()):
+            raise _no_element(at, f"{_named(tag)} with VR {vr!r}")
+        if vr not in _LONG_VRS:
+            return tag, _SHORT_LENGTH.unpack_from(self._content, at + 6)[0], at + 8, False
+        if at + 12 > self._end:
+            raise _cut(tag, 12, self._end - at)
+        # What is UN and of undefined length is a sequence in implicit VR (PS3.5 6.2.2 note 4).
+        return tag, _LONG_LENGTH.unpack_from(self._content, at + 8)[0], at + 12, vr == b"UN"
+
+    def _after(self, tag: int, length: int, value: int, implicit: bool, depth: int) -> int:
+        if length != _UNDEFINED:
+            if length > self._end - value:
+                raise _cut(tag, length, self._end - value)
+            return value + length
+        return self._after_items(tag, value, implicit, depth + 1)
+
+    def _after_items(self, tag: int, at: int, implicit: bool, depth: int) -> int:
+        if depth > _MAX_DEPTH:
+            raise _no_element(at, f"sequences nested deeper than {_MAX_DEPTH} in {_named(tag)}")
+        while True:
+            if at + 8 > self._end:
+                raise _cut(tag, 8, self._end - at)
+            group, element, length = _TAG_AND_LENGTH.unpack_from(self._content, at)
+            item, at = group << 16 | element, at + 8
+            if item == _SEQUENCE_END:
+                return at
+            if item != _ITEM:
+                raise _no_element(at - 8, f"{_named(item)} in place of an item of {_named(tag)}")
+            if length == _UNDEFINED:
+                at = self._after_item_elements(at, implicit, depth)
+            elif length > self._end - at:
+                raise _cut(tag, length, self._end - at)
+            else:
+                at += length
+
+    def _after_item_elements(self, at: int, implicit: bool, depth: int) -> int:
+        while True:
+            if at + 8 > self._end:
+                raise _cut(None, 8, self._end - at)
+            group, element, _length = _TAG_AND_LENGTH.unpack_from(self._content, at)
+            if group << 16 | element == _ITEM_END:
+                return at + 8
+            tag, length, value, nested_implicit = self._element(at, implicit)
+            at = self._after(tag, length, value, nested_implicit, depth)
+
+
+def _named(tag: int) -> str:
+    return f"({tag >> 16:04X},{tag & 0xFFFF:04X})"
+
+
+def _cut(tag: int | None, declared: int, found: int) -> Quarantine:
+    attribute = "an element's head" if tag is None else _named(tag)
+    return Quarantine("instance-truncated", attribute=attribute, declared=declared, found=found)
+
+
+def _no_element(at: int, found: str) -> Quarantine:
+    return Quarantine("instance-unreadable", found=f"{found} at byte {at}")

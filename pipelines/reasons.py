@@ -60,8 +60,6 @@ _GATE = {
 
 _CHECKS = {
     "model-hash": "Model package: {found}; the run names {accepted}.",
-    "identity": "Patient, study or source series of the outputs: {found}; accepted: {accepted}.",
-    "frame-of-reference": "Frame of reference of the outputs: {found}; accepted: {accepted}.",
     "geometry": "Geometry of the outputs: {found}; accepted: {accepted}.",
     "laterality": "Left and right of the outputs against the source: {found}; accepted: {accepted}.",
     "body-outline": "Body outline of the synthetic CT against the MR's: {found}; accepted: {accepted}.",

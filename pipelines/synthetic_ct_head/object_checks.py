@@ -1,4 +1,4 @@
-"""Checks that nobody may override: the objects belong to the patient, stand where the source stands, left is left."""
+"""Checks that nobody may override: the model is the one named, images stand where they were computed, left is left."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ from pipelines.reading.reader import read_series
 from pipelines.reading.series import SourceSeries
 from pipelines.synthetic_ct_head.judging import judged
 
-_IDENTITY = ("PatientID", "PatientName", "PatientBirthDate", "PatientSex", "StudyInstanceUID")
 _POSITION_TOLERANCE_MM = 1e-3
 _MIRROR_SLACK = 1.02
 _POINTS = 200_000
@@ -36,14 +35,14 @@ def model_check(package: ModelPackage, run: RunIdentity) -> Check:
     return judged("model-hash", same, Verdict.REJECT, overridable=False, found=found, accepted=named)
 
 
-def object_checks(
-    images: Sequence[Dataset], structures: Dataset, source: SourceSeries, hu: Volume
-) -> tuple[Check, ...]:
-    """Read the objects again as a receiver would, and judge them against the source and what was computed.
+def image_set_checks(images: Sequence[Dataset], source: SourceSeries, hu: Volume) -> tuple[Check, ...]:
+    """Read the images again as a receiver would, and judge them against the source and what was computed.
+
+    The rules of single objects and their references are `pipelines.semantics`' matter; this is about what they show.
 
     Parameters
     ----------
-    images, structures
+    images
         What is about to leave.
     source
         The MR series.
@@ -55,40 +54,8 @@ def object_checks(
     except UnreadableSeries as why:
         return (Check("geometry", Verdict.REJECT, why.reason, overridable=False),)
     return (
-        _identity([*images, structures], source),
-        _frame([*images, structures], source),
         _geometry(returned, hu),
         _laterality(images, returned, source),
-    )
-
-
-def _identity(objects: Sequence[Dataset], source: SourceSeries) -> Check:
-    # Which attribute differs is said, never its value: reasons are logged.
-    other = [
-        keyword
-        for keyword in _IDENTITY
-        if any(str(made.get(keyword, "")) != str(source.header.get(keyword, "")) for made in objects)
-    ]
-    return judged(
-        "identity",
-        not other,
-        Verdict.REJECT,
-        overridable=False,
-        found=", ".join(other) or "all as in the source",
-        accepted="no difference from the source",
-    )
-
-
-def _frame(objects: Sequence[Dataset], source: SourceSeries) -> Check:
-    expected = str(source.header.FrameOfReferenceUID)
-    found = sorted({str(made.get("FrameOfReferenceUID", "none")) for made in objects})
-    return judged(
-        "frame-of-reference",
-        found == [expected],
-        Verdict.REJECT,
-        overridable=False,
-        found=", ".join(found),
-        accepted=expected,
     )
 
 

@@ -1,5 +1,5 @@
 """What the node says of itself while it runs: logs, without patient data."""
 
-from node.observe.logs import configure_logs, following
+from node.observe.logs import configure_logging, following
 
-__all__ = ["configure_logs", "following"]
+__all__ = ["configure_logging", "following"]

@@ -21,7 +21,7 @@ import structlog
 from pynetdicom import _config as pynetdicom_config
 from structlog.typing import EventDict, Processor
 
-from node.clock import Clock
+from node.clock import Clock, SystemClock
 from node.observe.fields import may_be_logged
 
 SPEAKING = ("alembic", "apscheduler", "dbos", "pynetdicom")
@@ -31,19 +31,19 @@ _OWN = ("event", "level", "logger", "at", "process", "exception")
 _FRAMES = 12
 
 
-def configure_logs(process: str, clock: Clock, stream: TextIO = sys.stderr, file: Path | None = None) -> None:
-    """Send all logs of this process, the libraries' too, to `stream` and `file` as JSON lines.
+def configure_logging(process: str, folder: Path, *, stream: TextIO = sys.stderr, clock: Clock | None = None) -> None:
+    """Send all logs of this process, the libraries' too, to `stream` and to a file in `folder`, as JSON lines.
 
     Parameters
     ----------
     process
-        The process's name, which stands in each line.
-    clock
-        Gives the lines' times.
+        The process's name, which stands in each line and names the file, ``PROCESS.jsonl``.
+    folder
+        Where that file is kept; a log rotation may move it away at any time.
     stream
-        Where lines go.
-    file
-        Where they go besides; may be moved away by a log rotation at any time.
+        Where lines go besides.
+    clock
+        Gives the lines' times, the machine's by default.
     """
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -61,14 +61,13 @@ def configure_logs(process: str, clock: Clock, stream: TextIO = sys.stderr, file
         processors=[
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
             _exception_without_message,
-            _Header(process, clock),
+            _Header(process, clock or SystemClock()),
             _withhold,
             structlog.processors.JSONRenderer(ensure_ascii=False),
         ],
     )
-    handlers: list[logging.Handler] = [logging.StreamHandler(stream)]
-    if file is not None:
-        handlers.append(WatchedFileHandler(file, encoding="utf-8"))
+    file = WatchedFileHandler(folder / f"{process}.jsonl", encoding="utf-8")
+    handlers: list[logging.Handler] = [logging.StreamHandler(stream), file]
     for handler in handlers:
         handler.setFormatter(formatter)
     _take_over(handlers)

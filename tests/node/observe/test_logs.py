@@ -24,7 +24,7 @@ from sqlalchemy import create_engine, text
 import node
 from node.clock import SetClock
 from node.errors import Permanent
-from node.observe import configure_logs, following
+from node.observe import configure_logging, following
 from node.observe.fields import FIELDS
 
 NAME = "Mustermann^Erika"
@@ -47,13 +47,17 @@ class Lines:
 
 
 @pytest.fixture
-def lines() -> Iterator[Lines]:
+def lines(tmp_path: Path) -> Iterator[Lines]:
     root, engine = logging.getLogger(), logging.getLogger("dbos")
     before = (root.handlers[:], root.level, engine.handlers[:], engine.propagate, sys.excepthook, threading.excepthook)
     configured = structlog.get_config()
     made = Lines()
-    configure_logs("engine", SetClock(datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)), made.stream)
+    clock = SetClock(datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
+    configure_logging("engine", tmp_path, stream=made.stream, clock=clock)
+    taken = root.handlers[:]
     yield made
+    for handler in taken:
+        handler.close()
     logging.captureWarnings(False)
     root.handlers[:], root.level, engine.handlers[:], engine.propagate, sys.excepthook, threading.excepthook = before
     structlog.configure(**configured)
@@ -190,15 +194,14 @@ def _store(on_store: Any) -> None:
         server.shutdown()
 
 
-def test_lines_go_to_a_file_that_may_be_moved_away(lines: Lines, tmp_path: Path) -> None:
-    file = tmp_path / "engine.jsonl"
-    configure_logs("engine", SetClock(datetime(2026, 1, 2, tzinfo=UTC)), lines.stream, file)
+def test_lines_go_to_a_file_too_that_may_be_moved_away(lines: Lines, tmp_path: Path) -> None:
     log().info("first")
-    file.rename(tmp_path / "old.jsonl")
+    (tmp_path / "engine.jsonl").rename(tmp_path / "old.jsonl")
     log().info("second")
-    assert json.loads(file.read_text())["event"] == "second"
-    for handler in logging.getLogger().handlers:
-        handler.close()
+    assert [json.loads((tmp_path / name).read_text())["event"] for name in ("old.jsonl", "engine.jsonl")] == [
+        "first",
+        "second",
+    ]
 
 
 def _log_calls() -> list[tuple[str, ast.Call]]:

@@ -100,7 +100,7 @@ def _read(anchor: Anchor) -> tuple[Reading | None, list[Finding]]:
 
 
 def _last(database: Database) -> Mark | None:
-    if not inspect(database.engine).has_table(AuditRow.__tablename__):
+    if not database.exists or not inspect(database.engine).has_table(AuditRow.__tablename__):
         return None
     with database.read() as session:
         last = last_mark(session)

@@ -3,14 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import Annotated
 
 import typer
 
+from node.audit.chain import Mark
 from node.audit.verify import verify as verify_trail
 from node.cli.output import AsJson, console, print_json
-from node.cli.place import Config, Data, existing_node
+from node.cli.place import Config, Data, existing_node, node_at
+from node.reasons import text
 
 app = typer.Typer(help="The audit log.", no_args_is_help=True)
+
+
+def _mark(stated: str) -> Mark:
+    count, _, head = stated.partition(":")
+    if not count.isdigit() or len(head) != 64:
+        raise typer.BadParameter("a mark is NUMBER:HASH, as an earlier verification printed it")
+    return Mark(int(count), head)
+
+
+Seen = Annotated[
+    list[Mark] | None,
+    typer.Option("--seen", parser=_mark, metavar="NUMBER:HASH", help="A mark noted earlier elsewhere; repeatable."),
+]
 
 
 @app.callback()
@@ -19,16 +35,21 @@ def audit() -> None:
 
 
 @app.command()
-def verify(as_json: AsJson = False, config: Config = None, data: Data = None) -> None:
+def verify(seen: Seen = None, as_json: AsJson = False, config: Config = None, data: Data = None) -> None:
     """Verify the audit log: chain, identifiers and anchor. Exit status 1 when anything does not agree."""
-    node = existing_node(config, data)
-    found = verify_trail(node.database, node.anchor)
+    node = node_at(config, data)
+    if node.anchor.unmade:
+        node = existing_node(config, data)
+    report = verify_trail(node.database, node.anchor, seen or ())
     if as_json:
-        print_json({"schema": 1, **asdict(found), "valid": found.valid})
+        findings = [{**asdict(finding), "text": text(finding.reason)} for finding in report.findings]
+        print_json({"schema": 1, **asdict(report), "findings": findings, "valid": report.valid})
     else:
         out = console()
-        for finding in found.findings:
-            out.print(f"[red]{finding}[/]")
-        out.print(f"{found.rows} rows: " + ("the trail is whole." if found.valid else "the trail was tampered with."))
-    if not found.valid:
+        for finding in report.findings:
+            out.print(f"[red]{text(finding.reason)}[/]")
+        mark = f"{report.found.count}:{report.found.head}"
+        verdict = "the trail is whole" if report.valid else "the trail is not as it was written"
+        out.print(f"{report.rows} rows: {verdict}. Its last mark, to be noted elsewhere: {mark}", soft_wrap=True)
+    if not report.valid:
         raise typer.Exit(1)

@@ -34,6 +34,12 @@ class Database:
         """Return the SQLite database in `file`."""
         return cls(f"sqlite:///{file}")
 
+    @property
+    def exists(self) -> bool:
+        """Whether there is a database to connect to; connecting to an absent SQLite file would make an empty one."""
+        file = self.engine.url.database
+        return self.engine.dialect.name != "sqlite" or not file or Path(file).exists()
+
     @contextmanager
     def read(self) -> Iterator[Session]:
         """Open a session for questions; nothing that it changes is kept."""

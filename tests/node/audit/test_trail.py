@@ -155,6 +155,9 @@ def test_a_new_database_goes_on_from_the_old_head(
     room.database.close()
     for file in room.folder.glob("node.db*"):
         file.unlink()
+    (finding,) = room.verify().findings
+    assert (finding.reason.code, finding.first, finding.last) == ("audit-database-empty", 1, 4)
+    assert not (room.folder / "node.db").exists()
     rebuilt = room_factory(room.folder)
     (finding,) = rebuilt.verify().findings
     assert (finding.reason.code, finding.first, finding.last) == ("audit-database-empty", 1, 4)

@@ -1,0 +1,64 @@
+"""`synthnode audit verify` says what is wrong, by row, and exits accordingly."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from node.actor import Actor
+from node.audit import AuditCode, AuditEvent
+from node.cli.app import app
+from node.composition import Node
+from node.database.tables import metadata
+from node.settings import load_settings
+
+pytestmark = pytest.mark.hazard("HAZ-12")
+
+
+def run(data: Path, *options: str) -> tuple[int, str]:
+    done = CliRunner().invoke(app, ["audit", "verify", "--data", str(data), *options])
+    return done.exit_code, done.stdout
+
+
+@pytest.fixture
+def node(tmp_path: Path) -> Node:
+    made = Node(load_settings(None, data=tmp_path))
+    made.layout.make()
+    metadata().create_all(made.database.engine)
+    for number in range(3):
+        with made.trail.recording() as recording:
+            recording.record(AuditEvent(AuditCode.STUDY_SETTLED, Actor.service("engine"), study_uid=f"1.{number}"))
+    return made
+
+
+def test_a_whole_trail(node: Node, tmp_path: Path) -> None:
+    status, said = run(tmp_path)
+    assert status == 0
+    mark = said.split()[-1]
+    assert run(tmp_path, "--seen", mark)[0] == 0
+    assert run(tmp_path, "--seen", f"2:{'0' * 64}")[0] == 1
+    assert run(tmp_path, "--seen", "nonsense")[0] == 2
+
+
+def test_an_altered_row_is_named_in_words_and_in_json(node: Node, tmp_path: Path) -> None:
+    with node.database.engine.connect() as connection:
+        connection.exec_driver_sql("UPDATE audit_rows SET outcome = 'failure' WHERE sequence = 2")
+        connection.commit()
+    status, said = run(tmp_path)
+    assert (status, "rows 2 to 2 were altered" in said) == (1, True)
+    status, said = run(tmp_path, "--json")
+    answer = json.loads(said.splitlines()[-1])
+    assert (status, answer["valid"], answer["findings"][0]["first"]) == (1, False, 2)
+    assert answer["findings"][0]["reason"]["code"] == "audit-row-altered"
+
+
+def test_a_lost_database_is_named(node: Node, tmp_path: Path) -> None:
+    node.database.close()
+    for file in tmp_path.glob("node.db*"):
+        file.unlink()
+    status, said = run(tmp_path)
+    assert (status, "archive rebuild" in said) == (1, True)
+    assert not node.layout.database.exists()

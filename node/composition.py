@@ -142,7 +142,7 @@ class Node:
     @cached_property
     def ingest(self) -> Ingest:
         """What enters receipts into the catalogue."""
-        return Ingest(self.layout.journal, self.files, self.database, self.trail, self.clock)
+        return Ingest(self.layout.journal, self.files, self.database, self.trail)
 
     @cached_property
     def router(self) -> Router:

@@ -6,7 +6,7 @@ from itertools import zip_longest
 from pathlib import Path
 
 from pydicom import Dataset, dcmread
-from pydicom.dataelem import RawDataElement
+from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.tag import BaseTag
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
@@ -34,16 +34,16 @@ def _same(one: Dataset, other: Dataset) -> bool:
     tags = [tag for tag in sorted(one.keys()) if tag.element]
     if tags != [tag for tag in sorted(other.keys()) if tag.element]:
         return False
-    return all(_same_element(one, other, tag) for tag in tags)
+    # All bytes are looked at before any sequence is: decoding one makes the reader decode elements around it.
+    pairs = [(tag, _value_bytes(one, tag), _value_bytes(other, tag)) for tag in tags]
+    nested = [tag for tag, first, second in pairs if first is None or first != second]
+    return all(_same_items(one[tag], other[tag]) for tag in nested)
 
 
-def _same_element(one: Dataset, other: Dataset, tag: BaseTag) -> bool:
-    first, second = _value_bytes(one, tag), _value_bytes(other, tag)
-    if first is not None and first == second:
-        return True
-    if one[tag].VR != "SQ" or other[tag].VR != "SQ":
+def _same_items(first: DataElement, second: DataElement) -> bool:
+    if first.VR != "SQ" or second.VR != "SQ":
         return False
-    return all(a and b and _same(a, b) for a, b in zip_longest(one[tag].value, other[tag].value))
+    return all(a and b and _same(a, b) for a, b in zip_longest(first.value, second.value))
 
 
 def _value_bytes(dataset: Dataset, tag: BaseTag) -> bytes | None:

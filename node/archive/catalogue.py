@@ -1,0 +1,127 @@
+"""The catalogue: what is in the archive, in the questions that people and rooms ask of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, func, select
+from sqlalchemy.orm import Session
+
+from node.archive.files import ArchiveFiles, Kept
+from node.archive.filing import Arrival, Filing, Origin, Outcome, Provenance
+from node.archive.headers import read_header
+from node.archive.tables import InstanceRow, QuarantineRow, SeriesRow, StudyRow
+from node.errors import Permanent
+from node.states import StudyState
+
+REPAIRABLE = ("instance-truncated", "instance-unreadable", "instance-attribute-missing", "pixel-data-short")
+"""Reasons that are settled when a whole file of the same SOP Instance UID comes."""
+
+
+class Catalogue:
+    """Asks the catalogue; never commits.
+
+    Parameters
+    ----------
+    session
+        Where to ask.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def study(self, study_uid: str) -> StudyRow | None:
+        """Return the study of that UID, or None."""
+        return self._session.get(StudyRow, study_uid)
+
+    def studies(self, limit: int = 100) -> Sequence[StudyRow]:
+        """Return the studies, the one with the latest arrival first."""
+        latest = func.coalesce(StudyRow.last_instance_at, StudyRow.first_received_at)
+        return self._session.scalars(select(StudyRow).order_by(latest.desc(), StudyRow.study_uid).limit(limit)).all()
+
+    def studies_to_settle(self, before: datetime) -> Sequence[StudyRow]:
+        """Return the studies that are receiving and whose last instance came at or before `before`, oldest first."""
+        question = (
+            select(StudyRow)
+            .where(StudyRow.state == StudyState.RECEIVING, StudyRow.last_instance_at <= before)
+            .order_by(StudyRow.last_instance_at, StudyRow.study_uid)
+        )
+        return self._session.scalars(question).all()
+
+    def series_of(self, study_uid: str) -> Sequence[SeriesRow]:
+        """Return the series of a study, by UID."""
+        question = select(SeriesRow).where(SeriesRow.study_uid == study_uid).order_by(SeriesRow.series_uid)
+        return self._session.scalars(question).all()
+
+    def instances_of(self, series_uid: str) -> Sequence[InstanceRow]:
+        """Return the instances of a series, by UID."""
+        question = select(InstanceRow).where(InstanceRow.series_uid == series_uid)
+        return self._session.scalars(question.order_by(InstanceRow.sop_instance_uid)).all()
+
+    def instance_count(self, study_uid: str) -> int:
+        """Return the number of instances of a study, our own included."""
+        question = select(func.count()).select_from(InstanceRow).join(SeriesRow)
+        return self._session.scalar(question.where(SeriesRow.study_uid == study_uid)) or 0
+
+    def instance(self, sop_instance_uid: str) -> InstanceRow | None:
+        """Return the instance of that UID, or None."""
+        return self._session.get(InstanceRow, sop_instance_uid)
+
+    def quarantined(self, study_uid: str | None) -> Sequence[QuarantineRow]:
+        """Return what is set apart of a study; of None, what belongs to no study of the catalogue.
+
+        A damaged file is not listed any more once a whole one of the same SOP Instance UID was filed.
+        """
+        of_study: ColumnElement[bool] = QuarantineRow.study_uid == study_uid
+        if study_uid is None:
+            of_study = ~select(StudyRow).where(StudyRow.study_uid == QuarantineRow.study_uid).exists()
+        filed = select(InstanceRow).where(InstanceRow.sop_instance_uid == QuarantineRow.sop_instance_uid).exists()
+        repaired = QuarantineRow.reason_code.in_(REPAIRABLE) & filed
+        return self._session.scalars(select(QuarantineRow).where(of_study, ~repaired).order_by(QuarantineRow.id)).all()
+
+
+def register_own(
+    session: Session, files: ArchiveFiles, location: str, sha256: str, correlation_id: str, at: datetime
+) -> None:
+    """Enter an object that this node made and kept; entering it again changes nothing.
+
+    It opens no revision, and does not change when its study's last instance came.
+
+    Parameters
+    ----------
+    session
+        Inside the transaction that holds the result.
+    location, sha256
+        As `ArchiveFiles.keep` gave them.
+    correlation_id
+        The run's; a study that is not known (any more) is entered with it.
+    at
+        The time of the entry.
+
+    Raises
+    ------
+    Permanent
+        ``own-object-not-filed``: it would have to be quarantined, with the reason's code.
+    """
+    file = files.path(location)
+    header = read_header(file)
+    unknown_study = session.get(StudyRow, header.study_uid) is None
+    filing = Filing(session, files)
+    filed = filing.file(
+        Arrival(
+            kept=Kept(sha256, file.stat().st_size, location),
+            received_at=at,
+            provenance=Provenance(),
+            sop_class_uid=header.sop_class_uid,
+            sop_instance_uid=header.sop_instance_uid,
+            transfer_syntax_uid=header.transfer_syntax_uid,
+            found=header,
+        )
+    )
+    session.flush()
+    row = session.get(InstanceRow, header.sop_instance_uid)
+    if filed.outcome is Outcome.QUARANTINED or row is None or row.origin != Origin.OWN:
+        raise Permanent("own-object-not-filed", sop_instance=header.sop_instance_uid)
+    if unknown_study:
+        session.get_one(StudyRow, header.study_uid).correlation_id = correlation_id

@@ -1,0 +1,294 @@
+"""Where an instance goes: into the catalogue, nowhere because it is there already, or into quarantine with a reason."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from node.archive.attributes import attributes
+from node.archive.files import ArchiveFiles, Kept
+from node.archive.headers import Header
+from node.archive.sameness import same_data_set
+from node.archive.tables import InstanceRow, PatientRow, QuarantineRow, SeriesRow, StudyRow
+from node.audit import PatientIdentity
+from node.errors import Quarantine
+from node.states import StudyState, advance
+from pipelines.contract import Reason
+
+_AT_ONCE = 500
+
+
+class Origin(StrEnum):
+    """Where an instance comes from."""
+
+    RECEIVED = "received"
+    OWN = "own"
+    DERIVED_FROM_OWN = "derived-from-own"
+
+
+class Outcome(StrEnum):
+    """What became of an arrival."""
+
+    FILED = "filed"
+    OWN = "own"
+    DUPLICATE = "duplicate"
+    QUARANTINED = "quarantined"
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """How an instance came: the association, or empty strings when that is not known any more."""
+
+    association_id: str = ""
+    calling_ae: str = ""
+    called_ae: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A kept file, and what was found when it was looked at.
+
+    Attributes
+    ----------
+    kept, received_at, provenance
+        The file, and when and how it came.
+    sop_class_uid, sop_instance_uid, transfer_syntax_uid
+        As the association or the file's head stated them.
+    found
+        The header; or why there is none.
+    """
+
+    kept: Kept
+    received_at: datetime
+    provenance: Provenance
+    sop_class_uid: str
+    sop_instance_uid: str
+    transfer_syntax_uid: str
+    found: Header | Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Filed:
+    """What became of an arrival.
+
+    Attributes
+    ----------
+    study_uid
+        Its study as the object states it; empty when it cannot be read.
+    reopened
+        The study whose next revision it began, if it came after the study had settled.
+    """
+
+    outcome: Outcome
+    study_uid: str
+    reopened: StudyRow | None = None
+
+
+class Filing:
+    """Enters arrivals into the catalogue within one transaction; never commits.
+
+    Parameters
+    ----------
+    session
+        The transaction's session.
+    files
+        For a look at both files when two have one SOP Instance UID.
+    """
+
+    def __init__(self, session: Session, files: ArchiveFiles) -> None:
+        self._session = session
+        self._files = files
+        self._instances: dict[str, InstanceRow | None] = {}
+
+    def expect(self, arrivals: Iterable[Arrival]) -> None:
+        """Look up in a few questions what `file` will ask for each of these arrivals."""
+        headers = [arrival.found for arrival in arrivals if isinstance(arrival.found, Header)]
+        wanted = {header.sop_instance_uid for header in headers} - self._instances.keys()
+        self._instances.update(dict.fromkeys(wanted))
+        for row in self._rows(wanted):
+            self._instances[row.sop_instance_uid] = row
+
+    def file(self, arrival: Arrival) -> Filed:
+        """File one arrival; the same one again changes nothing."""
+        try:
+            return self._file(arrival)
+        except Quarantine as why:
+            return self._set_apart(arrival, why.reason)
+
+    def _file(self, arrival: Arrival) -> Filed:
+        if isinstance(arrival.found, Reason):
+            return self._set_apart(arrival, arrival.found)
+        header = arrival.found
+        if header.sop_instance_uid != arrival.sop_instance_uid:
+            raise Quarantine("instance-uid-mismatch", stated=arrival.sop_instance_uid, found=header.sop_instance_uid)
+        if header.sop_class_uid != arrival.sop_class_uid:
+            raise Quarantine("instance-class-mismatch", stated=arrival.sop_class_uid, found=header.sop_class_uid)
+        earlier = self._earlier(header.sop_instance_uid)
+        if earlier is not None:
+            self._refuse_conflict(earlier, arrival)
+            return Filed(Outcome.DUPLICATE, header.study_uid)
+        origin = self._origin(header)
+        series = self._session.get(SeriesRow, header.series_uid)
+        if series is not None and series.study_uid != header.study_uid:
+            raise Quarantine("conflicting-series", series=header.series_uid, first=series.study_uid)
+        study, reopened = self._study(header, arrival, origin)
+        if series is None:
+            self._new_series(header, study, origin)
+        row = InstanceRow(
+            sop_instance_uid=header.sop_instance_uid,
+            series_uid=header.series_uid,
+            sop_class_uid=header.sop_class_uid,
+            transfer_syntax_uid=header.transfer_syntax_uid,
+            sha256=arrival.kept.sha256,
+            size=arrival.kept.size,
+            location=arrival.kept.location,
+            received_at=arrival.received_at,
+            origin=origin,
+        )
+        self._session.add(row)
+        self._instances[row.sop_instance_uid] = row
+        outcome = Outcome.FILED if origin is Origin.RECEIVED else Outcome.OWN
+        return Filed(outcome, header.study_uid, study if reopened else None)
+
+    def _earlier(self, sop_instance_uid: str) -> InstanceRow | None:
+        if sop_instance_uid not in self._instances:
+            self._instances[sop_instance_uid] = self._session.get(InstanceRow, sop_instance_uid)
+        return self._instances[sop_instance_uid]
+
+    def _refuse_conflict(self, earlier: InstanceRow, arrival: Arrival) -> None:
+        if earlier.sha256 == arrival.kept.sha256:
+            return
+        if same_data_set(self._files.path(earlier.location), self._files.path(arrival.kept.location)):
+            return
+        raise Quarantine("conflicting-instance", first=earlier.sha256, second=arrival.kept.sha256)
+
+    def _origin(self, header: Header) -> Origin:
+        if header.ours:
+            return Origin.OWN
+        listed = sorted(header.refers_to)
+        known = [self._instances[uid] for uid in listed if self._instances.get(uid) is not None]
+        asked = self._rows(uid for uid in listed if self._instances.get(uid) is None)
+        if any(row is not None and row.origin != Origin.RECEIVED for row in (*known, *asked)):
+            return Origin.DERIVED_FROM_OWN
+        return Origin.RECEIVED
+
+    def _study(self, header: Header, arrival: Arrival, origin: Origin) -> tuple[StudyRow, bool]:
+        study = self._session.get(StudyRow, header.study_uid)
+        if study is None:
+            return self._new_study(header, arrival, origin), False
+        _refuse_other_patient(study.patient, header.patient, study.study_uid)
+        if origin is not Origin.RECEIVED:
+            return study, False
+        reopened = study.state != StudyState.RECEIVING
+        if reopened:
+            study.state = advance(StudyState(study.state), StudyState.RECEIVING)
+            study.reason_code = study.reason_parameters = None
+            study.revision += 1
+        last = study.last_instance_at
+        study.last_instance_at = arrival.received_at if last is None else max(last, arrival.received_at)
+        return study, reopened
+
+    def _new_study(self, header: Header, arrival: Arrival, origin: Origin) -> StudyRow:
+        received = origin is Origin.RECEIVED
+        study = StudyRow(
+            study_uid=header.study_uid,
+            patient=self._patient(header.patient),
+            # A study of nothing but our own objects has nothing to settle; an instance from outside reopens it.
+            state=StudyState.RECEIVING if received else StudyState.UNROUTED,
+            reason_code=None if received else "own-objects-only",
+            reason_parameters=None if received else {},
+            revision=1 if received else 0,
+            first_received_at=arrival.received_at,
+            last_instance_at=arrival.received_at if received else None,
+            correlation_id=uuid.uuid4().hex,
+            calling_ae=arrival.provenance.calling_ae,
+            called_ae=arrival.provenance.called_ae,
+        )
+        self._session.add(study)
+        self._session.flush()
+        return study
+
+    def _patient(self, stated: PatientIdentity) -> PatientRow:
+        columns = {"issuer": stated.issuer, "name": stated.name, "birth_date": stated.birth_date}
+        if stated.patient_id:
+            question = select(PatientRow).filter_by(patient_id=stated.patient_id, **columns)
+            known = self._session.scalars(question).first()
+            if known is not None:
+                return known
+        # Without an ID nothing says that two studies are of one person, whatever their names.
+        return PatientRow(patient_id=stated.patient_id or None, **columns)
+
+    def _new_series(self, header: Header, study: StudyRow, origin: Origin) -> None:
+        row = SeriesRow(
+            series_uid=header.series_uid,
+            study_uid=study.study_uid,
+            modality=header.modality,
+            attributes=attributes(header.dataset),
+            origin=origin,
+        )
+        self._session.add(row)
+        self._session.flush()
+
+    def _set_apart(self, arrival: Arrival, reason: Reason) -> Filed:
+        header = arrival.found if isinstance(arrival.found, Header) else None
+        study_uid = header.study_uid if header else ""
+        uid = header.sop_instance_uid if header else arrival.sop_instance_uid
+        already = select(QuarantineRow).filter_by(sha256=arrival.kept.sha256, sop_instance_uid=uid)
+        if self._session.scalars(already).first() is not None:
+            return Filed(Outcome.DUPLICATE, study_uid)
+        self._session.add(
+            QuarantineRow(
+                sop_instance_uid=uid,
+                study_uid=study_uid,
+                series_uid=header.series_uid if header else "",
+                sop_class_uid=arrival.sop_class_uid,
+                transfer_syntax_uid=arrival.transfer_syntax_uid,
+                sha256=arrival.kept.sha256,
+                size=arrival.kept.size,
+                location=arrival.kept.location,
+                received_at=arrival.received_at,
+                association_id=arrival.provenance.association_id,
+                calling_ae=arrival.provenance.calling_ae,
+                reason_code=reason.code,
+                reason_parameters=dict(reason.parameters),
+            )
+        )
+        return Filed(Outcome.QUARANTINED, study_uid)
+
+    def _rows(self, uids: Iterable[str]) -> list[InstanceRow]:
+        wanted = sorted(uids)
+        rows: list[InstanceRow] = []
+        for start in range(0, len(wanted), _AT_ONCE):
+            some = wanted[start : start + _AT_ONCE]
+            rows += self._session.scalars(select(InstanceRow).where(InstanceRow.sop_instance_uid.in_(some)))
+        return rows
+
+
+def identity_of(patient: PatientRow) -> PatientIdentity:
+    """Return a catalogue's patient as the audit names one."""
+    return PatientIdentity(patient.patient_id or "", patient.issuer, patient.name, patient.birth_date)
+
+
+def _refuse_other_patient(known: PatientRow, stated: PatientIdentity, study_uid: str) -> None:
+    """Refuse an instance whose patient is not the study's: other ID, issuer or birth date, where stated twice.
+
+    Names are not compared: systems spell one person's name differently, and the ID tells.
+    """
+    differing = [
+        keyword
+        for keyword, first, second, differs in (
+            ("PatientID", known.patient_id or "", stated.patient_id, True),
+            ("IssuerOfPatientID", known.issuer, stated.issuer, bool(known.issuer and stated.issuer)),
+            ("PatientBirthDate", known.birth_date, stated.birth_date, bool(known.birth_date and stated.birth_date)),
+        )
+        if differs and first != second
+    ]
+    if differing:
+        # The values themselves are identifiers: they stay in the files.
+        raise Quarantine("conflicting-patient", study=study_uid, attributes=", ".join(differing))

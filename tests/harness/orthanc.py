@@ -81,7 +81,7 @@ class Orthanc:
 
     def content(self, path: str) -> bytes:
         """Return the raw answer of its REST interface."""
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.http_port}{path}", timeout=30) as answer:
+        with urllib.request.urlopen(self._address + path, timeout=30) as answer:
             return bytes(answer.read())
 
     def instances(self) -> int:
@@ -93,9 +93,20 @@ class Orthanc:
         held = self.ask("/instances?expand")
         return {i["MainDicomTags"]["SOPInstanceUID"]: self.content(f"/instances/{i['ID']}/file") for i in held}
 
+    def instances_of(self, study_uid: str) -> set[str]:
+        """Return the SOP Instance UIDs that it holds of a study."""
+        question = {"Level": "Instance", "Query": {"StudyInstanceUID": study_uid}, "Expand": True}
+        request = urllib.request.Request(f"{self._address}/tools/find", data=json.dumps(question).encode())
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return {instance["MainDicomTags"]["SOPInstanceUID"] for instance in json.load(answer)}
+
     def unfinished_jobs(self) -> list[dict[str, Any]]:
         """Return its jobs, such as sending back, that still run or wait."""
         return [job for job in self.ask("/jobs?expand") if job["State"] not in ("Success", "Failure")]
+
+    @property
+    def _address(self) -> str:
+        return f"http://127.0.0.1:{self.http_port}"
 
     def _answers(self) -> bool:
         assert self._process is not None

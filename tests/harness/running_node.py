@@ -7,12 +7,13 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 from dcmtk import echoes
+from pydicom import dcmread
 from waiting import children, free_port, wait_for
 
 Json = dict[str, Any]
@@ -65,7 +66,8 @@ class RunningNode:
     # Its life.
 
     def start(self) -> None:
-        """Start it, and wait until it answers C-ECHO."""
+        """Start it, and wait until it says that it is ready and answers C-ECHO."""
+        before = self.log.count(READY)
         with (self.folder / "serve.log").open("ab") as log:
             self._process = subprocess.Popen(
                 [*SYNTHNODE, "serve", "--config", str(self.settings_file)],
@@ -73,7 +75,8 @@ class RunningNode:
                 stderr=log,
                 stdin=subprocess.DEVNULL,
             )
-        wait_for(self._answers, within=60, what="the node to answer C-ECHO")
+        wait_for(lambda: self._runs() and self.log.count(READY) > before, within=120, what="the node to be ready")
+        assert echoes(self.port, self.ae_title)
 
     def stop(self) -> int:
         """Ask it to stop, as a service manager does, and return its exit status."""
@@ -111,23 +114,23 @@ class RunningNode:
         wait_for(lambda: not any(_runs(child) for child in below), within=30, what="orphans to end by themselves")
         return pid
 
-    def pid_of(self, name: str) -> int:
-        """Return the process id of one of its children once it runs."""
+    def pid_of(self, name: str, *, other_than: int = 0) -> int:
+        """Return the process id of one of its children once it runs, and is not the one that was killed."""
         assert self._process is not None
         supervisor = self._process.pid
 
         def look() -> int | None:
             for pid, command in children(supervisor).items():
-                if f"node.processes.{name}" in command:
+                if f"node.processes.{name}" in command and pid != other_than:
                     return pid
             return None
 
         return wait_for(look, within=30, what=f"a {name} process")
 
-    def _answers(self) -> bool:
+    def _runs(self) -> bool:
         assert self._process is not None
         assert self._process.poll() is None, f"the node ended:\n{self.log[-3000:]}"
-        return echoes(self.port, self.ae_title)
+        return True
 
     @property
     def log(self) -> str:
@@ -185,11 +188,9 @@ class RunningNode:
         """Release the study's held result."""
         return self.json("release", uid, "--by", by, "--reason", reason)
 
-    def kept(self, sop_instance_uids: set[str]) -> dict[str, bytes]:
-        """Return the files that it keeps with these SOP Instance UIDs, found by reading its data folder."""
-        from pydicom import dcmread
-
-        found = {}
+    def kept(self, sop_instance_uids: Collection[str]) -> dict[str, list[bytes]]:
+        """Return the files that it keeps of these SOP Instance UIDs, found by reading its data folder."""
+        found: dict[str, list[bytes]] = {}
         for file in sorted(self.data.rglob("*")):
             if not file.is_file() or file.stat().st_size < 132:
                 continue
@@ -198,10 +199,11 @@ class RunningNode:
                     continue
             uid = str(dcmread(file, specific_tags=["SOPInstanceUID"]).SOPInstanceUID)
             if uid in sop_instance_uids:
-                assert uid not in found, f"{uid} is kept twice"
-                found[uid] = file.read_bytes()
+                found.setdefault(uid, []).append(file.read_bytes())
         return found
 
+
+READY = "synthnode is ready"
 
 SYNTHNODE = (str(Path(sys.executable).parent / "synthnode"),)
 """The command as it was installed."""

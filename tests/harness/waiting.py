@@ -38,6 +38,23 @@ def wait_for(look: Callable[[], T | None], *, within: float, what: str, every: f
         time.sleep(every)
 
 
+def stays(look: Callable[[], T], *, seconds: float, what: str) -> T:
+    """Return what `look` gives, if it gives the same for `seconds`.
+
+    Raises
+    ------
+    AssertionError
+        It changed; the message shows both.
+    """
+    first = look()
+    ends = time.monotonic() + seconds
+    while time.monotonic() < ends:
+        time.sleep(0.5)
+        now = look()
+        assert now == first, f"{what} changed from {first!r} to {now!r}"
+    return first
+
+
 def free_port() -> int:
     """Return a port on loopback that nothing listens on now."""
     with socket.socket() as probe:

@@ -1,0 +1,59 @@
+"""A scanner, a node and a PACS on one loopback: what the stories play in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from dcmtk import dcmsend, echoes
+from orthanc import Orthanc
+from running_node import RunningNode
+
+
+@dataclass(frozen=True, slots=True)
+class Hospital:
+    """A node whose results go to Orthanc, which is marked research.
+
+    Attributes
+    ----------
+    folder
+        Everything of this hospital lies below it.
+    """
+
+    folder: Path
+    node: RunningNode
+    pacs: Orthanc
+
+    @classmethod
+    def opened(cls, folder: Path, *, sends_back: bool = False, quiet_seconds: float = 3.0) -> Hospital:
+        """Start both; `sends_back` lets Orthanc forward to the node at once all that it receives."""
+        node = RunningNode(folder / "node", quiet_seconds=quiet_seconds)
+        pacs = Orthanc(folder / "pacs", node.port, sends_back=sends_back)
+        hospital = cls(folder, node, pacs)
+        destination = {"name": "pacs", "ae_title": pacs.ae_title, "host": "127.0.0.1", "port": pacs.port}
+        node.configure([{**destination, "research": True}])
+        try:
+            pacs.start()
+            node.start()
+        except BaseException:
+            hospital.close()
+            raise
+        return hospital
+
+    def close(self) -> None:
+        """End both."""
+        self.node.end()
+        self.pacs.stop()
+
+    def answers(self) -> bool:
+        """Tell whether the node answers C-ECHO."""
+        return echoes(self.node.port, self.node.ae_title)
+
+    def scan(self, folder: Path) -> int:
+        """Send a folder to the node as a scanner does, and return how many instances it acknowledged."""
+        return dcmsend(folder, self.node.port)
+
+
+OpenHospital = Callable[..., Hospital]
+"""The fixture `open_hospital`: opens a hospital that is closed after the module."""

@@ -9,6 +9,11 @@ from pipelines.contract import Reason
 
 TEXTS: Mapping[str, str] = {
     "already-running": "Another process holds {lock}: stop the node that uses this data folder first.",
+    "archive-full": "The disk of the archive {folder} is full ({error}): free space there; senders are told to try "
+    "again.",
+    "archive-location-invalid": "{location} names no file of the archive.",
+    "archive-not-writable": "The archive {folder} cannot be written ({error}): check its disk, its mount and its "
+    "owner.",
     "association-rejected": "{peer} rejected the association (source {source}, diagnostic {diagnostic}): "
     "register this node's AE title and address there, and check the called AE title.",
     "audit-anchor-damaged": "Part of the audit anchor {file} is unreadable: a power loss in the middle of a writing, "
@@ -39,22 +44,67 @@ TEXTS: Mapping[str, str] = {
     "audit-tail-cut": "The audit log ends before its time: rows {first} to {last} were cut off.",
     "audit-witness-contradicted": "Audit row {first} is not the one that was noted elsewhere with hash {head}: log "
     "and anchor were put back to an older state, or replaced.",
+    "catalogue-not-empty": "The catalogue is not empty: it is rebuilt only into a new database. Move the database "
+    "away first.",
+    "catalogue-rebuilt": "The catalogue was rebuilt from the files: nothing runs for this study by itself. Send it "
+    "again, or a part of it, to have it routed anew.",
+    "class-mismatch": "The request names SOP class {found}, its presentation context {negotiated}: a fault of the "
+    "sender.",
+    "conflicting-instance": "Another file with this SOP Instance UID came first and has other content (first {first}, "
+    "this one {second}): compare the two and have the sender correct the UID.",
+    "conflicting-patient": "Study {study} belongs to a patient with another {attributes}: correct the wrong one at "
+    "its source and send it again under a new study UID.",
+    "conflicting-series": "Series {series} belongs to study {first} already: have the sender correct the UID.",
     "context-refused": "{peer} does not take SOP class {sop_class} in transfer syntax {transfer_syntax}: "
     "enable it there, or choose another destination.",
+    "data-set-empty": "The request for instance {sop_instance} has no data set: a fault of the sender.",
     "database-missing": "The data folder {data} has received images but no database {database}: restore it, or run "
     "`synthnode archive rebuild`.",
+    "demo-environment": "{variable} is set in the environment and would change the demo's node: unset it.",
+    "demo-node-died": "The demo's node ended (status {status}). It said last: {said}. All of it is in {log}.",
+    "demo-node-slow": "The demo's node was not ready after {seconds} s; what it said is in {log}.",
+    "demo-out-busy": "Another demo is at work in {folder}: wait for it, or name another folder by --out.",
+    "demo-out-foreign": "{folder} holds {found}, which no demo made: name another folder by --out, or remove it.",
+    "demo-out-not-writable": "{folder} cannot be made or written ({error}): name another folder by --out.",
+    "demo-slow": "Study {study} has not come to an end within {seconds} s.",
     "destination-unknown": "No destination is called {name}; the settings know: {known}.",
+    "file-damaged": "The bytes of {file} are not those that were kept: restore it from a backup or have it sent again.",
+    "file-missing": "The file {file} of instance {sop_instance} is not there: restore it from a backup.",
     "file-not-dicom": "{file} is no DICOM file that can be sent ({error}): take it out of the folder or repair it.",
     "folder-empty": "{folder} holds no files.",
     "folder-missing": "{folder} does not exist.",
+    "instance-attribute-missing": "The object has no {attribute}: have the sender correct it.",
+    "instance-class-mismatch": "The object was sent as SOP class {stated}, but says {found}: have the sender correct "
+    "it.",
+    "instance-file-missing": "The received file {file} is not in the archive: have it sent again.",
+    "instance-truncated": "The object is cut: {attribute} declares {declared} bytes, {found} are there. Send it again.",
+    "instance-uid-invalid": "{attribute} is no UID ({found}): have the sender correct it.",
+    "instance-uid-mismatch": "The object was sent as SOP Instance UID {stated}, but says {found}: have the sender "
+    "correct it.",
+    "instance-unknown": "No instance {sop_instance} is in the archive.",
+    "instance-unreadable": "The bytes are no DICOM data set ({found}): have the sender send the object again.",
     "job-given-up": "The job engine gave the job up ({status}); the log has the cause.",
+    "journal-not-writable": "The receipt journal in {folder} cannot be written ({error}): check its disk; nothing is "
+    "acknowledged until it can.",
+    "journal-position": "The journal of {receiver} was read by another process meanwhile (expected {expected}, found "
+    "{found}).",
+    "journal-schema": "The receipt journal has {found}, this software reads schema {accepted}: install the release "
+    "that wrote it.",
     "model-changed": "The installed model {model} has hash {found}, the run was ordered with {expected}: "
     "order a new run, or reinstall that model.",
     "model-missing": "The model {model} is not installed (any more).",
+    "no-dicom-file": "No DICOM file: {found}.",
     "no-node-here": "{data} holds no node: name the data folder by --data or the settings by --config.",
+    "own-object-not-filed": "The own object {sop_instance} conflicts with what the archive has: see what is "
+    "quarantined of its study.",
+    "own-objects-only": "Only objects that a synthnode made have come for this study.",
     "peer-aborted": "{peer} ended the association before it had answered (at {sop_instance}).",
     "peer-malformed": "{found} names no peer: write AETITLE@HOST:PORT.",
     "peer-unreachable": "{peer} cannot be reached: is it running, and is the port open?",
+    "pixel-data-short": "The pixel data are cut: rows, columns and frames ask for {declared} bytes, {found} are "
+    "there. Send it again.",
+    "port-not-free": "{host}:{port} cannot be listened on ({error}): end what uses the port, or set another one.",
+    "receiver-running": "Another process receives as {receiver} into this journal folder.",
     "reject-needs-reason": "A rejection needs a reason: --reason.",
     "rejected-by-person": "{by} rejected it: {reason}",
     "release-needs-reason": "The verdict is {verdict}: a release needs a reason (--reason).",
@@ -85,11 +135,17 @@ TEXTS: Mapping[str, str] = {
     "state-transition": "A {thing} in state {current} cannot become {new}.",
     "store-out-of-resources": "{peer} is out of resources (status {status}); it is tried again.",
     "store-refused": "{peer} refused instance {sop_instance} with status {status}.",
+    "study-file-cut": "{file} is not whole ({found}): copy it again from where it came, or take it out of the folder.",
+    "study-no-dicom": "{folder} holds no DICOM object; its first file is {file}. Name the folder with the study's "
+    "DICOM files.",
+    "study-no-folder": "{file} is a file, not a folder: name the folder that holds the study's DICOM files.",
     "study-quarantined": "{count} instances of this study were set apart ({codes}): what is here may not be the whole "
     "study. Send the right instances again; conflicting ones need a person.",
+    "study-several": "{folder} holds {studies} studies (one in {first}, another in {second}): name a folder with one.",
     "study-unrouted": "No rule takes this study. {nearest}",
     "too-many-contexts": "{found} combinations of SOP class and transfer syntax do not fit one association "
     "(at most {accepted}): send fewer kinds at once.",
+    "uid-invalid": "{attribute} of the request is no UID ({found}): a fault of the sender.",
 }
 """English template by code, in alphabetical order."""
 

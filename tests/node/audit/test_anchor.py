@@ -92,6 +92,7 @@ def test_a_new_trail_begins_after_the_anchor_was_lost(room: Any, trouble: str) -
     assert len(kept) == (1 if trouble in ("anchor", "both") else 2)  # the lock, and the old anchor where there was one
 
 
+@pytest.mark.hazard("HAZ-20")
 @pytest.mark.parametrize("slot", range(3))
 def test_a_torn_slot_is_named_and_mended_by_the_next_rows(room: Any, slot: int) -> None:
     room.note(3)

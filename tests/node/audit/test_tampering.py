@@ -196,6 +196,7 @@ def test_a_chain_made_anew_from_a_row_on_is_found(fresh: Callable[[], Any], numb
         assert first <= number <= ROWS == last
 
 
+@pytest.mark.hazard("HAZ-19")
 def test_a_mark_noted_elsewhere_shows_anchor_and_database_put_back_together(fresh: Callable[[], Any]) -> None:
     from node.audit.verify import verify
 

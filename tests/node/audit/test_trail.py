@@ -67,6 +67,7 @@ def test_a_change_that_fails_leaves_no_trace_in_database_or_anchor(room: Any) ->
     assert room.verify().valid
 
 
+@pytest.mark.hazard("HAZ-20")
 def test_a_commit_that_fails_is_forgotten_by_the_next_row(room: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     from sqlalchemy.orm import Session
 
@@ -118,7 +119,7 @@ def test_many_processes_write_one_chain(room: Any, room_factory: Callable[[Path]
     assert (report.valid, report.rows) == (True, 60)
 
 
-@pytest.mark.hazard("HAZ-12")
+@pytest.mark.hazard("HAZ-12", "HAZ-19")
 def test_a_tampered_trail_takes_no_further_row_until_a_person_begins_another(room: Any) -> None:
     room.note(5)
     room.sql("DELETE FROM audit_rows WHERE sequence = 5")
@@ -175,6 +176,7 @@ def test_a_new_database_goes_on_from_the_old_head(
     rebuilt.database.close()
 
 
+@pytest.mark.hazard("HAZ-17")
 def test_erased_identifiers_are_gone_and_the_chain_still_verifies(room: Any) -> None:
     room.note(6)
     subject = held(room)[1].subject
@@ -188,6 +190,7 @@ def test_erased_identifiers_are_gone_and_the_chain_still_verifies(room: Any) -> 
         room.trail.erase(subject, PERSON, "again")
 
 
+@pytest.mark.hazard("HAZ-17")
 def test_erased_identifiers_stand_nowhere_in_the_data_folder(room: Any) -> None:
     room.note(6)
     room.trail.erase(held(room)[1].subject, PERSON, "request 17")

@@ -107,6 +107,7 @@ def test_exceptions_are_told_without_their_messages(lines: Lines) -> None:
     assert NAME not in lines.text
 
 
+@pytest.mark.hazard("HAZ-11")
 def test_uncaught_exceptions_of_any_thread_are_logged_likewise(lines: Lines) -> None:
     def fail() -> None:
         raise KeyError(NAME)

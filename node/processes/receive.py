@@ -4,63 +4,17 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
-from node.archive.files import ArchiveFiles
-from node.clock import Clock
 from node.composition import Layout, Node
 from node.observe.logs import configure_logging
 from node.processes.child import run_child
 from node.receive.admission import Admission, AllowedPeer
-from node.receive.intake import Intake
-from node.receive.journal import Journal
-from node.receive.scp import Limits, Receiver
+from node.receive.reception import ReceiveOptions, Reception
+from node.receive.scp import Limits
 from node.settings import ReceiveSection, load_settings
 
 NAME = "receive"
-
-
-@dataclass(frozen=True, slots=True)
-class ReceiveOptions:
-    """What a receive process needs to know.
-
-    Attributes
-    ----------
-    name
-        The receiver's name in journals; one process each.
-    archive, journal
-        Folders of the files and of the journals.
-    host, port
-        Where to listen.
-    admission
-        Who may come in.
-    limits
-        Time-outs and sizes.
-    """
-
-    name: str
-    archive: Path
-    journal: Path
-    host: str
-    port: int
-    admission: Admission
-    limits: Limits
-
-
-def start(options: ReceiveOptions, clock: Clock) -> tuple[Receiver, int]:
-    """Build a receiver from its parts, let it listen, and return it with its port.
-
-    Raises
-    ------
-    Permanent
-        ``receiver-running``: another process has that name.
-    Transient
-        The port is taken, or the journal cannot be written.
-    """
-    journal = Journal(options.journal, options.name, clock)
-    receiver = Receiver(Intake(ArchiveFiles(options.archive), journal, clock), options.admission, options.limits)
-    return receiver, receiver.start(options.host, options.port)
 
 
 def options_of(section: ReceiveSection, layout: Layout) -> ReceiveOptions:
@@ -90,8 +44,7 @@ def main() -> None:
     configure_logging(NAME, node.layout.logs)
 
     def begin() -> Callable[[], None]:
-        receiver, _port = start(options_of(node.settings.receive, node.layout), node.clock)
-        return receiver.stop
+        return Reception.open(options_of(node.settings.receive, node.layout), node.clock).close
 
     run_child(NAME, node.layout.run, begin)
 

@@ -87,6 +87,7 @@ class Journal:
         self._receiver = receiver
         self._appending = threading.Lock()
         self._flushing = threading.Lock()
+        self._closed = False
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._lock = _exclusive(folder / f"{receiver}.lock", receiver)
@@ -113,12 +114,17 @@ class Journal:
             raise self._unwritable(error) from error
 
     def close(self) -> None:
-        """Close the file and let another process have the name."""
-        os.close(self._file.descriptor)
-        os.close(self._lock)
+        """Close the file and let another process have the name; what is appended later is refused."""
+        with self._appending, self._flushing:
+            self._closed = True
+            os.close(self._file.descriptor)
+            os.close(self._lock)
 
     def _write(self, line: bytes) -> tuple[_File, int]:
         with self._appending:
+            # A descriptor that was closed may be another file's by now.
+            if self._closed:
+                raise OSError("the journal is closed")
             if self._file.broken or self._file.written > _NEXT_FILE_AT:
                 self._file = self._create(self._file.sequence + 1)
             file = self._file
@@ -139,8 +145,8 @@ class Journal:
             goal = file.written
             try:
                 # After a flush that failed, the kernel may call the next one a success though the bytes are gone.
-                if file.broken:
-                    raise OSError(file.broken)
+                if file.broken or self._closed:
+                    raise OSError(file.broken or "the journal is closed")
                 os.fdatasync(file.descriptor)
             except OSError as error:
                 file.broken = str(error)

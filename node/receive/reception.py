@@ -1,0 +1,75 @@
+"""A receiver put together from its parts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from node.archive.files import ArchiveFiles
+from node.clock import Clock
+from node.receive.admission import Admission
+from node.receive.intake import Intake
+from node.receive.journal import Journal
+from node.receive.scp import Limits, Receiver
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiveOptions:
+    """What a receive process needs to know.
+
+    Attributes
+    ----------
+    name
+        The receiver's name in journals; one process each.
+    archive, journal
+        Folders of the files and of the journals.
+    host, port
+        Where to listen; port 0 is any free one.
+    admission
+        Who may come in.
+    limits
+        Time-outs and sizes.
+    """
+
+    name: str
+    archive: Path
+    journal: Path
+    host: str
+    port: int
+    admission: Admission
+    limits: Limits
+
+
+@dataclass(frozen=True, slots=True)
+class Reception:
+    """A receiver that listens.
+
+    Attributes
+    ----------
+    port
+        Where.
+    """
+
+    receiver: Receiver
+    journal: Journal
+    port: int
+
+    @classmethod
+    def open(cls, options: ReceiveOptions, clock: Clock) -> Reception:
+        """Build a receiver from its parts and let it listen.
+
+        Raises
+        ------
+        Permanent
+            ``receiver-running``: another process has that name.
+        Transient
+            The port is taken, or the journal cannot be written.
+        """
+        journal = Journal(options.journal, options.name, clock)
+        receiver = Receiver(Intake(ArchiveFiles(options.archive), journal, clock), options.admission, options.limits)
+        return cls(receiver, journal, receiver.start(options.host, options.port))
+
+    def close(self) -> None:
+        """Abort what is open, stop listening, and close the journal."""
+        self.receiver.stop()
+        self.journal.close()

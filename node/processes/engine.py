@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import structlog
-from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.schedulers.background import BackgroundScheduler  # type: ignore[import-untyped]
 
 from node.actor import Actor
 from node.composition import Node

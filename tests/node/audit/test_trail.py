@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -96,6 +97,35 @@ def test_one_patient_is_one_subject_and_another_spelling_another(room: Any) -> N
             recording.record(AuditEvent(AuditCode.RUN_HELD, PERSON, patient=PatientIdentity("P1", name=name)))
     subjects = [row.subject for row in held(room)]
     assert subjects[0] == subjects[1] != subjects[2]
+
+
+def test_the_salt_is_drawn_for_each_subject_and_goes_with_it(room: Any) -> None:
+    patient = PatientIdentity("P1", name="Doe^John")
+
+    def note() -> str:
+        with room.trail.recording() as recording:
+            recording.record(AuditEvent(AuditCode.RUN_HELD, PERSON, patient=patient))
+        subject: str = held(room)[-1].subject
+        return subject
+
+    first = note()
+    assert note() == first
+    room.trail.erase(first, PERSON, "request 17")
+    assert note() != first, "a hash without a salt would give itself away to whoever tries all numbers"
+    with room.database.read() as session:
+        assert len(session.scalars(select(AuditIdentity.salt)).one()) == 64
+
+
+def test_the_announcement_is_flushed_before_the_commit(room: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from sqlalchemy.orm import Session
+
+    room.note(1)
+    done: list[str] = []
+    flush, commit = os.fdatasync, Session.commit
+    monkeypatch.setattr(os, "fdatasync", lambda file: (flush(file), done.append("flush")))
+    monkeypatch.setattr(Session, "commit", lambda self: (done.append("commit"), commit(self)))
+    room.note(1)
+    assert done == ["flush", "commit"]
 
 
 def _write(folder: Path, factory: Callable[[Path], Any], start: int, count: int) -> None:

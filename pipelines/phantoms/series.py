@@ -36,9 +36,9 @@ class PhantomPatient:
 class Protocol:
     """The spoiled gradient echo with inversion (MPRAGE) that the phantom was "scanned" with; times in ms."""
 
-    repetition: float = 2000.0
-    echo: float = 2.5
-    inversion: float = 900.0
+    repetition: float = 2300.0
+    echo: float = 3.0
+    inversion: float = 1100.0
     flip: float = 9.0
     tesla: float = 3.0
 

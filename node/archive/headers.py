@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pydicom import Dataset, dcmread
-from pydicom.uid import RTStructureSetStorage
+from pydicom.uid import UID, RTStructureSetStorage
 
 from node.archive.part10 import MAX_HEAD, FileHead, read_head
 from node.archive.wholeness import Shape, walk
@@ -72,7 +72,7 @@ def read_header(file: Path) -> Header:
         finally:
             content.release()
     dataset = _dataset(file)
-    _check_pixels(dataset, shape)
+    _check_pixels(dataset, head, shape)
     return _header(dataset, head)
 
 
@@ -85,9 +85,17 @@ def _dataset(file: Path) -> Dataset:
         raise Quarantine("instance-unreadable", found=f"a header that ends in {type(error).__name__}") from error
 
 
-def _check_pixels(dataset: Dataset, shape: Shape) -> None:
-    """Refuse native pixel data that is shorter than rows, columns, samples, frames and bits ask for (PS3.5 8.1.1)."""
-    if shape.pixel_bytes is None or str(dataset.get("PhotometricInterpretation", "")).endswith(_SUBSAMPLED):
+def _check_pixels(dataset: Dataset, head: FileHead, shape: Shape) -> None:
+    """Refuse images without pixel data, and native pixel data that is too short (PS3.5 8.1.1).
+
+    Rows, columns, samples, frames and bits say how long it must be; subsampled colour is left alone.
+    """
+    if not shape.has_pixels and ("Rows" in dataset or "Image Storage" in UID(head.sop_class_uid).name):
+        # A file that is cut between two elements looks like this.
+        raise Quarantine("instance-attribute-missing", attribute="PixelData")
+    if shape.native_bytes is None:
+        return
+    if str(dataset.get("PhotometricInterpretation", "")).endswith(_SUBSAMPLED):
         return
     try:
         numbers = [
@@ -100,11 +108,11 @@ def _check_pixels(dataset: Dataset, shape: Shape) -> None:
                 ("BitsAllocated", 0),
             )
         ]
-    except (TypeError, ValueError) as error:
+    except Exception as error:  # a value of foreign bytes may fail in any way when it is decoded
         raise Quarantine("instance-unreadable", found="image dimensions that are no numbers") from error
-    declared = (math.prod(numbers) + 7) // 8
-    if shape.pixel_bytes < declared:
-        raise Quarantine("pixel-data-short", declared=declared, found=shape.pixel_bytes)
+    declared, found = (math.prod(numbers) + 7) // 8, shape.native_bytes
+    if found < declared:
+        raise Quarantine("pixel-data-short", declared=declared, found=found)
 
 
 def _header(dataset: Dataset, head: FileHead) -> Header:

@@ -30,14 +30,14 @@ class Shape:
 
     Attributes
     ----------
-    elements
-        Number of elements at the top level.
-    pixel_bytes
+    has_pixels
+        Whether there is pixel data of any kind (group 7FE0).
+    native_bytes
         Length of Pixel Data in bytes; None when there is none or it is encapsulated.
     """
 
-    elements: int
-    pixel_bytes: int | None
+    has_pixels: bool
+    native_bytes: int | None
 
 
 def walk(content: memoryview, start: int, transfer_syntax_uid: str) -> Shape:
@@ -59,17 +59,17 @@ class _Walk:
         self._implicit = implicit
 
     def top_level(self, at: int) -> Shape:
-        elements, last, pixel_bytes = 0, -1, None
+        last, has_pixels, native_bytes = -1, False, None
         while at < self._end:
             tag, length, value, implicit = self._element(at, self._implicit)
             if tag <= last:
                 raise _no_element(at, f"{_named(tag)} after {_named(last)}")
             last = tag
             at = self._after(tag, length, value, implicit, depth=0)
+            has_pixels = has_pixels or tag >> 16 == PIXEL_DATA >> 16
             if tag == PIXEL_DATA and length != _UNDEFINED:
-                pixel_bytes = length
-            elements += 1
-        return Shape(elements, pixel_bytes)
+                native_bytes = length
+        return Shape(has_pixels, native_bytes)
 
     def _element(self, at: int, implicit: bool) -> tuple[int, int, int, bool]:
         """Return tag, length, where the value begins, and whether what is nested in it is implicit."""

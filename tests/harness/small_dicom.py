@@ -93,7 +93,7 @@ def changed(ds: Dataset, **changes: Any) -> Dataset:
     return ds
 
 
-def part10(ds: Dataset, syntax: str = ExplicitVRLittleEndian) -> bytes:
+def file_of(ds: Dataset, syntax: str = ExplicitVRLittleEndian) -> bytes:
     """Return the data set as a file."""
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID = ds.SOPClassUID
@@ -108,11 +108,5 @@ def part10(ds: Dataset, syntax: str = ExplicitVRLittleEndian) -> bytes:
 def save(ds: Dataset, folder: Path, syntax: str = ExplicitVRLittleEndian) -> Path:
     """Write the data set into the folder under a short name, and return the path."""
     file = folder / f"{len(list(folder.iterdir())):05d}.dcm"
-    file.write_bytes(part10(ds, syntax))
+    file.write_bytes(file_of(ds, syntax))
     return file
-
-
-def data_set_bytes(file: bytes) -> bytes:
-    """Return what follows group 0002, which is explicit VR little endian by definition (PS3.10 7.1)."""
-    length = int.from_bytes(file[140:144], "little")
-    return file[144 + length :]

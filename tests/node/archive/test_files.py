@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from small_dicom import ct, data_set_bytes, part10
+from part10 import data_set_bytes
+from small_dicom import ct, file_of
 
 from node.archive.files import ArchiveFiles
 from node.errors import Permanent, Transient
@@ -26,7 +27,7 @@ def all_files(root: Path) -> list[str]:
 
 def test_the_name_is_the_hash_of_transfer_syntax_and_data_set(tmp_path: Path) -> None:
     files = ArchiveFiles(tmp_path)
-    content = part10(ct())
+    content = file_of(ct())
     kept = files.keep(io.BytesIO(content))
     expected = hashlib.sha256(EXPLICIT.encode() + b"\x00" + data_set_bytes(content)).hexdigest()
     assert kept.sha256 == expected == files.hash_of(kept.location)
@@ -37,7 +38,7 @@ def test_the_name_is_the_hash_of_transfer_syntax_and_data_set(tmp_path: Path) ->
 
 def test_keeping_again_keeps_the_first_file(tmp_path: Path) -> None:
     files = ArchiveFiles(tmp_path)
-    content = part10(ct())
+    content = file_of(ct())
     first = files.keep(io.BytesIO(content))
     with_other_preamble = b"x" * 128 + content[128:]
     assert files.keep(io.BytesIO(with_other_preamble)) == first
@@ -48,9 +49,9 @@ def test_keeping_again_keeps_the_first_file(tmp_path: Path) -> None:
 def test_a_data_set_from_the_network_is_the_same_content_as_its_file(tmp_path: Path) -> None:
     files = ArchiveFiles(tmp_path)
     ds = ct()
-    body = data_set_bytes(part10(ds))
+    body = data_set_bytes(file_of(ds))
     sent = files.keep_data_set(ds.SOPClassUID, ds.SOPInstanceUID, EXPLICIT, io.BytesIO(body))
-    assert sent.sha256 == files.keep(io.BytesIO(part10(ds))).sha256
+    assert sent.sha256 == files.keep(io.BytesIO(file_of(ds))).sha256
     assert data_set_bytes(files.path(sent.location).read_bytes()) == body
 
 
@@ -84,7 +85,7 @@ def test_a_location_that_keep_never_gave_is_refused(tmp_path: Path, location: st
         ArchiveFiles(tmp_path).path(location)
 
 
-@pytest.mark.parametrize("content", [b"", b"no DICOM", bytes(128) + b"DICM", part10(ct())[:150]])
+@pytest.mark.parametrize("content", [b"", b"no DICOM", bytes(128) + b"DICM", file_of(ct())[:150]])
 def test_what_has_no_file_meta_information_is_not_kept(tmp_path: Path, content: bytes) -> None:
     with pytest.raises(Permanent, match="no-dicom-file"):
         ArchiveFiles(tmp_path).keep(io.BytesIO(content))
@@ -94,7 +95,7 @@ def test_what_has_no_file_meta_information_is_not_kept(tmp_path: Path, content: 
 @pytest.mark.parametrize("broken", ["write", "fdatasync", "link", "fsync"])
 def test_a_full_disk_leaves_nothing_half_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: str) -> None:
     files = ArchiveFiles(tmp_path)
-    files.keep(io.BytesIO(part10(ct(1))))
+    files.keep(io.BytesIO(file_of(ct(1))))
 
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -102,25 +103,25 @@ def test_a_full_disk_leaves_nothing_half_kept(tmp_path: Path, monkeypatch: pytes
     with monkeypatch.context() as patched:
         patched.setattr(os, broken, full)
         with pytest.raises(Transient) as caught:
-            files.keep(io.BytesIO(part10(ct(2))))
+            files.keep(io.BytesIO(file_of(ct(2))))
     assert caught.value.reason.code == "archive-full"
     assert caught.value.reason.parameters["folder"] == str(tmp_path)
     assert not list((tmp_path / "staging").glob("*.part"))
     # A name without a flushed directory entry may stay: it is whole, and was not acknowledged.
     assert len(all_files(tmp_path)) == (2 if broken == "fsync" else 1)
-    assert files.keep(io.BytesIO(part10(ct(2)))).location in all_files(tmp_path)
+    assert files.keep(io.BytesIO(file_of(ct(2)))).location in all_files(tmp_path)
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(Transient) as caught:
-        ArchiveFiles(tmp_path / "file").keep(io.BytesIO(part10(ct())))
+        ArchiveFiles(tmp_path / "file").keep(io.BytesIO(file_of(ct())))
     assert caught.value.reason.code == "archive-not-writable"
 
 
 def test_a_file_that_was_damaged_meanwhile_is_replaced_when_it_comes_again(tmp_path: Path) -> None:
     files = ArchiveFiles(tmp_path)
-    content = part10(ct())
+    content = file_of(ct())
     kept = files.keep(io.BytesIO(content))
     files.path(kept.location).write_bytes(content[:-20])
     assert files.keep(io.BytesIO(content)) == kept
@@ -130,18 +131,18 @@ def test_a_file_that_was_damaged_meanwhile_is_replaced_when_it_comes_again(tmp_p
 def test_leftovers_of_the_dead_are_cleared_and_those_of_the_living_are_not(tmp_path: Path) -> None:
     staging = tmp_path / "staging"
     living = ArchiveFiles(tmp_path)
-    living.keep(io.BytesIO(part10(ct(1))))
+    living.keep(io.BytesIO(file_of(ct(1))))
     prefix = next(staging.glob("*.lock")).stem
     (staging / f"{prefix}.99.part").write_bytes(b"being written")
     (staging / "dead.lock").touch()
     (staging / "dead.0.part").write_bytes(b"left")
-    ArchiveFiles(tmp_path).keep(io.BytesIO(part10(ct(2))))
+    ArchiveFiles(tmp_path).keep(io.BytesIO(file_of(ct(2))))
     assert [path.name for path in staging.glob("*.part")] == [f"{prefix}.99.part"]
     assert not (staging / "dead.lock").exists()
 
 
 def test_many_at_once_keep_everything_once(tmp_path: Path) -> None:
-    contents = [part10(ct(number % 7)) for number in range(42)]
+    contents = [file_of(ct(number % 7)) for number in range(42)]
     kept: list[str] = []
 
     def keep(own: ArchiveFiles, content: bytes) -> None:

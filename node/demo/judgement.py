@@ -1,0 +1,83 @@
+"""The demo's judgement: what arrived and what the node's books say, held against what was promised."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from node.audit.verify import verify
+from node.composition import Node
+from node.demo.accuracy import Accuracy, Truth, measure
+from node.demo.evidence import Evidence, gather
+from node.demo.journey import Journey
+from node.demo.place import DemoFolder
+from node.demo.result import DemoResult
+from node.demo.source import SourceStudy
+from node.demo.verification import DemoCheck, verify_demo
+from node.status import RunReport
+
+BETTER_THAN_WATER = "better-than-water"
+"""The one check that needs the truth."""
+
+
+def judge(
+    node: Node,
+    source: SourceStudy,
+    journey: Journey,
+    pacs_files: tuple[Path, ...],
+    folder: DemoFolder,
+    truth: Truth | None,
+) -> DemoResult:
+    """Judge a journey at its end.
+
+    Parameters
+    ----------
+    node
+        The parts of the demo's node, which need not run any more.
+    source, journey
+        What was sent and how it went.
+    pacs_files
+        What the PACS kept.
+    folder
+        Where the pictures are put.
+    truth
+        The true CT, where there is one.
+    """
+    checks: tuple[DemoCheck, ...] = ()
+    accuracy = None
+    run = journey.run
+    if journey.study is not None and run is not None and journey.arrived_before_release is not None:
+        evidence = gather(node, source, journey.study, run, pacs_files, journey.arrived_before_release)
+        checks = verify_demo(evidence)
+        if truth is not None:
+            accuracy, better = _against(truth, evidence)
+            checks = (*checks, better)
+    return DemoResult(
+        source=source,
+        journey=journey,
+        checks=checks,
+        accuracy=accuracy,
+        pictures={} if run is None else _pictures(run, folder),
+        out=folder.root,
+        audit_valid=verify(node.database, node.anchor).valid,
+    )
+
+
+def _against(truth: Truth, evidence: Evidence) -> tuple[Accuracy | None, DemoCheck]:
+    try:
+        accuracy = measure(evidence.arrived_of("CT"), truth)
+    except Exception as error:  # what arrived may be anything
+        return None, DemoCheck(BETTER_THAN_WATER, False, f"cannot be judged: {type(error).__name__}: {error}")
+    ours, water = accuracy.synthetic, accuracy.all_water
+    found = f"{ours.mae_body:.0f} HU in the body against {water.mae_body:.0f} HU for water"
+    return accuracy, DemoCheck(BETTER_THAN_WATER, accuracy.beats_water, found)
+
+
+def _pictures(run: RunReport, folder: DemoFolder) -> dict[str, Path]:
+    """Copy the node's pictures to where a person looks for them; return what there is."""
+    copied = {}
+    for name, path in run.previews.items():
+        if Path(path).is_file():
+            folder.pictures.mkdir(exist_ok=True)
+            copied[name] = Path(shutil.copy(path, folder.pictures / Path(name).name))
+    return copied

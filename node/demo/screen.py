@@ -1,0 +1,206 @@
+"""What a person sees of the demo: progress while it runs, and the tables at its end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from pydicom.uid import UID
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from node.demo.journey import Follow
+from node.demo.result import DemoResult
+from node.demo.source import SourceStudy
+from node.status import RunReport
+
+_STEPS = {
+    "send": "C-STORE to the node",
+    "settle": "settle and route",
+    "compute": "compute and check",
+    "deliver": "C-STORE to the PACS",
+}
+_STAGES = {
+    "send": "the scanner sends the study, each instance durable before its answer",
+    "settle": "the node waits until nothing comes any more, then asks the rules",
+    "queue": "the job waits for a compute worker",
+    "read": "the series is read and its geometry proved",
+    "gate": "the input is held against the model's card",
+    "infer": "the network computes",
+    "contour": "body and bone are masked",
+    "encode": "DICOM objects are made",
+    "check": "the result is checked",
+    "preview": "montage and report",
+    "keep": "the result is kept and entered",
+    "release": "a named person releases it",
+    "deliver": "the PACS gets it, and says so instance by instance",
+}
+_COLOURS = {"PASS": "green", "REVIEW": "yellow", "REJECT": "red"}
+
+
+class Screen:
+    """Shows a demo on `console`."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    def say(self, sentence: str) -> None:
+        """Say one sentence."""
+        self._console.print(sentence)
+
+    @contextmanager
+    def waiting(self, what: str) -> Iterator[None]:
+        """Show that something is under way within the block."""
+        with self._console.status(what):
+            yield
+
+    @contextmanager
+    def following(self) -> Iterator[Follow]:
+        """Show progress bars within the block; give what moves them."""
+        columns = (
+            TextColumn("{task.description:<20}"),
+            BarColumn(bar_width=30),
+            TextColumn("{task.percentage:>4.0f}%"),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[word]}", style="dim"),
+        )
+        with Progress(*columns, console=self._console) as progress:
+            tasks: dict[str, TaskID] = {}
+
+            def follow(step: str, share: float, word: str) -> None:
+                if step not in tasks:
+                    for earlier in tasks.values():
+                        progress.update(earlier, completed=1.0)
+                    tasks[step] = progress.add_task(_STEPS[step], total=1.0, word=word)
+                progress.update(tasks[step], completed=share, word=word)
+
+            yield follow
+
+    def show_source(self, source: SourceStudy) -> None:
+        """Show what will be sent."""
+        table = _table("What comes in", "Series", "Modality", "Instances", "Series Instance UID")
+        for series in source.series:
+            uid = Text(series.series_uid, style="dim")
+            table.add_row(series.description or "(no description)", series.modality, str(series.instances), uid)
+        self._console.print(table)
+        if source.passed_over:
+            self.say(f"[dim]Passed over, since they hold no DICOM object: {_few(source)}[/]")
+
+    def show(self, result: DemoResult) -> None:
+        """Show what the demo found."""
+        study = result.journey.study
+        if study is not None and study.decision is not None:
+            self._console.print(_decision(study.decision))
+        run = result.journey.run
+        if run is not None and run.checks:
+            self._console.print(_node_checks(run))
+        self._console.print(_times(result))
+        if run is not None and run.outputs:
+            self._console.print(_outputs(run))
+        if result.accuracy is not None:
+            self._console.print(_accuracy(result))
+        if result.checks:
+            self._console.print(_demo_checks(result))
+        for name, path in result.pictures.items():
+            self.say(f"{name:<14} [cyan]{path}[/]")
+        self._console.print(_conclusion(result))
+
+
+def _decision(decision: Mapping[str, Any]) -> Table:
+    table = _table("Which rule matched, and why", "Rule", "Condition", "Verdict", "Seen")
+    for rule in decision["rules"]:
+        name = Text(f"{rule['rule']}: {'matched' if rule['matched'] else 'did not match'}")
+        for judged in (*rule["when"], *_judged_series(rule)):
+            seen = ", ".join(f"{key} = {_short(value)}" for key, value in judged["seen"].items() if key)
+            missing = ", ".join(f"{key} is missing" for key in judged["missing"])
+            verdict = Text(judged["verdict"], style="green" if judged["verdict"] == "true" else "yellow")
+            condition = judged["condition"] + ("  (always)" if judged["built_in"] else "")
+            table.add_row(name, Text(condition), verdict, Text("; ".join(filter(None, (seen, missing)))))
+            name = Text("")
+    return table
+
+
+def _judged_series(rule: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    for slot in rule["slots"]:
+        shown = [one for one in slot["series"] if one["series_uid"] == slot["chosen"]] or slot["series"][:1]
+        for series in shown:
+            yield from series["where"]
+
+
+def _node_checks(run: RunReport) -> Table:
+    table = _table(f"What the node checked before anything left: {run.verdict}", "Check", "Verdict", "Found")
+    for check in run.checks:
+        table.add_row(check.name, Text(check.verdict, style=_COLOURS.get(check.verdict, "")), Text(check.reason))
+    return table
+
+
+def _times(result: DemoResult) -> Table:
+    table = _table("Each stage with its time", "Stage", "Seconds", "What happens")
+    table.columns[1].justify = "right"
+    for stage in result.stages:
+        table.add_row(stage.name, f"{stage.seconds:.2f}", Text(_STAGES.get(stage.name, ""), style="dim"))
+    table.add_section()
+    share = result.share_not_inference
+    told = "" if share is None else f"of which {share:.0%} is not inference"
+    table.add_row("all", f"{result.seconds:.2f}", told)
+    return table
+
+
+def _outputs(run: RunReport) -> Table:
+    table = _table("What was made", "SOP class", "Instances", "Series Instance UID", "Sent to")
+    sent = ", ".join(f"{d.destination}: {d.sent} of {d.total} {d.state}" for d in run.deliveries)
+    for output in run.outputs:
+        table.add_row(_named(output.sop_class), str(output.instances), Text(output.series_uid, style="dim"), sent)
+    return table
+
+
+def _accuracy(result: DemoResult) -> Table:
+    assert result.accuracy is not None
+    table = _table(
+        "Error against the phantom's true CT, in HU", "", "MAE body", "MAE soft", "MAE bone", "Bias", "Dice bone"
+    )
+    for name, errors in (("synthetic CT", result.accuracy.synthetic), ("all water", result.accuracy.all_water)):
+        figures = (errors.mae_body, errors.mae_soft, errors.mae_bone, errors.bias_body)
+        table.add_row(name, *(f"{value:.0f}" for value in figures), f"{errors.dice_bone:.2f}")
+    return table
+
+
+def _demo_checks(result: DemoResult) -> Table:
+    table = _table("What the demo made sure of, in the PACS's folder and the node's books", "Check", "", "Found")
+    for check in result.checks:
+        held = Text("held", style="green") if check.held else Text("FAILED", style="bold red")
+        table.add_row(check.name, held, Text(check.found))
+    return table
+
+
+def _conclusion(result: DemoResult) -> Text:
+    if result.all_held:
+        return Text("All held. Research use only. Not a medical device.", style="bold green")
+    failed = [check.name for check in result.checks if not check.held]
+    why = result.journey.why_not or f"failed: {', '.join(failed)}"
+    return Text(f"Not all held: {why}", style="bold red")
+
+
+def _table(title: str, *headings: str) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold", header_style="dim")
+    for heading in headings:
+        table.add_column(heading, overflow="fold")
+    return table
+
+
+def _few(source: SourceStudy) -> str:
+    names = [path.name for path in source.passed_over]
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
+def _short(value: object) -> str:
+    if isinstance(value, list):
+        return "\\".join(_short(one) for one in value)
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _named(sop_class_uid: str) -> str:
+    return UID(sop_class_uid).name

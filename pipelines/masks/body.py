@@ -87,7 +87,8 @@ def solid(tissue: Mask, inside: Mask, grid: Grid) -> Mask:
     compact = without_islands(_opened(tissue, grid), grid, _ISLAND_CC)
     deep = _deep_inside(compact, inside, grid)
     whole = compact | (tissue & _dilated(compact, grid)) | deep
-    for axis in range(3):
+    # Axial planes last: what the others fill may close a ring there, and a contour of the body must have no hole.
+    for axis in (2, 1, 0):
         _fill_planes(whole, axis)
     whole &= inside
     labels, sizes = components(whole)

@@ -18,8 +18,21 @@ STUDY = ("StudyInstanceUID", "StudyDate", "StudyTime", "ReferringPhysicianName",
 
 PATIENT_OPTIONAL = (
     "IssuerOfPatientID",
+    "TypeOfPatientID",
     "OtherPatientIDsSequence",
+    "OtherPatientNames",
     "PatientBirthTime",
+    "EthnicGroup",
+    "PatientComments",
+    "QualityControlSubject",
+    "PatientSpeciesDescription",
+    "PatientSpeciesCodeSequence",
+    "PatientBreedDescription",
+    "PatientBreedCodeSequence",
+    "BreedRegistrationSequence",
+    "ResponsiblePerson",
+    "ResponsiblePersonRole",
+    "ResponsibleOrganization",
     "PatientIdentityRemoved",
     "DeidentificationMethod",
     "DeidentificationMethodCodeSequence",
@@ -28,10 +41,26 @@ PATIENT_OPTIONAL = (
 STUDY_OPTIONAL = (
     "StudyDescription",
     "IssuerOfAccessionNumberSequence",
+    "ConsultingPhysicianName",
+    "PhysiciansOfRecord",
+    "NameOfPhysiciansReadingStudy",
+    "RequestingService",
+    "ProcedureCodeSequence",
+    "AdmittingDiagnosesDescription",
+    "AdmissionID",
     "PatientAge",
     "PatientSize",
     "PatientWeight",
+    "PatientState",
+    "PatientSexNeutered",
+    "PregnancyStatus",
+    "MedicalAlerts",
+    "Allergies",
+    "Occupation",
+    "AdditionalPatientHistory",
 )
+"""Attributes of Type 3 and conditional ones, carried where the source has them. References to other objects are not:
+they would dangle at a peer that never had those."""
 
 IDENTITY = (*PATIENT, *STUDY, *PATIENT_OPTIONAL, *STUDY_OPTIONAL)
 """All that says whose images these are. An output that differs from its source in one of them never leaves."""

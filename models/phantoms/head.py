@@ -45,8 +45,7 @@ def head_phantom(
 ) -> HeadPhantom:
     """Sample the phantom on `grid`, which may be of any orientation.
 
-    The head is about 165 mm wide, 215 mm long and, from the chin, 225 mm high, with its origin near the middle of the brain;
-    the neck goes on downwards.
+    The origin lies near the middle of the brain; the neck goes on downwards.
 
     Parameters
     ----------

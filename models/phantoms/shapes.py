@@ -43,7 +43,8 @@ class Ellipsoid:
         scaled = local / np.asarray(self.radii)
         norm = np.sqrt((scaled**2).sum(axis=-1))
         slope = np.sqrt(((scaled / np.asarray(self.radii)) ** 2).sum(axis=-1))
-        return (norm - 1.0) * norm / np.maximum(slope, 1e-9)
+        away: Distances = (norm - 1.0) * norm / np.maximum(slope, 1e-9)
+        return away
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,19 +60,22 @@ class Tube:
         start, axis = np.asarray(self.start), np.asarray(self.end) - np.asarray(self.start)
         local = points - start
         share = np.clip(local @ axis / float(axis @ axis), 0.0, 1.0)
-        return np.linalg.norm(local - share[..., None] * axis, axis=-1) - self.radius
+        away: Distances = np.linalg.norm(local - share[..., None] * axis, axis=-1) - self.radius
+        return away
 
 
 def blended(first: Distances, second: Distances, width: float) -> Distances:
     """Return the union of two solids with their crease smoothed over `width` mm (polynomial smooth minimum)."""
     share = np.clip(0.5 + 0.5 * (second - first) / width, 0.0, 1.0)
-    return second * (1 - share) + first * share - width * share * (1 - share)
+    union: Distances = second * (1 - share) + first * share - width * share * (1 - share)
+    return union
 
 
 def ripple(points: Points, wavelength: float, phase: Points) -> Distances:
     """Return a smooth pattern between about -1 and 1, made of sines along turned axes; `phase` has shape (3,)."""
     turned = points @ _TURN.T * (2 * np.pi / wavelength) + phase
-    return (np.sin(turned[..., 0]) + np.sin(turned[..., 1]) + np.sin(turned[..., 2])) / 3.0
+    pattern: Distances = (np.sin(turned[..., 0]) + np.sin(turned[..., 1]) + np.sin(turned[..., 2])) / 3.0
+    return pattern
 
 
 _TURN = np.array([[0.80, 0.36, 0.48], [-0.60, 0.48, 0.64], [0.20, -0.78, 0.59]])

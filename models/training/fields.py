@@ -32,7 +32,9 @@ def slice_matrix(points: int, sigma: float, step: float) -> Floats:
     total = profile.sum(axis=1, keepdims=True)
     profile = np.divide(profile, total, out=np.zeros_like(profile), where=total > 1e-6)
     back = np.maximum(0.0, 1.0 - np.abs(at[:, None] - centres[None, :]) / max(step, 1.0))
-    matrix: Floats = (back @ profile).astype(np.float32)
+    # A last slice centred beyond the last point may have read nothing; its neighbour then stands in for it.
+    mixed = back @ profile
+    matrix: Floats = (mixed / mixed.sum(axis=1, keepdims=True)).astype(np.float32)
     return matrix
 
 

@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 from models.errors import RecipeError
 from models.packages import CardMetrics, ModelPackage, content_hash, load_package
 from models.packages.package import CARD, WEIGHTS
+from models.training.generator import AIR_HU
 from models.training.maps import map_files
 from models.training.recipe import Recipe
 from models.training.trainer import CHECKPOINT, RECIPE
@@ -79,11 +80,20 @@ def pack(run: Path, labels: Path, card_file: Path, metrics: CardMetrics, folder:
         raise RecipeError("run-unreadable", found=str(why)) from why
     names = [file.name.split(".")[0] for file in map_files(labels)]
     weights: dict[str, torch.Tensor] = state["average"]
+    anchors = recipe.network.anchors_hu
     card = written | {
+        "output": {
+            "modality": "CT",
+            "unit": "HU",
+            "lowest": anchors[0],
+            "highest": anchors[-1],
+            "voxel_mm": [recipe.voxel_mm] * 3,
+            "air_hu": AIR_HU,
+        },
         "network": {
             "kind": recipe.network.kind,
             "widths": list(recipe.network.widths),
-            "anchors_hu": list(recipe.network.anchors_hu),
+            "anchors_hu": list(anchors),
             "tile_voxels": recipe.patch_voxels,
             "parameters": sum(value.numel() for value in weights.values()),
         },

@@ -1,0 +1,40 @@
+"""A recipe small enough to train in a test."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from models.training.recipe import Recipe, load_recipe
+
+
+@pytest.fixture
+def recipe_content() -> dict[str, object]:
+    """The shipped recipe's content."""
+    file = Path(__file__).parents[3] / "models" / "recipes" / "head-mr-to-ct.yaml"
+    content: dict[str, object] = yaml.safe_load(file.read_text())
+    return content
+
+
+@pytest.fixture
+def small_recipe_file(recipe_content: dict[str, object], tmp_path: Path) -> Path:
+    """The shipped recipe made small."""
+    file = tmp_path / "small.yaml"
+    changes = {
+        "recipe": "small",
+        "voxel_mm": 3.0,
+        "patch_voxels": 24,
+        "held_out": 1,
+        "checkpoint_minutes": 0.01,
+        "network": {"kind": "residual-unet", "widths": [4, 8], "anchors_hu": [-1000, -100, 40, 500, 1200]},
+    }
+    file.write_text(yaml.safe_dump(recipe_content | changes))
+    return file
+
+
+@pytest.fixture
+def small_recipe(small_recipe_file: Path) -> Recipe:
+    """The same, read."""
+    return load_recipe(small_recipe_file)

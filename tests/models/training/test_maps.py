@@ -1,0 +1,79 @@
+"""Label maps become tissues in LPS with depths, and strange maps are refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import nibabel
+import numpy as np
+import pytest
+
+from models.errors import InputError
+from models.tissues import Tissue
+from models.training.maps import OTHER, SCALP, map_files, prepare, prepared
+
+
+def test_tissues_and_depths(label_maps: Path) -> None:
+    head = prepare(map_files(label_maps)[0])
+    middle = tuple(n // 2 for n in head.tissue.shape)
+    assert head.tissue[middle] == Tissue.WHITE
+    assert set(np.unique(head.tissue)) >= {Tissue.AIR, SCALP, OTHER, Tissue.CORTICAL_BONE, Tissue.MARROW, Tissue.GREY}
+    # The island in the air is gone, so the box is the head's with a rim of one voxel.
+    assert max(head.tissue.shape) <= 2 * 21 + 3
+    assert not head.tissue[0].any()
+    bone = np.isin(head.tissue, (Tissue.CORTICAL_BONE, Tissue.MARROW))
+    assert (head.bone_depth[bone] > 0).all()
+    assert not head.bone_depth[~bone].any()
+    assert 15 <= head.bone_depth.max() * 0.1 / 2.0 * 10 <= 30  # half of four voxels of 2 mm
+    assert (head.skin_depth[head.tissue > 0] > 0).all()
+
+
+def test_axes_come_as_lps(tmp_path: Path) -> None:
+    labels = np.zeros((12, 14, 16), np.int32)  # i towards right, j towards anterior, k towards superior: RAS
+    labels[2:10, 2:12, 2:14] = 507
+    labels[9, 5, 5] = 506  # most right
+    labels[5, 11, 5] = 515  # most anterior
+    labels[5, 5, 13] = 24  # most superior
+    nibabel.save(nibabel.Nifti1Image(labels, np.eye(4)), tmp_path / "a.nii.gz")
+    tissue = prepare(tmp_path / "a.nii.gz").tissue
+    k, j, i = tissue.shape
+    assert np.argwhere(tissue == Tissue.EYE)[0][2] == 1  # x runs to the left, so right comes first
+    assert np.argwhere(tissue == Tissue.CORTICAL_BONE)[0][1] == 1  # y runs backwards
+    assert np.argwhere(tissue == Tissue.CSF)[0][0] == k - 2  # z runs upwards
+    assert (j, i) == (12, 10)
+
+
+def test_stored_orientation_does_not_matter(label_maps: Path, tmp_path: Path) -> None:
+    original = nibabel.load(map_files(label_maps)[1])
+    turned = original.as_reoriented(np.array([[2, -1], [0, 1], [1, -1]]))
+    nibabel.save(turned, tmp_path / "turned.nii.gz")
+    assert np.array_equal(prepare(tmp_path / "turned.nii.gz").tissue, prepare(map_files(label_maps)[1]).tissue)
+
+
+def test_what_is_kept_is_what_was_prepared(label_maps: Path, tmp_path: Path) -> None:
+    files = map_files(label_maps)
+    first, second = (prepared(files, tmp_path / "cache")[0] for _ in range(2))
+    assert first.name == second.name == "map_0"
+    assert np.array_equal(first.tissue, second.tissue)
+    assert np.array_equal(first.bone_depth, second.bone_depth)
+    assert first.voxel_mm == second.voxel_mm == 2.0
+
+
+def test_an_unknown_label_is_named(tmp_path: Path) -> None:
+    labels = np.full((8, 8, 8), 507, np.int32)
+    labels[4, 4, 4] = 999
+    nibabel.save(nibabel.Nifti1Image(labels, np.eye(4)), tmp_path / "a.nii.gz")
+    with pytest.raises(InputError, match="label-unknown") as caught:
+        prepare(tmp_path / "a.nii.gz")
+    assert caught.value.parameters["labels"] == "[999]"
+
+
+def test_voxels_must_be_cubes(tmp_path: Path) -> None:
+    nibabel.save(nibabel.Nifti1Image(np.ones((4, 4, 4), np.int32), np.diag([1, 1, 3, 1])), tmp_path / "a.nii.gz")
+    with pytest.raises(InputError, match="labels-not-isotropic"):
+        prepare(tmp_path / "a.nii.gz")
+
+
+def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="labels-absent"):
+        map_files(tmp_path)

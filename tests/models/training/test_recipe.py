@@ -1,0 +1,54 @@
+"""A recipe is a closed vocabulary."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from models.errors import RecipeError
+from models.training.recipe import load_recipe
+
+
+def test_the_shipped_recipe_is_valid(recipe_content: dict[str, object], tmp_path: Path) -> None:
+    (tmp_path / "r.yaml").write_text(yaml.safe_dump(recipe_content))
+    recipe = load_recipe(tmp_path / "r.yaml")
+    assert recipe.held_out == 4
+    assert recipe.patch_voxels % 2 ** len(recipe.network.widths) == 0
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "key"),
+    [
+        (("colour",), 1, "colour"),
+        (("network", "import"), "os.system", "network.import"),
+        (("network", "kind"), "gan", "network.kind"),
+        (("schema",), 2, "schema"),
+        (("geometry", "crop_share"), 1.5, "geometry.crop_share"),
+        (("optimiser", "learning_rate"), "fast", "optimiser.learning_rate"),
+    ],
+)
+def test_what_it_does_not_know_is_named(
+    recipe_content: dict[str, object], tmp_path: Path, path: tuple[str, ...], value: object, key: str
+) -> None:
+    place = recipe_content
+    for step in path[:-1]:
+        place = place[step]  # type: ignore[assignment]
+    place[path[-1]] = value
+    (tmp_path / "r.yaml").write_text(yaml.safe_dump(recipe_content))
+    with pytest.raises(RecipeError) as caught:
+        load_recipe(tmp_path / "r.yaml")
+    assert caught.value.parameters["key"] == key
+
+
+@pytest.mark.parametrize("text", ["{", "[1, 2]", ""])
+def test_a_file_that_is_no_recipe(tmp_path: Path, text: str) -> None:
+    (tmp_path / "r.yaml").write_text(text)
+    with pytest.raises(RecipeError):
+        load_recipe(tmp_path / "r.yaml")
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="recipe-unreadable"):
+        load_recipe(tmp_path / "absent.yaml")

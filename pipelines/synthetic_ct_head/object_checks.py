@@ -114,7 +114,7 @@ def _values_at(
     volume: Volume, points: npt.NDArray[np.float64]
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
     index = np.rint(to_index(volume.grid, points)).astype(int)
-    seen = ((index >= 0) & (index < volume.grid.size)).all(axis=1)
+    seen: npt.NDArray[np.bool_] = np.all((index >= 0) & (index < volume.grid.size), axis=1)
     i, j, k = np.clip(index, 0, np.array(volume.grid.size) - 1).T
     return volume.values[k, j, i], seen
 

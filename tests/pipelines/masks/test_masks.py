@@ -44,6 +44,16 @@ def test_the_body_is_one_solid_with_bone_sinus_and_nostril_inside() -> None:
     assert found[np.sqrt(x**2 + (y + 45) ** 2 + z**2) < 9].all()
 
 
+def test_no_axial_plane_of_a_ragged_body_has_a_hole() -> None:
+    rng = np.random.default_rng(3)
+    signal, _ = head()
+    cavities = ndimage.gaussian_filter(rng.normal(size=signal.shape), 4)
+    signal[cavities > np.percentile(cavities, 45)] = 0.0
+    found = mr_body(Volume(signal.astype(np.float32), GRID), np.ones(GRID.shape, dtype=bool))
+    for plane in found:
+        assert np.array_equal(ndimage.binary_fill_holes(plane), plane)
+
+
 def test_islands_and_ghosts_are_not_body() -> None:
     signal, _ = head()
     signal[2:6, 2:6, 2:6] = 100.0

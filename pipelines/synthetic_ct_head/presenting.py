@@ -1,0 +1,117 @@
+"""What people get to see of a run: the montage and the report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from pydicom import Dataset
+
+from models.packages import Card, ModelPackage
+from models.volumes import Volume
+from pipelines.contract import Check, RunIdentity
+from pipelines.objects.rtstruct import Roi
+from pipelines.previews.montage import montage
+from pipelines.previews.report import CheckLine, Fact, Measured, Output, ReportContent, Stage, report
+from pipelines.reading.series import SourceSeries
+from pipelines.reasons import text
+from pipelines.synthetic_ct_head.declaration import DECLARATION
+
+MONTAGE, REPORT = "montage.png", "report.html"
+"""Names of the previews."""
+
+_HEADINGS = ("MAE in body, HU", "MAE in soft tissue, HU", "MAE in bone, HU", "Dice of bone")
+
+
+@dataclass(frozen=True, slots=True)
+class Presenter:
+    """Makes the previews of one run.
+
+    Attributes
+    ----------
+    package, run, source
+        What computed, which run it was, and what came in.
+    """
+
+    package: ModelPackage
+    run: RunIdentity
+    source: SourceSeries
+
+    def picture(self, resampled: Volume, hu: Volume, rois: Sequence[Roi], uncertainty: Volume | None) -> bytes:
+        """Return the montage (PNG): MR, synthetic CT in two windows, contours, uncertainty."""
+        title = f"SYNTHETIC CT of the head, {self.run.model_name} {self.run.model_version}"
+        return montage(resampled, hu, rois, uncertainty, title, self.package.card.disclaimer)
+
+    def page(
+        self,
+        checks: Sequence[Check],
+        stages: Mapping[str, float],
+        objects: Sequence[Dataset],
+        picture: bytes | None,
+    ) -> bytes:
+        """Return the report (HTML, UTF-8); without picture and outputs when the input was refused."""
+        card = self.package.card
+        content = ReportContent(
+            title=DECLARATION.task,
+            source=self._source(),
+            run=self._run(),
+            model=self._model(),
+            protocol=card.metrics.protocol,
+            headings=_HEADINGS,
+            figures=_figures(card),
+            limits=card.limits,
+            checks=tuple(CheckLine(c.name, c.verdict, text(c.reason), c.overridable) for c in checks),
+            stages=tuple(Stage(name, seconds) for name, seconds in stages.items()),
+            outputs=_outputs(objects),
+            montage=picture,
+        )
+        return report(content).encode()
+
+    def _source(self) -> tuple[Fact, ...]:
+        header, grid = self.source.header, self.source.volume.grid
+        columns, rows, slices = grid.size
+        spacing = " x ".join(f"{step:.3g}" for step in grid.spacing)
+        return (
+            Fact("Study", str(header.StudyInstanceUID)),
+            Fact("Series", str(header.SeriesInstanceUID)),
+            Fact("Description", str(header.get("SeriesDescription") or "none")),
+            Fact("Scanner", " ".join(str(header.get(k) or "") for k in ("Manufacturer", "ManufacturerModelName"))),
+            Fact("Size", f"{columns} x {rows} x {slices} voxels of {spacing} mm"),
+        )
+
+    def _run(self) -> tuple[Fact, ...]:
+        return (
+            Fact("Pipeline", f"{self.run.pipeline} {self.run.pipeline_version}"),
+            Fact("Run", str(self.run.run_number)),
+            Fact("Started", f"{self.run.started_at:%Y-%m-%d %H:%M:%S} UTC"),
+            Fact("Software", f"synthnode {self.run.software_version}"),
+        )
+
+    def _model(self) -> tuple[Fact, ...]:
+        card = self.package.card
+        return (
+            Fact("Model", f"{card.name} {card.version}"),
+            Fact("SHA-256", self.package.sha256),
+            Fact("Status", card.status.value),
+            Fact("Intended use", card.intended_use),
+        )
+
+
+def _figures(card: Card) -> tuple[Measured, ...]:
+    return tuple(
+        Measured(
+            f"{row.method}, {row.contrast}",
+            (f"{row.mae_body:.0f}", f"{row.mae_soft:.0f}", f"{row.mae_bone:.0f}", f"{row.dice_bone:.2f}"),
+        )
+        for row in card.metrics.rows
+    )
+
+
+def _outputs(objects: Sequence[Dataset]) -> tuple[Output, ...]:
+    by_series: dict[str, list[Dataset]] = {}
+    for made in objects:
+        by_series.setdefault(str(made.SeriesInstanceUID), []).append(made)
+    return tuple(
+        Output(str(made[0].Modality), str(made[0].get("SeriesDescription") or ""), uid, len(made))
+        for uid, made in by_series.items()
+    )

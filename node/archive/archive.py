@@ -36,9 +36,9 @@ class Archive:
         """
         with self._database.read() as session:
             row = session.get(InstanceRow, sop_instance_uid)
-        if row is None:
-            raise Permanent("instance-unknown", sop_instance=sop_instance_uid)
-        return self._files.path(row.location)
+            if row is None:
+                raise Permanent("instance-unknown", sop_instance=sop_instance_uid)
+            return self._files.path(row.location)
 
     def open(self, sop_instance_uid: str) -> BinaryIO:
         """Open an instance's file for reading.

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from node.archive.attributes import attributes
 from node.archive.files import ArchiveFiles, Kept
-from node.archive.headers import Header
+from node.archive.headers import Header, Unusable
 from node.archive.sameness import same_data_set
 from node.archive.tables import InstanceRow, PatientRow, QuarantineRow, SeriesRow, StudyRow
 from node.audit import PatientIdentity
@@ -70,7 +70,7 @@ class Arrival:
     sop_class_uid: str
     sop_instance_uid: str
     transfer_syntax_uid: str
-    found: Header | Reason
+    found: Header | Unusable
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +122,8 @@ class Filing:
             return self._set_apart(arrival, why.reason)
 
     def _file(self, arrival: Arrival) -> Filed:
-        if isinstance(arrival.found, Reason):
-            return self._set_apart(arrival, arrival.found)
+        if isinstance(arrival.found, Unusable):
+            return self._set_apart(arrival, arrival.found.reason)
         header = arrival.found
         if header.sop_instance_uid != arrival.sop_instance_uid:
             raise Quarantine("instance-uid-mismatch", stated=arrival.sop_instance_uid, found=header.sop_instance_uid)
@@ -236,9 +236,9 @@ class Filing:
         self._session.flush()
 
     def _set_apart(self, arrival: Arrival, reason: Reason) -> Filed:
-        header = arrival.found if isinstance(arrival.found, Header) else None
-        study_uid = header.study_uid if header else ""
-        uid = header.sop_instance_uid if header else arrival.sop_instance_uid
+        found = arrival.found
+        study_uid = found.study_uid
+        uid = found.sop_instance_uid if isinstance(found, Header) else arrival.sop_instance_uid
         already = select(QuarantineRow).filter_by(sha256=arrival.kept.sha256, sop_instance_uid=uid)
         if self._session.scalars(already).first() is not None:
             return Filed(Outcome.DUPLICATE, study_uid)
@@ -246,7 +246,7 @@ class Filing:
             QuarantineRow(
                 sop_instance_uid=uid,
                 study_uid=study_uid,
-                series_uid=header.series_uid if header else "",
+                series_uid=found.series_uid,
                 sop_class_uid=arrival.sop_class_uid,
                 transfer_syntax_uid=arrival.transfer_syntax_uid,
                 sha256=arrival.kept.sha256,

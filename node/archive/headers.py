@@ -16,6 +16,7 @@ from node.archive.part10 import MAX_HEAD, FileHead, read_head
 from node.archive.wholeness import Shape, walk
 from node.audit import PatientIdentity
 from node.errors import Permanent, Quarantine
+from pipelines.contract import Reason
 from pipelines.objects.provenance import is_ours, referenced_images
 
 _UID = re.compile(r"[0-9.]{1,64}")
@@ -48,6 +49,39 @@ class Header:
     ours: bool
     refers_to: Set[str]
     dataset: Dataset
+
+
+@dataclass(frozen=True, slots=True)
+class Unusable:
+    """A file that cannot be used, and what could still be read of it.
+
+    Attributes
+    ----------
+    reason
+        Why, as `read_header` says.
+    study_uid, series_uid
+        Where it says that it belongs, so that the study is known to lack it; empty when that cannot be read either.
+    """
+
+    reason: Reason
+    study_uid: str = ""
+    series_uid: str = ""
+
+
+def look_at(file: Path) -> Header | Unusable:
+    """Return a kept file's header, or why it has none that can be used; ``instance-file-missing`` among the reasons.
+
+    Raises
+    ------
+    OSError
+        The file is there, but cannot be read now.
+    """
+    try:
+        return read_header(file)
+    except FileNotFoundError:
+        return Unusable(Reason("instance-file-missing", {"file": file.name}))
+    except Quarantine as why:
+        return Unusable(why.reason, *_salvaged(file))
 
 
 def read_header(file: Path) -> Header:
@@ -139,6 +173,16 @@ def _header(dataset: Dataset, head: FileHead) -> Header:
         raise
     except Exception as error:  # values are decoded only now, and by the same parser
         raise Quarantine("instance-unreadable", found=f"{type(error).__name__} in its header") from error
+
+
+def _salvaged(file: Path) -> tuple[str, str]:
+    keywords = ("StudyInstanceUID", "SeriesInstanceUID")
+    try:
+        dataset = dcmread(file, stop_before_pixels=True, force=True, specific_tags=list(keywords))
+        study_uid, series_uid = (_text(dataset, keyword) for keyword in keywords)
+    except Exception:  # the file is known to be damaged: whatever the parser says, there is no more to be had
+        return "", ""
+    return (study_uid, series_uid) if _UID.fullmatch(study_uid) and _UID.fullmatch(series_uid) else ("", "")
 
 
 def _uid(dataset: Dataset, keyword: str) -> str:

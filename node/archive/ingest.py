@@ -15,13 +15,13 @@ import structlog
 from node.actor import Actor
 from node.archive.files import ArchiveFiles, Kept
 from node.archive.filing import Arrival, Filing, Provenance
-from node.archive.headers import Header, read_header
+from node.archive.headers import look_at
 from node.archive.receipts import Receipts
 from node.archive.tables import JournalPositionRow, StudyRow
 from node.audit import AuditCode, AuditEvent, AuditTrail
 from node.audit.trail import Recording
 from node.database import Database
-from node.errors import Permanent, Quarantine
+from node.errors import Permanent
 from node.receive.entries import (
     AssociationClosed,
     AssociationEnd,
@@ -30,7 +30,6 @@ from node.receive.entries import (
     ReceiverStarted,
 )
 from node.receive.journal import START, JournalReader, Line, Position
-from pipelines.contract import Reason
 
 BATCH = 256
 """Lines in one transaction; of 200 KB slices it takes about a second."""
@@ -120,7 +119,7 @@ class Ingest:
             sop_class_uid=entry.sop_class_uid,
             sop_instance_uid=entry.sop_instance_uid,
             transfer_syntax_uid=entry.transfer_syntax_uid,
-            found=looked_at(self._files.path(entry.location)),
+            found=look_at(self._files.path(entry.location)),
         )
 
     def _position(self, receiver: str) -> Position:
@@ -137,22 +136,6 @@ class Ingest:
             recording.session.add(JournalPositionRow(receiver=receiver, sequence=after.sequence, offset=after.offset))
         else:
             row.sequence, row.offset = after
-
-
-def looked_at(file: Path) -> Header | Reason:
-    """Return a kept file's header, or why it has none that can be used.
-
-    Raises
-    ------
-    OSError
-        The file cannot be read now; one that is not there at all is a reason.
-    """
-    try:
-        return read_header(file)
-    except Quarantine as why:
-        return why.reason
-    except FileNotFoundError:
-        return Reason("instance-file-missing", {"file": file.name})
 
 
 def _record_revision(recording: Recording, study: StudyRow, entry: InstanceReceived) -> None:

@@ -20,8 +20,8 @@ from sqlalchemy.orm import Session
 from node.actor import Actor
 from node.archive.files import ArchiveFiles, Kept
 from node.archive.filing import Arrival, Filing, Outcome, Provenance
-from node.archive.headers import Header
-from node.archive.ingest import BATCH, looked_at
+from node.archive.headers import Header, Unusable, look_at
+from node.archive.ingest import BATCH
 from node.archive.tables import JournalPositionRow, StudyRow
 from node.audit import AuditCode, AuditEvent, AuditTrail
 from node.errors import Refusal
@@ -132,10 +132,10 @@ def _file_time(file: Path) -> datetime:
 
 def _arrival(files: ArchiveFiles, location: str, receipt: InstanceReceived | None) -> Arrival:
     file = files.path(location)
-    found = looked_at(file)
+    found = look_at(file)
     sha256 = Path(location).stem
     if isinstance(found, Header) and files.hash_of(location) != sha256:
-        found = Reason("file-damaged", {"file": location})
+        found = Unusable(Reason("file-damaged", {"file": location}), found.study_uid, found.series_uid)
     size = file.stat().st_size
     if receipt is not None:
         return Arrival(

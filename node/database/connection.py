@@ -45,7 +45,6 @@ class Database:
         """Open a session for questions; nothing that it changes is kept."""
         with Session(self.engine, expire_on_commit=False) as session:
             yield session
-            session.rollback()
 
     @contextmanager
     def write(self) -> Iterator[Session]:

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+
 from node.errors import Permanent, Transient
 from node.jobs.results import KeptObject, Manifest, Results
 from pipelines.contract import Check, Reason, Verdict

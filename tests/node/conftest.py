@@ -1,0 +1,203 @@
+"""A node's rooms on a data folder of their own, without processes: studies filed, a pipeline that only pretends."""
+
+from __future__ import annotations
+
+import io
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from pydicom import Dataset
+from pydicom.uid import CTImageStorage, MRImageStorage, generate_uid
+
+from models.packages import ModelPackage
+from node.actor import Actor
+from node.archive.filing import Arrival, Filing, Provenance
+from node.archive.headers import read_header
+from node.clock import SetClock
+from node.composition import Node
+from node.database import Database, migrate
+from node.jobs.computation import Computation
+from node.settings import load_settings
+from pipelines.contract import (
+    Check,
+    Declaration,
+    Outcome,
+    Pipeline,
+    Progress,
+    Reason,
+    RunIdentity,
+    SourceInstance,
+    Verdict,
+)
+from pipelines.objects.codes import OUR_SCHEME
+from pipelines.objects.encoding import encode, file_meta
+from pipelines.objects.uids import derive
+from pipelines.synthetic_ct_head.declaration import DECLARATION
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+WORKER = Actor.service("worker-0")
+
+RULES = """
+schema: 1
+rules:
+  - name: every-mr
+    pipeline: synthetic-ct-head
+    slots: {t1: {where: ['Modality == "MR"']}}
+    destinations: all
+"""
+
+
+def instance(study_uid: str, series_uid: str, position: float = 0.0, **elements: object) -> Dataset:
+    """Return a small whole instance."""
+    dataset = Dataset()
+    dataset.SOPClassUID = MRImageStorage
+    dataset.SOPInstanceUID = generate_uid()
+    dataset.StudyInstanceUID = study_uid
+    dataset.SeriesInstanceUID = series_uid
+    dataset.PatientID, dataset.PatientName = "P1", "PHANTOM^HEAD"
+    dataset.PatientBirthDate, dataset.PatientSex = "19700101", "O"
+    dataset.Modality, dataset.ImageType = "MR", ["ORIGINAL", "PRIMARY"]
+    dataset.ImagePositionPatient = [0, 0, position]
+    dataset.Rows = dataset.Columns = 2
+    dataset.SamplesPerPixel, dataset.PhotometricInterpretation, dataset.PixelRepresentation = 1, "MONOCHROME2", 0
+    dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit = 16, 16, 15
+    dataset.PixelData = bytes(8)
+    for keyword, value in elements.items():
+        setattr(dataset, keyword, value)
+    dataset.file_meta = file_meta(dataset)
+    return dataset
+
+
+@dataclass
+class PretendedPipeline:
+    """Gives one CT instance with the checks that it was told; counts its runs."""
+
+    checks: tuple[Check, ...] = ()
+    runs: int = 0
+    error: Exception | None = None
+    identities: list[RunIdentity] = field(default_factory=list)
+
+    @property
+    def declaration(self) -> Declaration:
+        return DECLARATION
+
+    def run(self, inputs: Mapping[str, Sequence[SourceInstance]], run: RunIdentity, progress: Progress) -> Outcome:
+        self.runs += 1
+        self.identities.append(run)
+        progress("infer", 0.5)
+        if self.error is not None:
+            raise self.error
+        source = inputs["t1"][0].dataset
+        digest = run.digest(inputs)
+        made = instance(str(source.StudyInstanceUID), derive(digest, "series"), Modality="CT")
+        made.SOPClassUID, made.SOPInstanceUID = CTImageStorage, derive(digest, "ct")
+        made.SyntheticData = "YES"
+        derivation = Dataset()
+        derivation.CodingSchemeDesignator = OUR_SCHEME
+        made.DerivationCodeSequence = [derivation]
+        made.file_meta = file_meta(made)
+        return Outcome((made,), self.checks, {"montage.png": b"png"}, {"infer": 1.0})
+
+
+@dataclass
+class Rooms:
+    """A node's parts and the clock and pipeline behind them."""
+
+    node: Node
+    clock: SetClock
+    pipeline: PretendedPipeline
+    model: ModelPackage
+
+    def file(self, *datasets: Dataset) -> None:
+        """File instances as if they had come in now."""
+        for dataset in datasets:
+            kept = self.node.files.keep(io.BytesIO(encode(dataset)))
+            header = read_header(self.node.files.path(kept.location))
+            arrival = Arrival(
+                kept=kept,
+                received_at=self.clock.now(),
+                provenance=Provenance("a1", "SCANNER", "SYNTHNODE"),
+                sop_class_uid=str(dataset.SOPClassUID),
+                sop_instance_uid=str(dataset.SOPInstanceUID),
+                transfer_syntax_uid=str(dataset.file_meta.TransferSyntaxUID),
+                found=header,
+            )
+            with self.node.database.write() as session:
+                Filing(session, self.node.files).file(arrival)
+
+    def settle(self) -> int:
+        """Let the quiet time pass and settle what is due."""
+        self.clock.advance(self.node.settings.settle.quiet_seconds + 1)
+        return self.node.router.settle_due()
+
+    def computation(self) -> Computation:
+        """Return the computation with the pretended pipeline."""
+
+        def build(_name: str, _package: ModelPackage) -> Pipeline:
+            return self.pipeline
+
+        return Computation(
+            self.node.database,
+            self.node.trail,
+            self.node.files,
+            self.node.results,
+            self.clock,
+            lambda: {self.model.card.name: self.model},
+            build,
+            station="TEST",
+            software_version="0",
+        )
+
+    def compute(self, run_id: str) -> None:
+        """Compute, keep and hold a run, as its workflow does."""
+        self.computation().compute_and_keep(run_id, WORKER)
+        manifest = self.node.results.kept(run_id)
+        assert manifest is not None
+        self.node.desk.hold(manifest, WORKER)
+
+
+REVIEW = Check("patient-age", Verdict.REVIEW, Reason("age-below-card", {"found": 3, "accepted": 18}))
+NEVER = Check("frame-of-reference", Verdict.REJECT, Reason("frame-differs", {}), overridable=False)
+
+
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated, empty database; the engine's 125 migrations take longer than a test."""
+    file = tmp_path_factory.mktemp("migrated") / "node.db"
+    database = Database.embedded(file)
+    migrate(database)
+    with database.engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    database.close()
+    return file
+
+
+@pytest.fixture
+def rooms(tmp_path: Path, migrated: Path) -> Iterator[Rooms]:
+    (tmp_path / "rules.yaml").write_text(RULES)
+    (tmp_path / "node.yaml").write_text(
+        "schema: 1\ndata: data\nrules: rules.yaml\nsettle: {quiet_seconds: 30}\n"
+        "destinations: [{name: research, ae_title: PACS, host: 127.0.0.1, port: 9, research: true},"
+        " {name: clinic, ae_title: CLINIC, host: 127.0.0.1, port: 9}]\n"
+    )
+    clock = SetClock(NOON)
+    node = Node(load_settings(tmp_path / "node.yaml"), clock)
+    node.layout.make()
+    shutil.copy(migrated, node.layout.database)
+    model = node.packages()["head-mr-to-ct"]
+    yield Rooms(node, clock, PretendedPipeline(checks=(REVIEW,)), model)
+    node.queue.close()
+    node.database.close()
+
+
+@pytest.fixture
+def mr_study() -> Callable[..., list[Dataset]]:
+    def made(slices: int = 3, **elements: object) -> list[Dataset]:
+        study, series = generate_uid(), generate_uid()
+        return [instance(study, series, float(k), **elements) for k in range(slices)]
+
+    return made

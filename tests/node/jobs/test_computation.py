@@ -1,0 +1,116 @@
+"""Computed once, kept, then only sent: attempts that die or come twice change nothing."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import select
+
+from node.actor import Actor
+from node.errors import Permanent, Refusal
+from node.jobs.tables import RunRow
+from node.states import RunState
+from pipelines.contract import Reason
+
+WORKER = Actor.service("worker-0")
+
+
+def only_run(rooms) -> RunRow:
+    with rooms.node.database.read() as session:
+        run = session.scalars(select(RunRow)).one()
+        _ = run.objects
+        return run
+
+
+@pytest.fixture
+def run_id(rooms, mr_study) -> str:
+    rooms.file(*mr_study())
+    rooms.settle()
+    return only_run(rooms).run_id
+
+
+@pytest.mark.hazard("HAZ-09")
+def test_a_kept_result_is_never_computed_again(rooms, run_id: str) -> None:
+    rooms.computation().compute_and_keep(run_id, WORKER)
+    rooms.clock.advance(60)
+    rooms.computation().compute_and_keep(run_id, WORKER)
+    assert rooms.pipeline.runs == 1
+
+
+def test_an_attempt_after_a_crash_has_the_first_ones_dates(rooms, run_id: str) -> None:
+    rooms.pipeline.error = RuntimeError("killed")
+    with pytest.raises(RuntimeError):
+        rooms.computation().compute_and_keep(run_id, WORKER)
+    rooms.clock.advance(3600)
+    rooms.pipeline.error = None
+    rooms.computation().compute_and_keep(run_id, WORKER)
+    first, second = rooms.pipeline.identities
+    assert first == second
+
+
+def test_holding_twice_is_as_once(rooms, run_id: str) -> None:
+    rooms.compute(run_id)
+    before = only_run(rooms)
+    manifest = rooms.node.results.kept(run_id)
+    assert manifest is not None
+    assert rooms.node.desk.hold(manifest, WORKER) is RunState.HELD
+    after = only_run(rooms)
+    assert [o.sop_instance_uid for o in before.objects] == [o.sop_instance_uid for o in after.objects]
+    assert len(after.objects) == 1
+
+
+@pytest.mark.hazard("HAZ-23")
+def test_a_model_that_changed_since_the_decision_computes_nothing(rooms, run_id: str) -> None:
+    with rooms.node.database.write() as session:
+        session.get_one(RunRow, run_id).model_sha256 = "0" * 64
+    with pytest.raises(Permanent, match="model-changed"):
+        rooms.computation().compute_and_keep(run_id, WORKER)
+    assert rooms.pipeline.runs == 0
+
+
+def test_a_superseded_run_stops_at_its_next_progress(rooms, mr_study) -> None:
+    *images, late = mr_study(4)
+    rooms.file(*images)
+    rooms.settle()
+    first = only_run(rooms).run_id
+    pipeline_run = rooms.pipeline.run
+
+    def overtaken(inputs, run, progress):
+        rooms.file(late)
+        rooms.settle()
+        return pipeline_run(inputs, run, progress)
+
+    rooms.pipeline.run = overtaken
+    with pytest.raises(Permanent, match="run-superseded"):
+        rooms.computation().compute_and_keep(first, WORKER)
+    assert rooms.node.results.kept(first) is None
+    rooms.node.desk.fail(first, Reason("run-crashed", {"error": "x"}), WORKER)
+    with rooms.node.database.read() as session:
+        assert session.get_one(RunRow, first).state == RunState.SUPERSEDED
+
+
+def test_an_ended_run_is_not_entered_again(rooms, run_id: str) -> None:
+    rooms.node.desk.fail(run_id, Reason("run-crashed", {"error": "X"}), WORKER)
+    with pytest.raises(Refusal, match="state-transition"):
+        rooms.computation().compute_and_keep(run_id, WORKER)
+
+
+def test_a_passing_fault_is_tried_again_later_and_fails_at_last(rooms, run_id: str) -> None:
+    rooms.node.desk  # noqa: B018 (made before the clock moves)
+    with rooms.node.database.write() as session:
+        session.get_one(RunRow, run_id).state = RunState.RUNNING
+    full = Reason("result-not-kept", {"folder": "x", "error": "No space left on device"})
+    for attempt in range(2, 6):
+        rooms.node.desk.postpone(run_id, full, WORKER)
+        run = only_run(rooms)
+        assert (run.state, run.attempts, run.reason_code) == (RunState.RUNNING, attempt, "result-not-kept")
+    rooms.node.desk.postpone(run_id, full, WORKER)
+    assert only_run(rooms).state == RunState.FAILED
+
+
+def test_what_a_run_made_is_in_the_catalogue_and_opens_nothing(rooms, run_id: str) -> None:
+    rooms.compute(run_id)
+    assert rooms.settle() == 0
+    rooms.clock.advance(3600)
+    assert rooms.node.router.settle_due() == 0
+    with rooms.node.database.read() as session:
+        assert session.scalars(select(RunRow)).all()[0].state == RunState.HELD

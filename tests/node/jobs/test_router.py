@@ -1,0 +1,123 @@
+"""From a settled study to runs: quiet first, decided once, inputs frozen, and nothing run on half a study."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from pydicom import Dataset
+from pydicom.uid import CTImageStorage
+from sqlalchemy import select, text
+
+from node.audit.verify import verify
+from node.errors import SettingsError
+from node.jobs.router import Router
+from node.jobs.tables import DecisionRow, RunRow
+from node.rules import load_ruleset
+from node.states import RunState, StudyState
+from node.status import report
+
+
+def runs(rooms) -> list[RunRow]:
+    with rooms.node.database.read() as session:
+        found = session.scalars(select(RunRow).order_by(RunRow.queued_at)).all()
+        for run in found:
+            _ = run.inputs
+        return list(found)
+
+
+def study(rooms):
+    with rooms.node.database.read() as session:
+        return report(session, rooms.node.results).studies[0]
+
+
+def test_a_study_settles_only_when_it_is_quiet(rooms, mr_study: Callable[..., list[Dataset]]) -> None:
+    first, second, third = mr_study(3)
+    rooms.file(first, second)
+    rooms.clock.advance(29)
+    assert rooms.node.router.settle_due() == 0
+    rooms.file(third)
+    rooms.clock.advance(29)
+    assert rooms.node.router.settle_due() == 0
+    rooms.clock.advance(2)
+    assert rooms.node.router.settle_due() == 1
+    (run,) = runs(rooms)
+    assert run.state == RunState.QUEUED
+    assert sorted(row.sop_instance_uid for row in run.inputs) == sorted(
+        str(one.SOPInstanceUID) for one in (first, second, third)
+    )
+
+
+def test_the_job_stands_in_the_engines_queue_with_the_decision(rooms, mr_study) -> None:
+    rooms.file(*mr_study())
+    rooms.settle()
+    (run,) = runs(rooms)
+    with rooms.node.database.read() as session:
+        jobs = session.execute(text("SELECT workflow_uuid FROM workflow_status")).scalars().all()
+        decision = session.scalars(select(DecisionRow)).one()
+    assert jobs == [f"run/{run.run_id}/1"]
+    assert decision.ruleset_version == rooms.node.ruleset.version
+    assert decision.explanation["fired"] == ["every-mr"]
+    assert verify(rooms.node.database, rooms.node.anchor).valid
+
+
+def test_the_same_study_again_orders_nothing(rooms, mr_study) -> None:
+    images = mr_study()
+    rooms.file(*images)
+    rooms.settle()
+    rooms.file(*images)
+    assert rooms.settle() == 0
+    assert len(runs(rooms)) == 1
+
+
+def test_a_late_image_replaces_what_was_not_sent(rooms, mr_study) -> None:
+    *images, late = mr_study(4)
+    rooms.file(*images)
+    rooms.settle()
+    rooms.compute(runs(rooms)[0].run_id)
+    rooms.file(late)
+    rooms.settle()
+    old, new = runs(rooms)
+    assert (old.state, new.state) == (RunState.SUPERSEDED, RunState.QUEUED)
+    assert (old.reason_code, len(new.inputs), new.revision) == ("run-superseded", 4, 2)
+
+
+def test_a_study_that_no_rule_takes_says_why(rooms, mr_study) -> None:
+    rooms.file(*mr_study(2, Modality="CT", SOPClassUID=CTImageStorage))
+    rooms.settle()
+    assert runs(rooms) == []
+    assert study(rooms).state == StudyState.UNROUTED
+    assert 'Modality == "MR"' in study(rooms).reason
+    assert "'CT'" in study(rooms).reason
+
+
+@pytest.mark.hazard("HAZ-18", "HAZ-08")
+def test_a_study_with_a_conflicting_instance_is_not_run(rooms, mr_study) -> None:
+    images = mr_study(3)
+    rooms.file(*images)
+    images[1].WindowCenter = 40
+    rooms.file(images[1])
+    rooms.settle()
+    assert runs(rooms) == []
+    assert study(rooms).state == StudyState.UNROUTED
+    assert "conflicting-instance" in study(rooms).reason
+    assert [entry.sop_instance_uid for entry in study(rooms).quarantined] == [str(images[1].SOPInstanceUID)]
+
+
+def test_a_rule_whose_model_is_not_installed_stops_the_start(rooms, tmp_path) -> None:
+    parts = rooms.node
+    with pytest.raises(SettingsError, match="rule-model-missing"):
+        Router(
+            parts.database,
+            parts.trail,
+            parts.queue,
+            parts.settings,
+            rooms.clock,
+            load_ruleset(
+                tmp_path / "rules.yaml",
+                pipelines={rooms.pipeline.declaration.name: rooms.pipeline.declaration},
+                destinations=parts.settings.destinations,
+            ),
+            {rooms.pipeline.declaration.name: rooms.pipeline.declaration},
+            {},
+        )

@@ -1,0 +1,143 @@
+"""The desk: hold is the default, a named person releases, some verdicts never leave, research stays research."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import select
+
+from node.actor import Actor
+from node.audit.tables import AuditRow
+from node.audit.verify import verify
+from node.deliver.tables import DeliveryRow
+from node.errors import Refusal
+from node.jobs.tables import RunRow
+from node.release.desk import held_run_of
+from node.states import RunState
+from pipelines.contract import Check, Reason, Verdict
+
+PHYSICIST = Actor.person("m.curie")
+NEVER = Check("frame-of-reference", Verdict.REJECT, Reason("frame-differs", {}), overridable=False)
+REJECT = Check("body-outline", Verdict.REJECT, Reason("outline", {}), overridable=True)
+
+
+def held(rooms, mr_study, *checks: Check) -> RunRow:
+    if checks:
+        rooms.pipeline.checks = checks
+    rooms.file(*mr_study())
+    rooms.settle()
+    with rooms.node.database.read() as session:
+        run_id = session.scalars(select(RunRow.run_id)).one()
+    rooms.compute(run_id)
+    return run(rooms)
+
+
+def run(rooms) -> RunRow:
+    with rooms.node.database.read() as session:
+        return session.scalars(select(RunRow)).one()
+
+
+def codes(rooms) -> list[str]:
+    with rooms.node.database.read() as session:
+        return [row.code for row in session.scalars(select(AuditRow).order_by(AuditRow.sequence))]
+
+
+def deliveries(rooms) -> list[DeliveryRow]:
+    with rooms.node.database.read() as session:
+        return list(session.scalars(select(DeliveryRow)))
+
+
+@pytest.mark.hazard("HAZ-10")
+def test_a_result_is_held_and_nothing_is_sent(rooms, mr_study) -> None:
+    result = held(rooms, mr_study)
+    assert (result.state, result.verdict) == (RunState.HELD, "REVIEW")
+    assert deliveries(rooms) == []
+
+
+def test_a_named_person_with_a_reason_releases_a_review(rooms, mr_study) -> None:
+    result = held(rooms, mr_study)
+    released = rooms.node.desk.release(result.run_id, PHYSICIST, "head is complete, age is known")
+    assert (run(rooms).state, run(rooms).released_by) == (RunState.RELEASED, "m.curie")
+    assert released.destinations == ("research",)
+    assert [d.destination for d in deliveries(rooms)] == ["research"]
+    assert codes(rooms)[-1] == "run-released"
+    assert verify(rooms.node.database, rooms.node.anchor).valid
+
+
+@pytest.mark.hazard("HAZ-16")
+def test_a_reference_model_reaches_research_destinations_only(rooms, mr_study) -> None:
+    released = rooms.node.desk.release(held(rooms, mr_study).run_id, PHYSICIST, "ok")
+    assert released.withheld == ("clinic",)
+
+
+@pytest.mark.parametrize("actor", [Actor.timer("settling"), Actor.peer("PACS", "::1"), Actor.service("worker-0")])
+def test_nobody_but_a_person_releases(rooms, mr_study, actor: Actor) -> None:
+    result = held(rooms, mr_study)
+    with pytest.raises(Refusal, match="release-not-a-person"):
+        rooms.node.desk.release(result.run_id, actor, "because")
+    assert run(rooms).state == RunState.HELD
+    assert codes(rooms)[-1] == "release-refused"
+
+
+@pytest.mark.parametrize("reason", ["", "  "])
+def test_a_review_needs_a_reason(rooms, mr_study, reason: str) -> None:
+    result = held(rooms, mr_study)
+    with pytest.raises(Refusal, match="release-needs-reason"):
+        rooms.node.desk.release(result.run_id, PHYSICIST, reason)
+    assert run(rooms).state == RunState.HELD
+
+
+def test_a_pass_needs_no_reason(rooms, mr_study) -> None:
+    passed = Check("air", Verdict.PASS, Reason("air-as-card", {}))
+    rooms.node.desk.release(held(rooms, mr_study, passed).run_id, PHYSICIST)
+    assert run(rooms).state == RunState.RELEASED
+
+
+@pytest.mark.hazard("HAZ-03")
+def test_what_may_not_be_overridden_never_leaves(rooms, mr_study) -> None:
+    result = held(rooms, mr_study, NEVER)
+    assert (result.state, result.reason_code) == (RunState.REFUSED, "frame-differs")
+    with pytest.raises(Refusal):
+        rooms.node.desk.release(result.run_id, PHYSICIST, "I insist")
+    with rooms.node.database.write() as session:  # even when someone set the state by hand
+        session.get_one(RunRow, result.run_id).state = RunState.HELD
+    with pytest.raises(Refusal, match=r"release-never.*frame-of-reference"):
+        rooms.node.desk.release(result.run_id, PHYSICIST, "I insist")
+    assert deliveries(rooms) == []
+
+
+def test_an_overridable_reject_is_held_for_a_person(rooms, mr_study) -> None:
+    result = held(rooms, mr_study, REJECT)
+    assert result.state == RunState.HELD
+    rooms.node.desk.release(result.run_id, PHYSICIST, "the outline is right, the mask was not")
+    assert run(rooms).state == RunState.RELEASED
+
+
+def test_released_once(rooms, mr_study) -> None:
+    result = held(rooms, mr_study)
+    rooms.node.desk.release(result.run_id, PHYSICIST, "ok")
+    with pytest.raises(Refusal, match="state-transition"):
+        rooms.node.desk.release(result.run_id, PHYSICIST, "again")
+    assert len(deliveries(rooms)) == 1
+
+
+def test_a_rejected_result_never_leaves(rooms, mr_study) -> None:
+    result = held(rooms, mr_study)
+    with pytest.raises(Refusal, match="reject-needs-reason"):
+        rooms.node.desk.reject(result.run_id, PHYSICIST, " ")
+    rooms.node.desk.reject(result.run_id, PHYSICIST, "motion")
+    with pytest.raises(Refusal, match="state-transition"):
+        rooms.node.desk.release(result.run_id, PHYSICIST, "ok")
+    assert run(rooms).state == RunState.REJECTED
+
+
+def test_what_is_held_is_found_by_its_study(rooms, mr_study) -> None:
+    result = held(rooms, mr_study)
+    with rooms.node.database.read() as session:
+        assert held_run_of(session, result.study_uid).run_id == result.run_id
+        with pytest.raises(Refusal, match="release-nothing-held"):
+            held_run_of(session, "1.2.3")
+
+
+def test_an_unknown_run_is_said_so(rooms) -> None:
+    with pytest.raises(Refusal, match="run-unknown"):
+        rooms.node.desk.release("none", PHYSICIST, "ok")

@@ -23,7 +23,7 @@ def hospital(open_hospital: OpenHospital) -> Hospital:
 
 def test_a_text_file_given_as_a_study_is_refused_by_name(hospital: Hospital, tmp_path: Path) -> None:
     (tmp_path / "letter.txt").write_text("Dear colleague, thank you for referring this patient.\n" * 20)
-    done = hospital.node.command("send", str(tmp_path), "--to", f"SYNTHNODE@127.0.0.1:{hospital.node.port}")
+    done = hospital.send(tmp_path)
     assert done.returncode != 0
     assert "letter.txt" in done.stderr
     assert "Traceback" not in done.stderr
@@ -34,7 +34,7 @@ def test_a_dicom_file_that_was_cut_is_refused_by_name(hospital: Hospital, tmp_pa
     folder = series.write(tmp_path / "mr")
     whole = (folder / "0001.dcm").read_bytes()
     (folder / "0001.dcm").write_bytes(whole[: len(whole) // 2])
-    done = hospital.node.command("send", str(folder), "--to", f"SYNTHNODE@127.0.0.1:{hospital.node.port}")
+    done = hospital.send(folder)
     assert done.returncode != 0
     assert "0001.dcm" in done.stderr
     assert "Traceback" not in done.stderr

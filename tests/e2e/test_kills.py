@@ -18,7 +18,7 @@ from evidence import Rounds
 from head_series import HeadSeries
 from hospital import Hospital, OpenHospital
 from pydicom import dcmread
-from running_node import Json
+from running_node import Json, ended, states
 from waiting import wait_for
 
 PROCESSES = ("receive", "engine", "worker", "supervisor")
@@ -111,16 +111,16 @@ def ends_delivered_once(hospital: Hospital, series: HeadSeries) -> None:
     superseded or refused, and its outputs never leave.
     """
 
-    def ended(study: Json) -> bool:
-        states = [run["state"] for run in study["runs"]]
-        if "held" in states and study["instances"] >= series.slices and settled(study):
+    def delivered(study: Json) -> bool:
+        if study["state"] != "routed" or study["instances"] < series.slices or not ended(study):
+            return False
+        if "held" in states(study):
             hospital.node.release(series.study_uid)
-        return states.count("delivered") == 1 and settled(study)
+        return states(study).count("delivered") == 1
 
-    study = hospital.node.wait_for_study(series.study_uid, ended, within=SECONDS, what="the one delivery")
+    study = hospital.node.wait_for_study(series.study_uid, delivered, within=SECONDS, what="the one delivery")
     (run,) = (run for run in study["runs"] if run["state"] == "delivered")
-    others = {run["state"] for run in study["runs"]} - {"delivered"}
-    assert others <= {"superseded", "refused", "failed"}
+    assert set(states(study)) - {"delivered"} <= {"superseded", "refused", "failed"}
     (delivery,) = run["deliveries"]
     assert (delivery["state"], delivery["sent"]) == ("delivered", len(run["objects"]))
     assert study["quarantined"] == []
@@ -130,11 +130,6 @@ def ends_delivered_once(hospital: Hospital, series: HeadSeries) -> None:
     assert all(len(files) == 1 for files in kept.values())
     assert set(kept) == in_pacs
     assert hospital.node.json("audit", "verify")["valid"] is True
-
-
-def settled(study: Json) -> bool:
-    """Tell whether the study is routed and none of its runs is on its way to a result."""
-    return study["state"] == "routed" and not {"queued", "running"} & {run["state"] for run in study["runs"]}
 
 
 def run_state(hospital: Hospital, series: HeadSeries) -> str | None:

@@ -38,9 +38,9 @@ class HeadSeries:
     """
 
     slices: int = 60
-    rows: int = 88
-    columns: int = 88
-    spacing: tuple[float, float, float] = (2.8, 2.5, 2.5)
+    rows: int = 116
+    columns: int = 116
+    spacing: tuple[float, float, float] = (2.8, 1.9, 1.9)
     seed: int = 1
     modality: str = "MR"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,6 +54,11 @@ class Hospital:
     def scan(self, folder: Path) -> int:
         """Send a folder to the node as a scanner does, and return how many instances it acknowledged."""
         return dcmsend(folder, self.node.port)
+
+    def send(self, folder: Path) -> subprocess.CompletedProcess[str]:
+        """Send a folder to the node by the project's own command."""
+        to = f"{self.node.ae_title}@127.0.0.1:{self.node.port}"
+        return self.node.command("send", str(folder), "--to", to, "--as", "SCANNER")
 
 
 OpenHospital = Callable[..., Hospital]

@@ -165,22 +165,26 @@ class RunningNode:
     def wait_for_study(self, uid: str, when: Callable[[Json], Any], *, within: float, what: str) -> Json:
         """Return the study's status once `when` holds for it."""
 
+        last: Json | None = None
+
         def look() -> Json | None:
-            study = self.study(uid)
-            return study if study is not None and when(study) else None
+            nonlocal last
+            last = self.study(uid)
+            return last if last is not None and when(last) else None
 
         try:
             return wait_for(look, within=within, what=what)
         except AssertionError as error:
-            raise AssertionError(f"{error}\n{json.dumps(self.study(uid), indent=1)}\n{self.log[-3000:]}") from None
+            raise AssertionError(f"{error}\n{json.dumps(last, indent=1)}\n{self.log[-2000:]}") from None
 
-    def wait_until_held(self, uid: str, *, within: float = 120) -> Json:
-        """Return the study's one run once it is held."""
-        study = self.wait_for_study(uid, lambda s: states(s) == ["held"], within=within, what="a held result")
+    def wait_until_held(self, uid: str, *, within: float = 300) -> Json:
+        """Return the study's one run once it is held; another end is a failure at once."""
+        study = self.wait_for_study(uid, ended, within=within, what="a held result")
+        assert states(study) == ["held"], json.dumps(study["runs"], indent=1)
         run: Json = study["runs"][0]
         return run
 
-    def wait_until_delivered(self, uid: str, *, within: float = 120) -> Json:
+    def wait_until_delivered(self, uid: str, *, within: float = 300) -> Json:
         """Return the study once its one run is delivered."""
         return self.wait_for_study(uid, lambda s: states(s) == ["delivered"], within=within, what="the delivery")
 
@@ -212,6 +216,11 @@ SYNTHNODE = (str(Path(sys.executable).parent / "synthnode"),)
 def states(study: Json) -> list[str]:
     """Return the states of a study's runs, in their order."""
     return [run["state"] for run in study["runs"]]
+
+
+def ended(study: Json) -> bool:
+    """Tell whether the study has runs, and none of them is on its way to a result."""
+    return bool(study["runs"]) and {"queued", "running"}.isdisjoint(states(study))
 
 
 def _kill(pid: int) -> None:

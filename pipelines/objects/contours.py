@@ -143,8 +143,7 @@ def _keyholed(here: _Slice, outer: list[list[int]], holes: list[list[int]]) -> I
     """Join every hole to the outline that lies to the left of its first corner.
 
     That corner's row is inside on both sides until the outline, so the bridge crosses nothing. The outline belongs to
-    an outer loop or to a hole that begins earlier in row order; so, taken from the last, each hole is complete, with
-    those that hang on it, before it is joined itself.
+    an outer loop or to a hole that begins earlier in row order, so no circle of holes can arise.
     """
     tops = np.flatnonzero(np.arange(len(here.along)) < np.asarray(here.along))
     columns = here.points[tops, 0]
@@ -155,31 +154,44 @@ def _keyholed(here: _Slice, outer: list[list[int]], holes: list[list[int]]) -> I
         hit = np.flatnonzero((columns < x) & (upper <= y) & (lower >= y))
         edge = int(tops[hit[columns[hit].argmax()]])
         hanging.setdefault(edge, []).append((int(y), number))
-    walked: dict[int, list[tuple[int, int]]] = {}
-    for number in range(len(holes) - 1, -1, -1):
-        # Against the outer loops' sense, so that readers that fill by winding leave the hole open too.
-        backwards = [holes[number][0], *holes[number][:0:-1]]
-        walked[number] = _walk(here, backwards, hanging, walked)
+    # Against the outer loops' sense, so that readers that fill by winding leave the holes open too.
+    backwards = [[hole[0], *hole[:0:-1]] for hole in holes]
+    points = here.points.tolist()
     for loop in outer:
-        outline = np.array(_walk(here, loop, hanging, walked), dtype=np.int64)
+        outline = np.array(_walked(_steps(here, points, loop, hanging), here, points, backwards, hanging))
         yield outline[(outline != np.roll(outline, 1, axis=0)).any(axis=1)]
 
 
-def _walk(
-    here: _Slice,
-    loop: list[int],
-    hanging: dict[int, list[tuple[int, int]]],
-    walked: dict[int, list[tuple[int, int]]],
-) -> list[tuple[int, int]]:
-    """Return the points of a loop and of the holes on its vertical edges, each entered and left by its bridge."""
-    way: list[tuple[int, int]] = []
-    points = here.points.tolist()
+_Point = tuple[int, int]
+_Hanging = dict[int, list[tuple[int, int]]]
+
+
+def _walked(
+    steps: Iterator[_Point | int], here: _Slice, points: list[list[int]], holes: list[list[int]], hanging: _Hanging
+) -> list[_Point]:
+    """Follow the steps of an outline into every hole that hangs on it, and into the holes that hang on those."""
+    way: list[_Point] = []
+    entered = [steps]
+    while entered:
+        for step in entered[-1]:
+            if isinstance(step, int):
+                entered.append(_steps(here, points, holes[step], hanging))
+                break
+            way.append(step)
+        else:
+            entered.pop()
+    return way
+
+
+def _steps(here: _Slice, points: list[list[int]], loop: list[int], hanging: _Hanging) -> Iterator[_Point | int]:
+    """Yield the points of a closed loop, back to its first; between the two ends of a bridge, its hole's number."""
     for at, after in zip(loop, [*loop[1:], loop[0]], strict=True):
         x, y = points[at]
-        way.append((x, y))
-        if here.along[at] != after:
-            continue
-        for bridge, number in sorted(hanging.get(min(at, after), ()), reverse=at > after):
-            hole = walked[number]
-            way += [(x, bridge), *hole, hole[0], (x, bridge)]
-    return way
+        yield x, y
+        if here.along[at] == after:
+            for bridge, number in sorted(hanging.get(min(at, after), ()), reverse=at > after):
+                yield x, bridge
+                yield number
+                yield x, bridge
+    x, y = points[loop[0]]
+    yield x, y

@@ -35,7 +35,7 @@ MASKS = arrays(bool, st.tuples(st.integers(1, 3), st.integers(1, 14), st.integer
 
 
 @given(MASKS)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_filled_contours_are_the_mask_again(mask: Bools) -> None:
     contours = list(trace(mask))
     assert np.array_equal(even_odd(contours, mask.shape), mask)
@@ -43,7 +43,7 @@ def test_filled_contours_are_the_mask_again(mask: Bools) -> None:
 
 
 @given(MASKS)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_contours_are_closed_paths_along_voxel_edges(mask: Bools) -> None:
     for contour in trace(mask):
         step = np.roll(contour.points, -1, axis=0) - contour.points

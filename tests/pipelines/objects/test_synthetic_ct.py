@@ -14,12 +14,13 @@ from hypothesis import strategies as st
 from pydicom import Dataset, dcmread
 
 from models.volumes import Grid, Volume
-from pipelines.contract import RunIdentity
+from pipelines.contract import RunIdentity, Verdict
 from pipelines.errors import UnfitObject, UnreadableSeries
 from pipelines.objects.ct import synthetic_ct_series
 from pipelines.objects.encoding import encode, file_meta
 from pipelines.objects.profiles import PlanningProfile
 from pipelines.reading.series import SourceSeries
+from pipelines.semantics import check_objects
 
 
 def made(
@@ -150,6 +151,20 @@ def test_times_follow_the_offset_that_the_source_states(offset: str | None, date
     assert (image.SeriesDate, image.SeriesTime) == (date, time)
     stated = image.ContributingEquipmentSequence[-1].ContributionDateTime
     assert datetime.strptime(stated, "%Y%m%d%H%M%S%z").astimezone(UTC) == RUN.started_at.replace(microsecond=0)
+
+
+def test_what_the_source_wrote_too_long_is_carried_and_held_for_a_person() -> None:
+    source = source_series(StudyID="A study ID of the source that is long")
+    objects = made(source=source)
+    assert read(objects[0]).StudyID == source.header.StudyID
+    found = {check.name: check.verdict for check in check_objects(objects, source)}
+    assert found["values-in-length"] is Verdict.REJECT
+    assert found["identity-carried"] is Verdict.PASS
+
+
+def test_an_institution_in_chinese_reaches_the_contributing_equipment() -> None:
+    image = read(made(source=source_series(SpecificCharacterSet="GB18030", InstitutionName="协和医院"))[3])
+    assert image.ContributingEquipmentSequence[0].InstitutionName == "协和医院"
 
 
 GRIDS = {

@@ -12,10 +12,18 @@ import pytest
 import SimpleITK
 from derived import DIGEST, GRID, RUN, Derived, derived, radius, regions, source_series
 from peers import program
-from pydicom import Dataset
+from pydicom import Dataset, dcmread
 
+from models.volumes import Grid, Volume
+from pipelines.contract import SourceInstance, Verdict
+from pipelines.geometry.field import inside_field
+from pipelines.geometry.target import axial_target
+from pipelines.masks.body import mr_body
+from pipelines.objects.ct import synthetic_ct_series
 from pipelines.objects.encoding import encode, file_meta
 from pipelines.objects.rtstruct import structure_set
+from pipelines.reading.reader import read_series
+from pipelines.semantics import check_objects
 
 Bools = npt.NDArray[np.bool_]
 
@@ -118,3 +126,35 @@ def test_plastimatch_reads_the_images_where_they_are(tmp_path: Path) -> None:
     values = SimpleITK.GetArrayFromImage(image)
     assert values[GRID.size[2] // 2, GRID.size[1] // 2, GRID.size[0] // 2] == 36
     assert values[0, 0, 0] == -1000
+
+
+@pytest.mark.data
+@pytest.mark.peer("dciodvfy", "plastimatch")
+def test_objects_from_a_real_head_satisfy_all_judges(real_data: Path, tmp_path: Path) -> None:
+    files = sorted((real_data / "mr-head-dicom").glob("*.dcm"))
+    source = read_series([SourceInstance(dcmread(file), "") for file in files])
+    grid = axial_target(source.volume.grid, (2.0, 2.0, 2.0)).grid
+    resampled = on_grid(source.volume, grid)
+    body = mr_body(resampled, inside_field(source.volume.grid, grid))
+    hu = Volume(np.where(body, 40.0, -1000.0).astype(np.float32), grid)
+    bright = body & (resampled.values > np.percentile(resampled.values[body], 80))
+    rois = (replace(regions()[0], mask=body), replace(regions()[1], mask=bright))
+    images = synthetic_ct_series(hu, source, RUN, DIGEST, resampled=True, prone=False)
+    made = Derived(source, images, structure_set(rois, images, grid, source, RUN, DIGEST))
+    assert [check for check in check_objects(made.objects, source) if check.verdict is not Verdict.PASS] == []
+    for path in written((made.images[20], made.structures), tmp_path / "judged"):
+        assert [line for line in said(program("dciodvfy"), path) if line.startswith("Error")] == []
+    masks = masks_by_plastimatch(made, tmp_path)
+    for roi in rois:
+        assert dice(masks[roi.name], roi.mask) >= 0.99, roi.name
+
+
+def on_grid(volume: Volume, grid: Grid) -> Volume:
+    image = SimpleITK.GetImageFromArray(volume.values)
+    image.SetSpacing(volume.grid.spacing)
+    image.SetOrigin(volume.grid.origin)
+    image.SetDirection(np.asarray(volume.grid.direction).T.ravel().tolist())
+    onto = SimpleITK.Image(grid.size, SimpleITK.sitkFloat32)
+    onto.SetSpacing(grid.spacing)
+    onto.SetOrigin(grid.origin)
+    return Volume(SimpleITK.GetArrayFromImage(SimpleITK.Resample(image, onto)), grid)

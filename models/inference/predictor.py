@@ -135,7 +135,7 @@ class Predictor:
                 continue
             with torch.autocast(self._device.type, torch.bfloat16, enabled=self._precision == "bfloat16"):
                 logits = self._network(patch[None, None])
-            hu[place] += expected_hu(logits, self._anchors)[0, 0] * weight
+            hu[place] += expected_hu(logits / self._card.network.temperature, self._anchors)[0, 0] * weight
             spread[place] += spread_hu(logits, self._anchors)[0, 0] * weight
             computed += 1
         progress(1.0)

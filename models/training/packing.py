@@ -77,7 +77,7 @@ def pack(run: Path, labels: Path, card_file: Path, metrics: CardMetrics, folder:
         written: dict[str, Any] = yaml.safe_load(card_file.read_text(encoding="utf-8"))
         state: dict[str, Any] = torch.load(run / CHECKPOINT, weights_only=True)
     except (OSError, yaml.YAMLError) as why:
-        raise RecipeError("run-unreadable", found=str(why)) from why
+        raise RecipeError("run-unreadable", run=str(run), card=str(card_file), found=str(why)) from why
     names = [file.name.split(".")[0] for file in map_files(labels)]
     weights: dict[str, torch.Tensor] = state["average"]
     anchors = recipe.network.anchors_hu
@@ -91,6 +91,7 @@ def pack(run: Path, labels: Path, card_file: Path, metrics: CardMetrics, folder:
             "air_hu": AIR_HU,
         },
         "network": {
+            **written["network"],
             "kind": recipe.network.kind,
             "widths": list(recipe.network.widths),
             "anchors_hu": list(anchors),

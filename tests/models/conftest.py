@@ -65,6 +65,7 @@ def small_card() -> dict[str, object]:
             "widths": list(WIDTHS),
             "anchors_hu": list(ANCHORS),
             "tile_voxels": 16,
+            "temperature": 1.0,
             "parameters": 1,
         },
         "training": {

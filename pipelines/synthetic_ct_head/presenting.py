@@ -40,7 +40,7 @@ class Presenter:
     def picture(self, resampled: Volume, hu: Volume, rois: Sequence[Roi], uncertainty: Volume | None) -> bytes:
         """Return the montage (PNG): MR, synthetic CT in two windows, contours, uncertainty."""
         title = f"SYNTHETIC CT of the head, {self.run.model_name} {self.run.model_version}"
-        return montage(resampled, hu, rois, uncertainty, title, self.package.card.disclaimer)
+        return montage(resampled, hu, rois, uncertainty, title, f"Model SHA-256 {self.package.sha256[:16]}")
 
     def page(
         self,

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from pipelines.geometry.field import inside_field
 from pipelines.geometry.target import to_index, to_mm
 from pipelines.phantoms.series import mr_series
 
-VOXEL_MM = 3.0
+VOXEL_MM = 4.0
 HASH = hashlib.sha256(b"stand-in").hexdigest()
 
 
@@ -187,11 +186,12 @@ def head_instances(head_volume: Volume) -> list[SourceInstance]:
     ]
 
 
-@pytest.fixture
-def knowing_predictor() -> type[KnowingPredictor]:
+@pytest.fixture(scope="session")
+def knowing() -> type[KnowingPredictor]:
     return KnowingPredictor
 
 
 @pytest.fixture(scope="session")
-def other_model() -> Callable[[RunIdentity], RunIdentity]:
-    return lambda run: replace(run, model_sha256="0" * 64)
+def truth_at() -> Callable[[np.ndarray], np.ndarray]:
+    """The made head's HU at LPS points."""
+    return lambda points: head_at(points)[1]

@@ -1,0 +1,223 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from pydicom import Dataset
+
+from models.packages import ModelPackage
+from models.volumes import Volume
+from pipelines.contract import Check, Outcome, RunIdentity, SourceInstance, Verdict
+from pipelines.errors import PipelineError, UnreadableSeries
+from pipelines.geometry.target import to_mm
+from pipelines.objects.encoding import encode
+from pipelines.phantoms.series import mr_series
+from pipelines.reading.reader import read_series
+from pipelines.synthetic_ct_head.declaration import DECLARATION
+from pipelines.synthetic_ct_head.pipeline import SyntheticCtHead
+
+NON_OVERRIDABLE = {"model-hash", "geometry", "laterality", "frame-of-reference", "identity-carried"}
+
+
+def silent(stage: str, share: float) -> None:
+    pass
+
+
+def troubles(outcome: Outcome) -> dict[str, Verdict]:
+    return {check.name: check.verdict for check in outcome.checks if check.verdict is not Verdict.PASS}
+
+
+def by_name(outcome: Outcome) -> Mapping[str, Check]:
+    return {check.name: check for check in outcome.checks}
+
+
+@pytest.fixture(scope="module")
+def good(package: ModelPackage, identity: RunIdentity, head_volume: Volume, knowing: type) -> Outcome:
+    instances = [SourceInstance(dataset, f"{n:064x}") for n, dataset in enumerate(mr_series(head_volume, seed=3))]
+    return SyntheticCtHead(package, knowing()).run({"t1": instances}, identity, silent)
+
+
+def images_of(outcome: Outcome) -> list[Dataset]:
+    return [dataset for dataset in outcome.objects if dataset.Modality == "CT"]
+
+
+def test_a_good_head_passes_every_check(good: Outcome) -> None:
+    assert troubles(good) == {}
+    assert good.verdict is Verdict.PASS
+
+
+def test_images_come_before_the_structure_set_and_all_are_named_synthetic(good: Outcome) -> None:
+    assert [dataset.Modality for dataset in good.objects[-2:]] == ["CT", "RTSTRUCT"]
+    assert {dataset.SyntheticData for dataset in good.objects} == {"YES"}
+    assert {dataset.ContentQualification for dataset in good.objects} == {"RESEARCH"}
+
+
+def test_the_images_show_the_head_where_it_is(good: Outcome, truth_at: Callable[[np.ndarray], np.ndarray]) -> None:
+    volume = read_series([SourceInstance(image, "") for image in images_of(good)]).volume
+    assert volume.grid.direction == ((1, 0, 0), (0, 1, 0), (0, 0, 1))
+    k, j, i = (axis.ravel() for axis in np.mgrid[tuple(slice(0, n, 3) for n in volume.grid.shape)])
+    truth = truth_at(to_mm(volume.grid, np.stack([i, j, k], axis=1).astype(float)))
+    found = volume.values[k, j, i]
+    inside = found > -350
+    assert np.mean(np.abs(found - truth)[inside] <= 0.5) > 0.97
+
+
+def test_names_types_and_solids_of_the_regions(good: Outcome) -> None:
+    structures = good.objects[-1]
+    assert [item.ROIName for item in structures.StructureSetROISequence] == ["External", "Bone"]
+    assert [item.RTROIInterpretedType for item in structures.RTROIObservationsSequence] == ["EXTERNAL", "ORGAN"]
+    external = structures.ROIContourSequence[0].ContourSequence
+    heights = [float(contour.ContourData[2]) for contour in external]
+    assert len(heights) > 30
+
+
+def test_previews_and_stages_are_complete(good: Outcome) -> None:
+    assert set(good.previews) == {"montage.png", "report.html"}
+    assert good.previews["montage.png"].startswith(b"\x89PNG")
+    page = good.previews["report.html"].decode()
+    assert "Research use only" in page
+    assert list(good.stages) == ["read", "gate", "infer", "contour", "encode", "check", "preview"]
+    assert all(seconds >= 0 for seconds in good.stages.values())
+
+
+def test_no_patient_stands_in_previews_or_reasons(good: Outcome) -> None:
+    page = good.previews["report.html"].decode()
+    said = page + " ".join(str(check.reason) for check in good.checks)
+    assert "PHANTOM-HEAD-1" not in said
+    assert "PHANTOM^HEAD" not in said
+
+
+def test_a_run_repeats_to_the_byte(
+    good: Outcome, package: ModelPackage, identity: RunIdentity, head_instances: list[SourceInstance], knowing: type
+) -> None:
+    instances = [replace(instance, sha256=f"{n:064x}") for n, instance in enumerate(head_instances)]
+    again = SyntheticCtHead(package, knowing()).run({"t1": instances[::-1]}, identity, silent)
+    assert [encode(dataset) for dataset in again.objects] == [encode(dataset) for dataset in good.objects]
+    assert again.previews["montage.png"] == good.previews["montage.png"]
+
+
+def test_another_run_number_has_other_uids(
+    good: Outcome, package: ModelPackage, identity: RunIdentity, head_instances: list[SourceInstance], knowing: type
+) -> None:
+    second = replace(identity, run_number=2)
+    other = SyntheticCtHead(package, knowing()).run({"t1": head_instances}, second, silent)
+    assert not {ds.SOPInstanceUID for ds in other.objects} & {ds.SOPInstanceUID for ds in good.objects}
+
+
+def test_progress_rises_to_one_through_all_stages(
+    package: ModelPackage, identity: RunIdentity, head_instances: list[SourceInstance], knowing: type
+) -> None:
+    told: list[tuple[str, float]] = []
+    SyntheticCtHead(package, knowing()).run({"t1": head_instances}, identity, lambda *news: told.append(news))
+    shares = [share for _, share in told]
+    assert shares == sorted(shares)
+    assert shares[-1] == 1.0
+    within = [share for stage, share in told if stage == "infer"]
+    assert len(set(within)) >= 3, "tiles are not told"
+
+
+def test_a_refused_input_is_not_computed(
+    package: ModelPackage, identity: RunIdentity, head_instances: list[SourceInstance], knowing: type
+) -> None:
+    for instance in head_instances:
+        instance.dataset.BodyPartExamined = "PROSTATE"
+    predictor = knowing()
+    outcome = SyntheticCtHead(package, predictor).run({"t1": head_instances}, identity, silent)
+    assert predictor.calls == 0
+    assert outcome.objects == ()
+    assert outcome.verdict is Verdict.REJECT
+    assert set(outcome.previews) == {"report.html"}
+    assert "PROSTATE" in outcome.previews["report.html"].decode()
+
+
+def test_a_package_other_than_the_run_names_is_refused_for_good(
+    package: ModelPackage, identity: RunIdentity, head_instances: list[SourceInstance], knowing: type
+) -> None:
+    other = replace(identity, model_sha256="0" * 64)
+    predictor = knowing()
+    outcome = SyntheticCtHead(package, predictor).run({"t1": head_instances}, other, silent)
+    check = by_name(outcome)["model-hash"]
+    assert (check.verdict, check.overridable) == (Verdict.REJECT, False)
+    assert predictor.calls == 0
+
+
+def test_grave_checks_cannot_be_overridden(good: Outcome) -> None:
+    checks = by_name(good)
+    assert set(checks) >= NON_OVERRIDABLE
+    assert not any(checks[name].overridable for name in NON_OVERRIDABLE)
+
+
+def spoilt(
+    how: Callable[[np.ndarray], np.ndarray], package: ModelPackage, identity: RunIdentity, volume: Volume, knowing: type
+) -> Outcome:
+    instances = [SourceInstance(dataset, f"{n:064x}") for n, dataset in enumerate(mr_series(volume, seed=3))]
+    return SyntheticCtHead(package, knowing(how)).run({"t1": instances}, identity, silent)
+
+
+def test_a_model_that_turns_left_into_right_is_caught_for_good(
+    package: ModelPackage, identity: RunIdentity, head_volume: Volume, knowing: type
+) -> None:
+    outcome = spoilt(lambda hu: hu[:, :, ::-1], package, identity, head_volume, knowing)
+    check = by_name(outcome)["laterality"]
+    assert (check.verdict, check.overridable) == (Verdict.REJECT, False)
+
+
+def test_a_model_that_calls_everything_water_is_held(
+    package: ModelPackage, identity: RunIdentity, head_volume: Volume, knowing: type
+) -> None:
+    outcome = spoilt(lambda hu: np.where(hu > -500, 0.0, hu), package, identity, head_volume, knowing)
+    assert {"bone-hu", "bone-volume"} <= set(troubles(outcome))
+    assert [item.ROIName for item in outcome.objects[-1].StructureSetROISequence] == ["External"]
+
+
+def test_a_model_that_misses_the_neck_is_held(
+    package: ModelPackage, identity: RunIdentity, head_volume: Volume, knowing: type
+) -> None:
+    def without_neck(hu: np.ndarray) -> np.ndarray:
+        cut = hu.copy()
+        cut[: hu.shape[0] // 3] = -1000.0
+        return cut
+
+    assert "body-outline" in troubles(spoilt(without_neck, package, identity, head_volume, knowing))
+
+
+def test_a_prone_patient_is_written_as_planning_systems_ask(
+    package: ModelPackage,
+    identity: RunIdentity,
+    head_instances: list[SourceInstance],
+    knowing: type,
+    truth_at: Callable[[np.ndarray], np.ndarray],
+) -> None:
+    for instance in head_instances:
+        instance.dataset.PatientPosition = "HFP"
+    outcome = SyntheticCtHead(package, knowing()).run({"t1": head_instances}, identity, silent)
+    assert troubles(outcome) == {}
+    images = images_of(outcome)
+    assert {tuple(float(v) for v in image.ImageOrientationPatient) for image in images} == {(-1, 0, 0, 0, -1, 0)}
+    volume = read_series([SourceInstance(image, "") for image in images]).volume
+    k, j, i = (axis.ravel() for axis in np.mgrid[tuple(slice(0, n, 4) for n in volume.grid.shape)])
+    truth = truth_at(to_mm(volume.grid, np.stack([i, j, k], axis=1).astype(float)))
+    found = volume.values[k, j, i]
+    assert np.mean(np.abs(found - truth)[found > -350] <= 0.5) > 0.97
+
+
+def test_an_empty_slot_and_an_unreadable_series_are_errors(
+    package: ModelPackage, identity: RunIdentity, head_instances: list[SourceInstance], knowing: type
+) -> None:
+    pipeline = SyntheticCtHead(package, knowing())
+    with pytest.raises(UnreadableSeries) as caught:
+        pipeline.run({}, identity, silent)
+    assert caught.value.reason.code == "slot-empty"
+    with pytest.raises(PipelineError) as missing:
+        pipeline.run({"t1": head_instances[:10] + head_instances[11:]}, identity, silent)
+    assert missing.value.reason.code == "slices-missing"
+
+
+def test_the_declaration_loads_without_torch() -> None:
+    asked = "import sys, pipelines.synthetic_ct_head.declaration; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", asked], check=False).returncode == 0
+    assert DECLARATION.outputs == ("CT", "RTSTRUCT")

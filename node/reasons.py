@@ -114,6 +114,7 @@ TEXTS: Mapping[str, str] = {
     "release-not-a-person": "Only a named person releases or rejects, not {actor}.",
     "release-nothing-held": "No result of study {study} is held.",
     "release-several-held": "Study {study} has several held results: name one by --run ({runs}).",
+    "request-incomplete": "The request lacks {lacking}: a fault of the sender.",
     "result-not-kept": "The result could not be written to {folder} ({error}): free or repair the disk.",
     "result-unreadable": "The kept result {file} cannot be read ({error}): restore it from a backup.",
     "rule-model-missing": "Rule {rule} needs the model {model}, which is not installed.",

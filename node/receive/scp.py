@@ -14,6 +14,7 @@ import structlog
 from pydicom import Dataset
 from pynetdicom import AE, evt
 from pynetdicom.association import Association
+from pynetdicom.dimse_primitives import C_STORE
 from pynetdicom.events import Event, EventHandlerType
 from pynetdicom.pdu_primitives import A_P_ABORT
 from pynetdicom.transport import ThreadedAssociationServer
@@ -28,6 +29,7 @@ from pipelines.objects.encoding import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_
 log = structlog.get_logger(__name__)
 
 SUCCESS = 0x0000
+C_STORE_RQ = 0x0001
 STATUSES: Mapping[str, int] = MappingProxyType(
     {
         "archive-full": 0xA700,
@@ -36,6 +38,7 @@ STATUSES: Mapping[str, int] = MappingProxyType(
         "class-mismatch": 0xA900,
         "data-set-empty": 0xC100,
         "uid-invalid": 0xC101,
+        "request-incomplete": 0xC102,
         "internal-error": 0xC1FF,
     }
 )
@@ -107,6 +110,7 @@ class Receiver:
             (evt.EVT_REQUESTED, self._on_requested),
             (evt.EVT_ESTABLISHED, self._on_established),
             (evt.EVT_C_ECHO, self._on_echo),
+            (evt.EVT_DIMSE_RECV, self._on_message),
             (evt.EVT_C_STORE, self._on_store),
             (evt.EVT_ACSE_RECV, self._on_acse),
             (evt.EVT_RELEASED, self._on_released),
@@ -156,6 +160,17 @@ class Receiver:
 
     def _on_echo(self, event: Event) -> int:
         return SUCCESS
+
+    def _on_message(self, event: Event) -> None:
+        # pynetdicom drops an incomplete request without an answer, and the sender would wait until it times out.
+        message: Any = event.message
+        command: Dataset = message.command_set
+        if command.get("CommandField") == C_STORE_RQ and (lacking := _lacking(command)):
+            log.warning("store refused", reason="request-incomplete", lacking=lacking)
+            answer = C_STORE()
+            answer.MessageIDBeingRespondedTo = command.get("MessageID") or 0
+            answer.Status = STATUSES["request-incomplete"]
+            event.assoc.dimse.send_msg(answer, message.context_id)
 
     def _on_store(self, event: Event) -> int | Dataset:
         sender = self._senders[event.assoc]
@@ -216,6 +231,12 @@ def failure(why: NodeError) -> Dataset:
     status.Status = STATUSES.get(why.reason.code, STATUSES["internal-error"])
     status.ErrorComment = why.reason.code[:64]
     return status
+
+
+def _lacking(command: Dataset) -> list[str]:
+    """Return what a C-STORE request must have and this one has not (PS3.7 9.3.1.1)."""
+    keywords = ("MessageID", "AffectedSOPClassUID", "AffectedSOPInstanceUID", "Priority")
+    return [keyword for keyword in keywords if command.get(keyword) in (None, "")]
 
 
 def _sender(association: Association) -> Sender:

@@ -10,6 +10,7 @@ LONGEST = 16
 """Characters that a DS value may have. Some planning systems refuse a whole series for a longer one."""
 
 _QUANTUM = Decimal("1e-8")
+_LARGEST = Decimal("1e16")
 
 
 def exact(value: float) -> Decimal:
@@ -18,11 +19,11 @@ def exact(value: float) -> Decimal:
     Raises
     ------
     UnfitObject
-        ``object-number-unwritable`` when it is not finite.
+        ``object-number-unwritable`` when it is not finite, or larger than any distance or dose could be.
     """
     number = Decimal(repr(float(value)))
-    if not number.is_finite():
-        raise UnfitObject("object-number-unwritable", found=str(value), accepted="a finite number")
+    if not number.is_finite() or abs(number) > _LARGEST:
+        raise UnfitObject("object-number-unwritable", found=str(value), accepted="a number of at most 16 digits")
     return number.quantize(_QUANTUM)
 
 

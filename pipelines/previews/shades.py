@@ -54,12 +54,15 @@ def heat(plane: Array, top: float, size: tuple[int, int]) -> Picture:
     return cv2.cvtColor(cv2.applyColorMap(levels, cv2.COLORMAP_INFERNO), cv2.COLOR_BGR2RGB).astype(np.uint8)
 
 
-def outline(picture: Picture, mask: npt.NDArray[np.bool_], colour: Colour, thickness: int = 1) -> None:
-    """Draw, in place, the outline of a mask plane over its picture, smoothed to the picture's pixels."""
+def outline(picture: Picture, mask: npt.NDArray[np.bool_], colour: Colour) -> None:
+    """Draw, in place, the outline of a mask plane over its picture, with a dim rim that keeps it legible on white."""
     height, width = picture.shape[:2]
     smooth = _resized(mask.astype(np.float32), (width, height))
     found, _ = cv2.findContours((smooth > 0.5).astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
-    cv2.drawContours(picture, found, -1, colour, thickness, cv2.LINE_AA)
+    rim = np.zeros((height, width), dtype=np.uint8)
+    cv2.drawContours(rim, found, -1, 255, 3)
+    picture[rim > 0] = picture[rim > 0] // 5 * 2
+    cv2.drawContours(picture, found, -1, colour, 1, cv2.LINE_AA)
 
 
 def _resized(plane: Array, size: tuple[int, int]) -> npt.NDArray[np.float32]:

@@ -14,18 +14,20 @@ CT_IMAGE_STORAGE = UID("1.2.840.10008.5.1.4.1.1.2")
 
 # Nested ellipsoids: half axes in mm (left-right, front-back, head-feet), and the T1-weighted signal from there inwards.
 SHELLS = (
-    ((74.0, 94.0, 92.0), 320.0),  # skin
-    ((71.0, 91.0, 89.0), 700.0),  # fat
-    ((68.0, 88.0, 86.0), 35.0),  # skull
-    ((62.0, 82.0, 80.0), 90.0),  # cerebrospinal fluid
-    ((60.0, 80.0, 78.0), 380.0),  # grey matter
-    ((54.0, 74.0, 72.0), 480.0),  # white matter
+    ((64.0, 86.0, 84.0), 320.0),  # skin
+    ((61.0, 83.0, 81.0), 700.0),  # fat
+    ((58.0, 80.0, 78.0), 35.0),  # skull
+    ((52.0, 74.0, 72.0), 90.0),  # cerebrospinal fluid
+    ((50.0, 72.0, 70.0), 380.0),  # grey matter
+    ((44.0, 66.0, 64.0), 480.0),  # white matter
 )
 
 
 @dataclass(frozen=True, slots=True)
 class HeadSeries:
     """A sagittal T1-weighted series of an adult, with every value that a head pipeline may ask for.
+
+    As small as a head may be, with little air around it, so that a story computes for seconds and not for minutes.
 
     Attributes
     ----------
@@ -37,9 +39,9 @@ class HeadSeries:
         Of the noise, and of every UID.
     """
 
-    slices: int = 60
-    rows: int = 116
-    columns: int = 116
+    slices: int = 50
+    rows: int = 96
+    columns: int = 98
     spacing: tuple[float, float, float] = (2.8, 1.9, 1.9)
     seed: int = 1
     modality: str = "MR"

@@ -43,6 +43,7 @@ class _Chain:
         for row in rows:
             self._by_hash[row.get("hash")].append(row)
         self._genuine: dict[int, int] = {}
+        self._altered: set[int] = set()
         self._lost: list[int] = []
         self._expected: object = None
         self._proven = False
@@ -53,27 +54,32 @@ class _Chain:
             self._expected, self._proven = trusted, True
         row = self._with_hash(number, self._expected)
         present = self._by_number.get(number)
-        if row is None and not self._proven and present is not None and row_hash(present) == present.get("hash"):
+        if row is None and not self._proven and present is not None and _sound(present):
             row = present
         if row is not None:
             self._genuine[int(row["sequence"])] = number
             self._expected, self._proven = row["previous_hash"], True
         else:
-            self._lost.append(number)
-            # The row with that number, if it was only altered, may still say what came before; it proves nothing.
-            self._expected, self._proven = (present or {}).get("previous_hash"), False
+            bearing = [row for row in self._by_hash.get(self._expected, []) if "hash" in row and not _sound(row)]
+            if bearing:
+                self._altered.add(int(bearing[0]["sequence"]))
+            else:
+                self._lost.append(number)
+            # The row that bears the hash, or else the number, may still say what came before; it proves nothing.
+            stated = bearing[0] if bearing else present
+            self._expected, self._proven = None if stated is None else stated.get("previous_hash"), False
 
     def findings(self, end: int) -> list[Finding]:
         """Return what was found, in the order of the rows' numbers."""
-        unclaimed = set(self._by_number) - set(self._genuine)
-        altered = unclaimed.intersection(self._lost)
-        gone = set(self._lost) - altered
+        unclaimed = set(self._by_number) - set(self._genuine) - self._altered
+        in_place = unclaimed.intersection(self._lost)
+        gone = set(self._lost) - in_place
         cut = {number for number in gone if gone.issuperset(range(number, end + 1))}
         found = [
-            *spans("audit-row-altered", altered),
+            *spans("audit-row-altered", in_place | self._altered),
             *spans("audit-row-deleted", gone - cut),
             *spans("audit-tail-cut", cut),
-            *spans("audit-row-inserted", unclaimed - altered),
+            *spans("audit-row-inserted", unclaimed - in_place),
             *(
                 Finding.at("audit-row-renumbered", present, present, written=written)
                 for present, written in self._genuine.items()
@@ -89,3 +95,7 @@ class _Chain:
             if row.get("hash") == expected == row_hash({**row, "sequence": number}):
                 return row
         return None
+
+
+def _sound(row: RawRow) -> bool:
+    return row_hash(row) == row.get("hash")

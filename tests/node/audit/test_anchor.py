@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -116,3 +117,16 @@ def test_making_key_and_anchor_may_be_cut_short(tmp_path: Path, room: Any) -> No
     assert made.unmade
     made.create()
     assert made.read().state.confirmed.count == 0
+
+
+def test_whoever_holds_the_anchor_keeps_others_waiting(room: Any) -> None:
+    room.note(1)
+    writer = threading.Thread(target=room.note, args=(1,))
+    with room.anchor.locked():
+        before = room.anchor.file.read_bytes()
+        writer.start()
+        writer.join(0.3)
+        assert writer.is_alive()
+        assert room.anchor.file.read_bytes() == before
+    writer.join(10)
+    assert room.verify().rows == 2

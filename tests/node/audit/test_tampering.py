@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
@@ -26,7 +26,7 @@ pytestmark = [
     pytest.mark.hazard("HAZ-12"),
 ]
 
-quiet = settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+quiet = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +82,9 @@ def found(room: Any) -> list[tuple[str, int | None, int | None]]:
 
 
 @quiet
+@example(number=5, column="hash", value="00")
+@example(number=ROWS, column="hash", value="00")
+@example(number=5, column="previous_hash", value="00")
 @given(number=numbers, column=st.sampled_from(COLUMNS), value=garbage)
 def test_an_altered_column_names_its_row(fresh: Callable[[], Any], number: int, column: str, value: object) -> None:
     room = fresh()
@@ -104,6 +107,13 @@ def test_an_altered_row_with_its_own_hash_made_anew_is_named(
         assert found(room) == [("audit-chain-recomputed", ROWS, ROWS)]
     else:
         assert found(room) == [("audit-row-altered", number, number)]
+
+
+def test_a_text_that_is_none_is_named_and_does_not_stop_the_verification(fresh: Callable[[], Any]) -> None:
+    room = fresh()
+    room.sql("UPDATE audit_rows SET details = CAST(X'FFFE' AS TEXT) WHERE sequence = 4")
+    room.sql("UPDATE audit_rows SET actor_name = 'x' WHERE sequence = 9")
+    assert found(room) == [("audit-row-altered", 4, 4), ("audit-row-altered", 9, 9)]
 
 
 @quiet
@@ -156,6 +166,20 @@ def test_an_inserted_row_is_named(fresh: Callable[[], Any], number: int, linked:
     assert inserted == [("audit-row-inserted", number, number)]
 
 
+def test_a_renumbered_and_altered_row_is_named_beside_an_inserted_one(fresh: Callable[[], Any]) -> None:
+    room = fresh()
+    content = rows(room)
+    room.sql("UPDATE audit_rows SET sequence = -sequence - 1 WHERE sequence >= 4")
+    room.sql("UPDATE audit_rows SET sequence = -sequence WHERE sequence < 0")
+    put(room, {**content[0], "sequence": 4, "hash": "none"})
+    room.sql("UPDATE audit_rows SET actor_name = 'nobody' WHERE sequence = 9")
+    named = found(room)
+    assert [finding for finding in named if finding[0] != "audit-row-renumbered"] == [
+        ("audit-row-inserted", 4, 4),
+        ("audit-row-altered", 9, 9),
+    ]
+
+
 @pytest.mark.parametrize("number", [0, -1, ROWS + 1, ROWS + 1000])
 def test_a_row_put_outside_the_numbers_is_named(fresh: Callable[[], Any], number: int) -> None:
     room = fresh()
@@ -194,6 +218,19 @@ def test_a_chain_made_anew_from_a_row_on_is_found(fresh: Callable[[], Any], numb
         assert code == "audit-chain-recomputed"
         assert first is not None
         assert first <= number <= ROWS == last
+
+
+def test_a_chain_made_anew_that_leaves_out_a_number_names_it(fresh: Callable[[], Any]) -> None:
+    room = fresh()
+    content = rows(room)
+    del content[4]
+    head = "0" * 64
+    room.sql("DELETE FROM audit_rows")
+    for row in content:
+        row["previous_hash"] = head
+        head = row["hash"] = row_hash(row)
+        put(room, row)
+    assert ("audit-row-deleted", 5, 5) in found(room)
 
 
 @pytest.mark.hazard("HAZ-19")

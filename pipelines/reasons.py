@@ -93,7 +93,7 @@ _OBJECTS = {
 }
 
 _SEMANTICS = {
-    "object-rule-held": "{objects} objects looked at; asked for by {clause}.",
+    "object-rule-held": "Holds for all {objects} objects: {clause}.",
     "object-none": "There is no object to send.",
     "object-identity-differs": "{attribute} of instance {instance} is not the source's ({clause}).",
     "object-uid-doubled": "{attribute} of instance {instance} is missing or names something else too ({clause}).",

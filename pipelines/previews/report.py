@@ -79,7 +79,7 @@ class ReportContent:
     limits
         What the card says the model cannot do.
     checks
-        In order.
+        In order; the page shows the gravest first.
     stages
         In order; an empty tuple where times were not taken.
     outputs
@@ -109,8 +109,10 @@ def report(content: ReportContent) -> str:
     """
     counts = {verdict: sum(check.verdict is verdict for check in content.checks) for verdict in Verdict}
     total = sum(stage.seconds for stage in content.stages)
+    gravity = list(Verdict)
     return _template().render(
         content=content,
+        gravest_first=sorted(content.checks, key=lambda check: -gravity.index(check.verdict)),
         disclaimer=DISCLAIMER,
         verdict=Verdict.worst([check.verdict for check in content.checks]),
         counts=counts,

@@ -93,7 +93,7 @@ def _same(one: DataElement | RawDataElement, other: DataElement | RawDataElement
 
 
 RULES = (
-    Rule("objects-present", "a result that may leave has at least one object", _present, overridable=True),
+    Rule("objects-present", "what may leave has at least one object", _present, overridable=True),
     Rule("attributes-required", "PS3.5 7.4: attributes of Type 1 and 2", _required, overridable=True),
     Rule("values-in-length", "PS3.5 6.2; planning systems: labels of 16 characters", _lengths, overridable=True),
     Rule("synthetic-marked", "PS3.3 C.12.1: SyntheticData, ContentQualification, contributing equipment", _marks),

@@ -66,6 +66,12 @@ def test_the_verdict_is_the_gravest() -> None:
     assert "cannot be overridden" in report(rejected)
 
 
+def test_the_gravest_check_is_read_first() -> None:
+    checks = (*CONTENT.checks, CheckLine("frame", Verdict.REJECT, "Other."))
+    words = Page(report(replace(CONTENT, checks=checks))).words
+    assert words.index("frame") < words.index("patient-age") < words.index("geometry-even")
+
+
 def test_the_page_needs_nothing_besides_itself() -> None:
     html = report(CONTENT)
     page = Page(html)

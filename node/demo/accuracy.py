@@ -11,10 +11,25 @@ from pydicom import Dataset, dcmread
 from models.metrics import RegionErrors, region_errors
 from models.volumes import Grid, Volume
 from node.demo.evidence import Arrived
+from pipelines.geometry.field import inside_field
 from pipelines.masks.body import ct_body
 
-Truth = Callable[[Grid], Volume]
-"""The true CT in HU on any grid."""
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """What is known of a phantom.
+
+    Attributes
+    ----------
+    ct
+        Gives the true CT in HU on any grid.
+    field
+        The grid of the MR; nothing is known to a model outside it, so nothing is asked there.
+    """
+
+    ct: Callable[[Grid], Volume]
+    field: Grid
+
 
 _AIR_HU = -1000.0
 _WATER_HU = 0.0
@@ -28,17 +43,16 @@ class Accuracy:
     all_water: RegionErrors
 
     @property
-    def beats_water(self) -> bool:
-        """Whether it is nearer to the truth than water, in the whole body and in bone."""
-        ours, water = self.synthetic, self.all_water
-        return ours.mae_body < water.mae_body and ours.mae_bone < water.mae_bone
+    def finds_bone(self) -> bool:
+        """Whether bone is nearer to the truth than water is: without that it is no CT at all."""
+        return self.synthetic.mae_bone < self.all_water.mae_bone and self.synthetic.dice_bone > 0
 
 
 def measure(images: Sequence[Arrived], truth: Truth) -> Accuracy:
-    """Compare the CT that arrived with the truth, inside the true body's outline, cavities included."""
+    """Compare the CT that arrived with the truth, in the MR's field, inside the true body with its cavities."""
     arrived = _volume([dcmread(one.file) for one in images])
-    true = truth(arrived.grid)
-    body = ct_body(true, np.ones(true.values.shape, dtype=bool))
+    true = truth.ct(arrived.grid)
+    body = ct_body(true, inside_field(truth.field, arrived.grid))
     water = np.where(body, _WATER_HU, _AIR_HU).astype(np.float32)
     return Accuracy(
         synthetic=region_errors(true.values, arrived.values, body),

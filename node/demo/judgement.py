@@ -16,7 +16,7 @@ from node.demo.source import SourceStudy
 from node.demo.verification import DemoCheck, verify_demo
 from node.status import RunReport
 
-BETTER_THAN_WATER = "better-than-water"
+BONE_FOUND = "bone-found"
 """The one check that needs the truth."""
 
 
@@ -67,10 +67,10 @@ def _against(truth: Truth, evidence: Evidence) -> tuple[Accuracy | None, DemoChe
     try:
         accuracy = measure(evidence.arrived_of("CT"), truth)
     except Exception as error:  # what arrived may be anything
-        return None, DemoCheck(BETTER_THAN_WATER, False, f"cannot be judged: {type(error).__name__}: {error}")
+        return None, DemoCheck(BONE_FOUND, False, f"cannot be judged: {type(error).__name__}: {error}")
     ours, water = accuracy.synthetic, accuracy.all_water
-    found = f"{ours.mae_body:.0f} HU in the body against {water.mae_body:.0f} HU for water"
-    return accuracy, DemoCheck(BETTER_THAN_WATER, accuracy.beats_water, found)
+    found = f"bone is {ours.mae_bone:.0f} HU from the truth, water {water.mae_bone:.0f} HU; Dice {ours.dice_bone:.2f}"
+    return accuracy, DemoCheck(BONE_FOUND, accuracy.finds_bone, found)
 
 
 def _pictures(run: RunReport, folder: DemoFolder) -> dict[str, Path]:

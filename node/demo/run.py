@@ -9,22 +9,32 @@ from pathlib import Path
 
 from rich.console import Console
 
+from node.demo.accuracy import Truth
 from node.demo.journey import Traveller
 from node.demo.judgement import judge
-from node.demo.place import claimed
+from node.demo.place import DemoFolder, claimed
 from node.demo.result import DemoResult
 from node.demo.running_node import RunningNode
 from node.demo.screen import Screen
 from node.demo.source import read_study
 from node.demo.stand_in_pacs import StandInPacs
-from pipelines.phantoms.head import head_series, head_truth
+from pipelines.phantoms.head import head_series, head_truth, sagittal_grid
 from pipelines.phantoms.series import write_series
 
 OpenPacs = Callable[[Path], StandInPacs]
 """Makes the stand-in PACS that keeps what it gets in that folder."""
 
+OpenNode = Callable[[DemoFolder, StandInPacs], RunningNode]
+"""Makes the node that delivers to that PACS."""
 
-def run_demo(study: Path | None, out: Path, console: Console, open_pacs: OpenPacs = StandInPacs) -> DemoResult:
+
+def run_demo(
+    study: Path | None,
+    out: Path,
+    console: Console,
+    open_pacs: OpenPacs = StandInPacs,
+    open_node: OpenNode = RunningNode,
+) -> DemoResult:
     """Run the demo.
 
     Parameters
@@ -35,8 +45,8 @@ def run_demo(study: Path | None, out: Path, console: Console, open_pacs: OpenPac
         Where everything is kept; replaced when an earlier demo made it.
     console
         For people.
-    open_pacs
-        Makes the PACS.
+    open_pacs, open_node
+        Make the PACS and the node.
 
     Raises
     ------
@@ -56,14 +66,18 @@ def run_demo(study: Path | None, out: Path, console: Console, open_pacs: OpenPac
         with ExitStack() as stack:
             pacs = stack.enter_context(open_pacs(folder.pacs))
             with screen.waiting("Starting the node ..."):
-                running = stack.enter_context(RunningNode(folder, pacs))
+                running = stack.enter_context(open_node(folder, pacs))
             screen.say(f"A node listens as {running.peer}, a stand-in PACS as {pacs.ae_title}@127.0.0.1:{pacs.port}.")
             with screen.following() as follow:
                 journey = Traveller(running, pacs, follow).travel(source)
             with screen.waiting("Stopping the node ..."):
                 running.stop()
         with screen.waiting("Checking what arrived ..."):
-            result = judge(running.node, source, journey, pacs.files(), folder, None if study else head_truth)
+            result = judge(running.node, source, journey, pacs.files(), folder, None if study else _phantom_truth())
         folder.result.write_text(json.dumps(result.to_json(), indent=1, ensure_ascii=False), encoding="utf-8")
     screen.show(result)
     return result
+
+
+def _phantom_truth() -> Truth:
+    return Truth(head_truth, sagittal_grid())

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from pydicom.uid import UID
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -24,19 +25,19 @@ _STEPS = {
     "deliver": "C-STORE to the PACS",
 }
 _STAGES = {
-    "send": "the scanner sends the study, each instance durable before its answer",
-    "settle": "the node waits until nothing comes any more, then asks the rules",
+    "send": "the scanner sends; each instance is durable before its answer",
+    "settle": "nothing comes any more, and the rules are asked",
     "queue": "the job waits for a compute worker",
-    "read": "the series is read and its geometry proved",
+    "read": "the series is read, its geometry proved",
     "gate": "the input is held against the model's card",
     "infer": "the network computes",
-    "contour": "body and bone are masked",
+    "contour": "body and bone are outlined",
     "encode": "DICOM objects are made",
     "check": "the result is checked",
     "preview": "montage and report",
-    "keep": "the result is kept and entered",
+    "keep": "the model is loaded, the result kept and entered",
     "release": "a named person releases it",
-    "deliver": "the PACS gets it, and says so instance by instance",
+    "deliver": "the PACS takes it, instance by instance",
 }
 _COLOURS = {"PASS": "green", "REVIEW": "yellow", "REJECT": "red"}
 
@@ -92,8 +93,8 @@ class Screen:
     def show(self, result: DemoResult) -> None:
         """Show what the demo found."""
         study = result.journey.study
-        if study is not None and study.decision is not None:
-            self._console.print(_decision(study.decision))
+        for rule in (study.decision or {}).get("rules", ()) if study is not None else ():
+            self._console.print(_rule(rule))
         run = result.journey.run
         if run is not None and run.checks:
             self._console.print(_node_checks(run))
@@ -104,22 +105,19 @@ class Screen:
             self._console.print(_accuracy(result))
         if result.checks:
             self._console.print(_demo_checks(result))
-        for name, path in result.pictures.items():
-            self.say(f"{name:<14} [cyan]{path}[/]")
+        for path in result.pictures.values():
+            self._console.print(Text(f"Look at {path}", style="cyan"), soft_wrap=True)
         self._console.print(_conclusion(result))
 
 
-def _decision(decision: Mapping[str, Any]) -> Table:
-    table = _table("Which rule matched, and why", "Rule", "Condition", "Verdict", "Seen")
-    for rule in decision["rules"]:
-        name = Text(f"{rule['rule']}: {'matched' if rule['matched'] else 'did not match'}")
-        for judged in (*rule["when"], *_judged_series(rule)):
-            seen = ", ".join(f"{key} = {_short(value)}" for key, value in judged["seen"].items() if key)
-            missing = ", ".join(f"{key} is missing" for key in judged["missing"])
-            verdict = Text(judged["verdict"], style="green" if judged["verdict"] == "true" else "yellow")
-            condition = judged["condition"] + ("  (always)" if judged["built_in"] else "")
-            table.add_row(name, Text(condition), verdict, Text("; ".join(filter(None, (seen, missing)))))
-            name = Text("")
+def _rule(rule: Mapping[str, Any]) -> Table:
+    matched = "matched, because" if rule["matched"] else "did not match, because"
+    table = _table(f"Rule {rule['rule']} {matched}", "Condition", "Verdict", "Seen")
+    for judged in (*rule["when"], *_judged_series(rule)):
+        seen = [f"{key} = {_short(value)}" for key, value in judged["seen"].items()]
+        seen += [f"{key} is missing" for key in judged["missing"]]
+        verdict = Text(judged["verdict"], style="green" if judged["verdict"] == "true" else "yellow")
+        table.add_row(Text(judged["condition"]), verdict, Text(", ".join(seen)))
     return table
 
 
@@ -131,9 +129,13 @@ def _judged_series(rule: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 
 def _node_checks(run: RunReport) -> Table:
-    table = _table(f"What the node checked before anything left: {run.verdict}", "Check", "Verdict", "Found")
+    table = _table(f"Held with its checks: {run.verdict}", "Check", "Verdict", "Found (in full: report.html)")
     for check in run.checks:
-        table.add_row(check.name, Text(check.verdict, style=_COLOURS.get(check.verdict, "")), Text(check.reason))
+        found = Text(check.reason)
+        if check.verdict == "PASS":
+            # One line each: what needs a person's eyes must not drown.
+            found = Text(check.reason, style="dim", no_wrap=True, overflow="ellipsis")
+        table.add_row(check.name, Text(check.verdict, style=_COLOURS.get(check.verdict, "")), found)
     return table
 
 
@@ -150,17 +152,17 @@ def _times(result: DemoResult) -> Table:
 
 
 def _outputs(run: RunReport) -> Table:
-    table = _table("What was made", "SOP class", "Instances", "Series Instance UID", "Sent to")
-    sent = ", ".join(f"{d.destination}: {d.sent} of {d.total} {d.state}" for d in run.deliveries)
+    sent = "; ".join(f"{d.destination} has {d.sent} of {d.total}" for d in run.deliveries) or "nothing was sent"
+    table = _table(f"What was sent: {sent}", "SOP class", "Instances", "Series Instance UID")
     for output in run.outputs:
-        table.add_row(_named(output.sop_class), str(output.instances), Text(output.series_uid, style="dim"), sent)
+        table.add_row(_named(output.sop_class), str(output.instances), Text(output.series_uid, style="dim"))
     return table
 
 
 def _accuracy(result: DemoResult) -> Table:
     assert result.accuracy is not None
     table = _table(
-        "Error against the phantom's true CT, in HU", "", "MAE body", "MAE soft", "MAE bone", "Bias", "Dice bone"
+        "Mean absolute error against the phantom's true CT, in HU", "", "Body", "Soft", "Bone", "Bias", "Dice of bone"
     )
     for name, errors in (("synthetic CT", result.accuracy.synthetic), ("all water", result.accuracy.all_water)):
         figures = (errors.mae_body, errors.mae_soft, errors.mae_bone, errors.bias_body)
@@ -185,7 +187,7 @@ def _conclusion(result: DemoResult) -> Text:
 
 
 def _table(title: str, *headings: str) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold", header_style="dim")
+    table = Table(title=f"\n{title}", title_justify="left", title_style="bold", header_style="dim", box=SIMPLE_HEAD)
     for heading in headings:
         table.add_column(heading, overflow="fold")
     return table

@@ -13,6 +13,9 @@ from pydicom.uid import UID, MediaStorageDirectoryStorage
 from node.deliver.association import StorableFile
 from node.errors import Permanent
 
+_NAMED_DICOM = frozenset({".dcm", ".dicom", ".ima"})
+"""What is called so and cannot be read is a damaged object, not a file that happens to lie beside the study."""
+
 
 @dataclass(frozen=True, slots=True)
 class SourceSeries:
@@ -113,7 +116,9 @@ def _header(path: Path) -> Dataset | None:
     """Return the header of a whole DICOM object of a study, None for a file that is none."""
     try:
         dataset = dcmread(path)
-    except InvalidDicomError:
+    except InvalidDicomError as error:
+        if path.suffix.lower() in _NAMED_DICOM:
+            raise Permanent("study-file-cut", file=str(path), found="it does not begin as DICOM") from error
         return None
     except Exception as error:  # pydicom raises many kinds on a file that ends early
         raise Permanent("study-file-cut", file=str(path), found=str(error) or type(error).__name__) from error

@@ -182,7 +182,8 @@ def delivered_says_node(evidence: Evidence) -> Faults:
     if evidence.run.state != RunState.DELIVERED:
         yield f"the run is {evidence.run.state}"
     for delivery in evidence.run.deliveries:
-        if delivery.state != DeliveryState.DELIVERED or delivery.sent != delivery.total:
+        whole = delivery.sent == delivery.total == len(evidence.run.objects)
+        if delivery.state != DeliveryState.DELIVERED or not whole:
             yield f"{delivery.destination}: {delivery.state}, {delivery.sent} of {delivery.total}"
     if not evidence.run.deliveries:
         yield "there was no delivery"

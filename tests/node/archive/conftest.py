@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -125,3 +125,9 @@ def new_database(root: Path) -> tuple[Database, AuditTrail]:
     database = Database.embedded(root / "node.db")
     metadata().create_all(database.engine)
     return database, AuditTrail(database, Anchor(audit / "anchor", audit / "key"), SetClock(NOON))
+
+
+@pytest.fixture
+def new_node_database() -> Callable[[Path], tuple[Database, AuditTrail]]:
+    """Replaces a node's database by a new, empty one."""
+    return new_database

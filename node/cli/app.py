@@ -7,7 +7,7 @@ import sys
 import typer
 
 from models.errors import ModelsError
-from node.cli import audit, demo, release, send, serve, status
+from node.cli import archive, audit, demo, release, send, serve, status
 from node.cli.output import complain
 from node.errors import NodeError
 from node.reasons import text
@@ -29,6 +29,7 @@ app.command()(release.release)
 app.command()(release.reject)
 app.command()(demo.demo)
 app.add_typer(audit.app, name="audit")
+app.add_typer(archive.app, name="archive")
 
 
 def main() -> None:

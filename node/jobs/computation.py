@@ -66,6 +66,12 @@ class Computation:
         self._software_version = software_version
         self._warm: dict[tuple[str, str], Pipeline] = {}
 
+    def traced(self, run_id: str) -> tuple[str, str]:
+        """Return the correlation id and the study of the run, for the logs."""
+        with self._database.read() as session:
+            run = session.get_one(RunRow, run_id)
+            return run.correlation_id, run.study_uid
+
     def compute_and_keep(self, run_id: str, worker: Actor) -> None:
         """Make sure that the run's result is kept; an earlier attempt's kept result is never computed again.
 

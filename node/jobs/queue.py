@@ -10,9 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import TypedDict
 
-from dbos import DBOSClient, DBOSPortableJSONSerializer
+from dbos import DBOSClient, DBOSPortableJSONSerializer, EnqueueOptions
 from sqlalchemy.orm import Session
 
 INFERENCE = "inference"
@@ -47,10 +46,6 @@ def due_second(settled_at: datetime, priority: Priority) -> int:
     return int(settled_at.timestamp()) + _ALLOWANCE_S[priority]
 
 
-class _Delay(TypedDict, total=False):
-    delay_seconds: float
-
-
 @dataclass(frozen=True, slots=True)
 class BadEnd:
     """A job that ended without its own doing: its kind (``run`` or ``delivery``), whose it was, the engine's status."""
@@ -74,30 +69,27 @@ class JobQueue:
 
     def enqueue_run(self, session: Session, run_id: str, due: int, *, attempt: int = 1, delay_s: float = 0.0) -> None:
         """Enqueue an attempt at the run within the session's transaction."""
-        self._client.enqueue_in_transaction(
-            session,
-            {
-                "queue_name": INFERENCE,
-                "workflow_name": SYNTHESISE,
-                "workflow_id": f"run/{run_id}/{attempt}",
-                "priority": due,
-                **_delayed(delay_s),
-            },
-            run_id,
-        )
+        job: EnqueueOptions = {
+            "queue_name": INFERENCE,
+            "workflow_name": SYNTHESISE,
+            "workflow_id": f"run/{run_id}/{attempt}",
+            "priority": due,
+        }
+        self._enqueue(session, job, run_id, delay_s)
 
     def enqueue_delivery(self, session: Session, delivery_id: str, *, attempt: int = 1, delay_s: float = 0.0) -> None:
         """Enqueue an attempt at the delivery within the session's transaction."""
-        self._client.enqueue_in_transaction(
-            session,
-            {
-                "queue_name": DELIVERY,
-                "workflow_name": DELIVER,
-                "workflow_id": f"delivery/{delivery_id}/{attempt}",
-                **_delayed(delay_s),
-            },
-            delivery_id,
-        )
+        job: EnqueueOptions = {
+            "queue_name": DELIVERY,
+            "workflow_name": DELIVER,
+            "workflow_id": f"delivery/{delivery_id}/{attempt}",
+        }
+        self._enqueue(session, job, delivery_id, delay_s)
+
+    def _enqueue(self, session: Session, job: EnqueueOptions, argument: str, delay_s: float) -> None:
+        if delay_s > 0:
+            job["delay_seconds"] = delay_s
+        self._client.enqueue_in_transaction(session, job, argument)
 
     def ended_badly(self) -> Iterator[BadEnd]:
         """Yield the jobs that the engine gave up, or whose workflow itself raised."""
@@ -109,7 +101,3 @@ class JobQueue:
     def close(self) -> None:
         """Close the client's connections."""
         self._client.destroy()
-
-
-def _delayed(seconds: float) -> _Delay:
-    return {"delay_seconds": seconds} if seconds > 0 else {}

@@ -15,6 +15,7 @@ from node.errors import NodeError, Transient
 from node.jobs.computation import Computation
 from node.jobs.queue import DELIVER, SYNTHESISE
 from node.jobs.results import Results
+from node.observe.logs import following
 from node.release.desk import ReleaseDesk
 from pipelines.contract import Reason
 from pipelines.errors import PipelineError
@@ -30,6 +31,10 @@ def register_synthesis(computation: Computation, results: Results, desk: Release
 
     @DBOS.step(name="compute_and_keep")
     def compute_and_keep(run_id: str) -> None:
+        with following(*computation.traced(run_id)):
+            compute(run_id)
+
+    def compute(run_id: str) -> None:
         try:
             computation.compute_and_keep(run_id, worker)
         except Transient as problem:

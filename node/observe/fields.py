@@ -28,6 +28,7 @@ FIELDS = MappingProxyType(
         "host": "host name or address of a peer",
         "instances": "how many instances",
         "job": "a job's id",
+        "lacking": "names of the elements that a request lacks",
         "model": "a model package's name",
         "model_sha256": "its hash",
         "peer": "a peer's AE title and address",

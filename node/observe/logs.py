@@ -89,11 +89,12 @@ def _take_over(handlers: list[logging.Handler]) -> None:
     engine = logging.getLogger("dbos")
     engine.handlers[:] = handlers
     engine.propagate = False
+    engine.setLevel(logging.WARNING)
     # pynetdicom would print requests, and of queries and their answers the data sets.
     pynetdicom_config.LOG_HANDLER_LEVEL = "none"
     pynetdicom_config.LOG_REQUEST_IDENTIFIERS = False
     pynetdicom_config.LOG_RESPONSE_IDENTIFIERS = False
-    for name in ("pynetdicom", "apscheduler"):
+    for name in ("apscheduler", "pynetdicom"):
         library = logging.getLogger(name)
         library.handlers[:] = []
         library.setLevel(logging.WARNING)

@@ -26,6 +26,7 @@ from node.clock import SetClock
 from node.errors import Permanent
 from node.observe import configure_logging, following
 from node.observe.fields import FIELDS
+from node.observe.logs import SPEAKING
 
 NAME = "Mustermann^Erika"
 CALLS = {"debug", "info", "warning", "error", "exception", "critical"}
@@ -50,6 +51,8 @@ class Lines:
 def lines(tmp_path: Path) -> Iterator[Lines]:
     root, engine = logging.getLogger(), logging.getLogger("dbos")
     before = (root.handlers[:], root.level, engine.handlers[:], engine.propagate, sys.excepthook, threading.excepthook)
+    libraries = [logging.getLogger(name) for name in SPEAKING]
+    levels = [library.level for library in libraries]
     configured = structlog.get_config()
     made = Lines()
     clock = SetClock(datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
@@ -60,6 +63,8 @@ def lines(tmp_path: Path) -> Iterator[Lines]:
         handler.close()
     logging.captureWarnings(False)
     root.handlers[:], root.level, engine.handlers[:], engine.propagate, sys.excepthook, threading.excepthook = before
+    for library, level in zip(libraries, levels, strict=True):
+        library.setLevel(level)
     structlog.configure(**configured)
 
 
@@ -135,7 +140,7 @@ def test_what_libraries_quote_does_not_come_through(lines: Lines, library: str) 
 
 
 def test_what_libraries_say_of_themselves_comes_through(lines: Lines) -> None:
-    logging.getLogger("alembic.runtime.migration").info("Running upgrade %s -> %s", "a", "b")
+    logging.getLogger("alembic.runtime.migration").warning("Running upgrade %s -> %s", "a", "b")
     logging.getLogger("dbos").warning("Database connection failed: password")
     events = [line["event"] for line in lines.all]
     assert events[0].startswith("Running upgrade a -> b (")

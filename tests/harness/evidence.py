@@ -61,7 +61,7 @@ SUITES: Mapping[str, Suite] = {
         about="SIGKILL of each process while it receives, infers and delivers: nothing acknowledged is lost, "
         "and each study ends delivered, once in effect.",
         seed=20261121,
-        covers=("node", "pipelines", "tests/e2e"),
+        covers=("node", "pipelines", "tests/e2e", "tests/node/receive"),
     ),
 }
 

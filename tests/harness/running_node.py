@@ -173,7 +173,8 @@ class RunningNode:
             return last if last is not None and when(last) else None
 
         try:
-            return wait_for(look, within=within, what=what)
+            # Each look starts a Python; looking more often would take the cores that the node computes with.
+            return wait_for(look, within=within, what=what, every=2.0)
         except AssertionError as error:
             raise AssertionError(f"{error}\n{json.dumps(last, indent=1)}\n{self.log[-2000:]}") from None
 

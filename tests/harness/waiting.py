@@ -49,7 +49,7 @@ def stays(look: Callable[[], T], *, seconds: float, what: str) -> T:
     first = look()
     ends = time.monotonic() + seconds
     while time.monotonic() < ends:
-        time.sleep(0.5)
+        time.sleep(1.0)
         now = look()
         assert now == first, f"{what} changed from {first!r} to {now!r}"
     return first

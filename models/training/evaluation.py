@@ -21,7 +21,7 @@ from models.training.recipe import Recipe
 from models.volumes import Grid, Volume
 
 CONTRASTS: dict[str, PulseSequence] = {
-    "T1": InversionRecovery(tr=2300.0, te=3.0, ti=1100.0),
+    "T1": InversionRecovery(tr=2300.0, te=3.0, ti=1350.0),
     "T2": SpinEcho(tr=4500.0, te=100.0),
     "FLAIR": InversionRecovery(tr=9000.0, te=120.0, ti=2450.0),
 }

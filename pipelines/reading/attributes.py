@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from pydicom import Dataset
@@ -19,7 +20,7 @@ def required(dataset: Dataset, keyword: str) -> Any:
         ``attribute-missing``, with the attribute's keyword and the instance's UID.
     """
     value = dataset.get(keyword)
-    if value is None or value == "":
+    if value is None or (hasattr(value, "__len__") and len(value) == 0):
         raise UnreadableSeries("attribute-missing", attribute=keyword, instance=_name(dataset))
     return value
 
@@ -34,8 +35,8 @@ def numbers(dataset: Dataset, keyword: str, count: int) -> tuple[float, ...]:
     """
     found = required(dataset, keyword)
     try:
-        values = tuple(float(value) for value in ([found] if isinstance(found, int | float | str) else found))
-    except (TypeError, ValueError):
+        values = tuple(float(value) for value in _listed(found))
+    except (TypeError, ValueError, OverflowError):
         values = ()
     if len(values) != count or not all(math.isfinite(value) for value in values):
         raise UnreadableSeries(
@@ -61,10 +62,31 @@ def number(dataset: Dataset, keyword: str, default: float) -> float:
     return numbers(dataset, keyword, 1)[0]
 
 
+def whole(dataset: Dataset, keyword: str, default: int | None = None) -> int:
+    """Return the whole number of 0 or more that an attribute holds; `default` where it is absent, if one is given.
+
+    Raises
+    ------
+    UnreadableSeries
+        ``attribute-missing`` or ``attribute-malformed``.
+    """
+    if default is not None and dataset.get(keyword) in (None, ""):
+        return default
+    (found,) = numbers(dataset, keyword, 1)
+    if found < 0 or found != int(found):
+        raise UnreadableSeries(
+            "attribute-malformed", attribute=keyword, instance=_name(dataset), found=f"{found:g}", expected="a count"
+        )
+    return int(found)
+
+
 def image_type(dataset: Dataset) -> tuple[str, ...]:
     """Return the values of ImageType in capitals; none where it is absent."""
-    value = dataset.get("ImageType") or ()
-    return tuple(str(part).strip().upper() for part in ([value] if isinstance(value, str) else value))
+    return tuple(str(part).strip().upper() for part in _listed(dataset.get("ImageType") or ()))
+
+
+def _listed(value: Any) -> Sequence[Any]:
+    return value if isinstance(value, Sequence) and not isinstance(value, str | bytes) else (value,)
 
 
 def _name(dataset: Dataset) -> str:

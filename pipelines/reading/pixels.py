@@ -8,7 +8,7 @@ from pydicom import Dataset
 from pydicom.uid import ImplicitVRLittleEndian
 
 from pipelines.errors import UnreadableSeries
-from pipelines.reading.attributes import number, required
+from pipelines.reading.attributes import number, required, whole
 
 
 def values(dataset: Dataset) -> npt.NDArray[np.float32]:
@@ -35,9 +35,9 @@ def values(dataset: Dataset) -> npt.NDArray[np.float32]:
     dropped before the sign is extended.
     """
     instance = str(required(dataset, "SOPInstanceUID"))
-    if "PixelData" not in dataset or not dataset["PixelData"].value:
+    if not isinstance(dataset.get("PixelData"), bytes) or not dataset.PixelData:
         raise UnreadableSeries("pixel-data-missing", instance=instance)
-    if int(dataset.get("SamplesPerPixel", 1)) != 1 or not str(dataset.get("PhotometricInterpretation", "")).startswith(
+    if whole(dataset, "SamplesPerPixel", 1) != 1 or not str(dataset.get("PhotometricInterpretation", "")).startswith(
         "MONOCHROME"
     ):
         raise UnreadableSeries(
@@ -52,9 +52,9 @@ def values(dataset: Dataset) -> npt.NDArray[np.float32]:
 
 def _decoded(dataset: Dataset, instance: str) -> npt.NDArray[np.integer]:
     syntax = getattr(getattr(dataset, "file_meta", None), "TransferSyntaxUID", ImplicitVRLittleEndian)
-    rows, columns = int(required(dataset, "Rows")), int(required(dataset, "Columns"))
+    rows, columns = whole(dataset, "Rows"), whole(dataset, "Columns")
     if not syntax.is_compressed:
-        expected = rows * columns * int(required(dataset, "BitsAllocated")) // 8
+        expected = rows * columns * whole(dataset, "BitsAllocated") // 8
         found = len(dataset.PixelData)
         if found not in (expected, expected + expected % 2):
             raise UnreadableSeries("pixel-data-length", instance=instance, found=found, expected=expected)
@@ -70,7 +70,8 @@ def _decoded(dataset: Dataset, instance: str) -> npt.NDArray[np.integer]:
 
 
 def _within_bits_stored(pixels: npt.NDArray[np.integer], dataset: Dataset) -> npt.NDArray[np.integer]:
-    unused = pixels.dtype.itemsize * 8 - int(dataset.get("BitsStored", pixels.dtype.itemsize * 8))
+    allocated = pixels.dtype.itemsize * 8
+    unused = allocated - whole(dataset, "BitsStored", allocated)
     if unused <= 0:
         return pixels
     # Shifting a signed type back repeats its sign bit, an unsigned one fills with zeros: as each needs.

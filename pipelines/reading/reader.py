@@ -7,11 +7,12 @@ from collections.abc import Sequence
 
 import numpy as np
 from pydicom import Dataset
+from pydicom.uid import UID
 
 from models.volumes import Volume
 from pipelines.contract import SourceInstance
 from pipelines.errors import UnreadableSeries
-from pipelines.reading.attributes import image_type, required
+from pipelines.reading.attributes import image_type, required, whole
 from pipelines.reading.pixels import values
 from pipelines.reading.planes import ORIENTATION_TOLERANCE, POSITION_TOLERANCE_MM, Plane, stacked
 from pipelines.reading.series import SourceSeries
@@ -74,15 +75,15 @@ def read_series(instances: Sequence[SourceInstance]) -> SourceSeries:
     _refuse_several_volumes(planes, datasets)
     order = sorted(range(len(planes)), key=lambda index: float(planes[index].position @ planes[0].normal))
     ordered = tuple(datasets[index] for index in order)
-    rows, columns = int(required(ordered[0], "Rows")), int(required(ordered[0], "Columns"))
+    rows, columns = whole(ordered[0], "Rows"), whole(ordered[0], "Columns")
     grid = stacked([planes[index] for index in order], rows, columns)
     return SourceSeries(ordered, Volume(np.stack([values(dataset) for dataset in ordered]), grid))
 
 
 def _refuse_other_kinds(dataset: Dataset) -> None:
     uid = str(required(dataset, "SOPInstanceUID"))
-    kind = required(dataset, "SOPClassUID")
-    frames = int(dataset.get("NumberOfFrames") or 1)
+    kind = UID(str(required(dataset, "SOPClassUID")))
+    frames = whole(dataset, "NumberOfFrames", 1)
     if kind.name.startswith(("Enhanced", "Legacy Converted Enhanced")) or frames > 1:
         raise UnreadableSeries("multi-frame-unsupported", instance=uid, found=kind.name, frames=frames)
     if "LOCALIZER" in image_type(dataset):

@@ -284,3 +284,50 @@ def test_real_series_agree_with_simpleitk(folder: str) -> None:
 def test_the_real_missing_slice_is_found() -> None:
     instances, _ = real("mr-prostate-dicom/case0000-dwi-missing-slice")
     assert code_of(instances) == "slices-missing"
+
+
+ODD = [None, "", [], 0, -3, 70000, [1, 2], ["1", "2", "3"], "abc", "1e400", "nan", 2.5, ["x"] * 6, [0] * 6, [1e9] * 3]
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    keyword=st.sampled_from(
+        [
+            "Rows",
+            "Columns",
+            "SamplesPerPixel",
+            "BitsAllocated",
+            "BitsStored",
+            "HighBit",
+            "PixelRepresentation",
+            "NumberOfFrames",
+            "RescaleSlope",
+            "RescaleIntercept",
+            "PixelSpacing",
+            "ImagePositionPatient",
+            "ImageOrientationPatient",
+            "ImageType",
+            "PhotometricInterpretation",
+            "SOPClassUID",
+            "SOPInstanceUID",
+            "FrameOfReferenceUID",
+            "PixelData",
+        ]
+    ),
+    value=st.sampled_from(ODD),
+    everywhere=st.booleans(),
+)
+def test_odd_values_are_read_or_refused_by_name(
+    bare_series: Callable[..., list[SourceInstance]], keyword: str, value: object, everywhere: bool
+) -> None:
+    instances = bare_series(slices=3)
+    for instance in instances if everywhere else instances[1:2]:
+        # past pydicom's own checks of assignment, as a file on disk would bring it
+        raw = pydicom.DataElement(pydicom.tag.Tag(keyword), "OW" if keyword == "PixelData" else "LO", None)
+        raw._value = value
+        instance.dataset[keyword] = raw
+    try:
+        volume = read_series(instances).volume
+    except UnreadableSeries:
+        return
+    assert np.isfinite(volume.values).all()

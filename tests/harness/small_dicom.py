@@ -10,7 +10,7 @@ import numpy as np
 from pydicom import Dataset, dcmwrite
 from pydicom.dataset import FileMetaDataset
 from pydicom.sequence import Sequence
-from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, RTStructureSetStorage
+from pydicom.uid import UID, CTImageStorage, ExplicitVRLittleEndian, RTStructureSetStorage
 
 ROOT = "1.2.826.0.1.3680043.8.498"
 STUDY = f"{ROOT}.1"
@@ -98,7 +98,7 @@ def file_of(ds: Dataset, syntax: str = ExplicitVRLittleEndian) -> bytes:
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID = ds.SOPClassUID
     meta.MediaStorageSOPInstanceUID = ds.SOPInstanceUID
-    meta.TransferSyntaxUID = syntax
+    meta.TransferSyntaxUID = UID(syntax)
     ds.file_meta = meta
     buffer = io.BytesIO()
     dcmwrite(buffer, ds, implicit_vr=syntax == "1.2.840.10008.1.2", little_endian=True, enforce_file_format=True)

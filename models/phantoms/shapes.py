@@ -35,14 +35,15 @@ class Ellipsoid:
 
         First-order: implicit value over its gradient's length (Taubin 1994).
         """
-        local = points - np.asarray(self.centre)
+        # Column by column: sums over an axis of three are several times slower.
+        x, y, z = (points[..., axis] - self.centre[axis] for axis in range(3))
         if self.pitch:
             cosine, sine = np.cos(self.pitch), np.sin(self.pitch)
-            y, z = local[..., 1], local[..., 2]
-            local = np.stack([local[..., 0], cosine * y + sine * z, cosine * z - sine * y], axis=-1)
-        scaled = local / np.asarray(self.radii)
-        norm = np.sqrt((scaled**2).sum(axis=-1))
-        slope = np.sqrt(((scaled / np.asarray(self.radii)) ** 2).sum(axis=-1))
+            y, z = cosine * y + sine * z, cosine * z - sine * y
+        squares = [(along / radius) ** 2 for along, radius in zip((x, y, z), self.radii, strict=True)]
+        norm = np.sqrt(squares[0] + squares[1] + squares[2])
+        steep = [square / radius**2 for square, radius in zip(squares, self.radii, strict=True)]
+        slope = np.sqrt(steep[0] + steep[1] + steep[2])
         away: Distances = (norm - 1.0) * norm / np.maximum(slope, 1e-9)
         return away
 
@@ -57,10 +58,12 @@ class Tube:
 
     def distance(self, points: Points) -> Distances:
         """Return the signed distance of `points` to the surface in mm."""
-        start, axis = np.asarray(self.start), np.asarray(self.end) - np.asarray(self.start)
-        local = points - start
-        share = np.clip(local @ axis / float(axis @ axis), 0.0, 1.0)
-        away: Distances = np.linalg.norm(local - share[..., None] * axis, axis=-1) - self.radius
+        axis = [end - start for start, end in zip(self.start, self.end, strict=True)]
+        length2 = sum(step**2 for step in axis)
+        x, y, z = (points[..., i] - self.start[i] for i in range(3))
+        share = np.clip((x * axis[0] + y * axis[1] + z * axis[2]) / length2, 0.0, 1.0)
+        aside = (x - share * axis[0]) ** 2 + (y - share * axis[1]) ** 2 + (z - share * axis[2]) ** 2
+        away: Distances = np.sqrt(aside) - self.radius
         return away
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
+import structlog
 from sqlalchemy.orm import Session
 
 from node.actor import Actor
@@ -18,6 +20,9 @@ from node.audit.tables import AuditIdentity, AuditRow
 from node.clock import Clock
 from node.database import Database
 from node.errors import Permanent, Refusal
+
+# By the standard library's logger, so that a command, which configures no logs, prints none of these lines.
+_log = structlog.wrap_logger(logging.getLogger(__name__))
 
 
 class Recording:
@@ -73,6 +78,19 @@ class Recording:
         self.session.flush()
         return mark
 
+    def tell(self, after: Mark) -> None:
+        """Log what was recorded, and the trail's mark: kept on another machine, such lines are its witnesses."""
+        for event, _subject in self._events:
+            _log.info(
+                "audited",
+                act=event.code.value,
+                outcome=event.outcome,
+                actor=str(event.actor),
+                study_uid=event.study_uid,
+                correlation=event.correlation,
+            )
+        _log.info("audit trail", count=after.count, head=after.head)
+
     @property
     def silent(self) -> bool:
         """Whether nothing was noted, as when a change turned out to be none."""
@@ -122,6 +140,7 @@ class AuditTrail:
                 going = replace(state, confirmed=before, next=after, generation=state.generation + 1)
                 self._anchor.announce(going)
             self._anchor.confirm(replace(going, confirmed=after, next=None, generation=going.generation + 1))
+        recording.tell(after)
 
     def erase(self, subject: str, by: Actor, reason: str) -> None:
         """Erase the identifiers and the salt behind `subject`; the rows stay, the chain still verifies.
@@ -170,6 +189,7 @@ class AuditTrail:
                 going = Anchored(since, closed, since, after, old.generation + 1)
                 self._anchor.replace(going)
             self._anchor.confirm(replace(going, confirmed=after, next=None, generation=going.generation + 1))
+        recording.tell(after)
 
     def _place(self, session: Session) -> tuple[Anchored, Mark]:
         if self._anchor.unmade:

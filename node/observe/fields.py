@@ -7,7 +7,9 @@ from types import MappingProxyType
 FIELDS = MappingProxyType(
     {
         "accepted": "what would have been accepted, of a reason whose parameters hold no patient data",
+        "act": "an audited act's code",
         "action": "what is done about it",
+        "actor": "kind, name and host of who acts: staff, peers, processes, never patients",
         "address": "host of a peer",
         "ae_title": "application entity title",
         "association": "number of an association",
@@ -31,6 +33,7 @@ FIELDS = MappingProxyType(
         "lacking": "names of the elements that a request lacks",
         "model": "a model package's name",
         "model_sha256": "its hash",
+        "outcome": "success or failure",
         "peer": "a peer's AE title and address",
         "pid": "process number",
         "pipeline": "a pipeline's name",

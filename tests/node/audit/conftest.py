@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import io
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
+from logs_state import given_back
 
 from node.actor import Actor
 from node.audit import AuditCode, AuditEvent, AuditTrail, PatientIdentity
@@ -14,6 +18,7 @@ from node.audit.tables import AuditIdentity, AuditRow
 from node.audit.verify import VerifyReport, verify
 from node.clock import SetClock
 from node.database import Base, Database
+from node.observe import configure_logging
 
 ENGINE = Actor.service("engine")
 
@@ -68,3 +73,12 @@ def room(tmp_path: Path) -> Iterator[Room]:
     made = new_room(tmp_path)
     yield made
     made.database.close()
+
+
+@pytest.fixture
+def configured_logs(tmp_path: Path) -> Iterator[Callable[[], list[dict[str, Any]]]]:
+    """Configure the logs of a process, and return what reads its lines."""
+    stream = io.StringIO()
+    with given_back():
+        configure_logging("engine", tmp_path, stream=stream)
+        yield lambda: [json.loads(line) for line in stream.getvalue().splitlines()]

@@ -128,6 +128,27 @@ def test_the_announcement_is_flushed_before_the_commit(room: Any, monkeypatch: p
     assert done == ["flush", "commit"]
 
 
+def test_each_act_is_logged_with_its_study_and_the_trails_mark_and_without_the_patient(
+    room: Any, tmp_path: Path, configured_logs: Callable[[], list[dict[str, Any]]]
+) -> None:
+    with room.trail.recording() as recording:
+        recording.record(
+            AuditEvent(
+                AuditCode.RUN_HELD,
+                PERSON,
+                study_uid="1.2",
+                patient=PatientIdentity("P1", name="Doe^J"),
+                correlation="c0",
+            )
+        )
+    act, mark = configured_logs()
+    assert (act["event"], act["act"], act["study_uid"], act["correlation"]) == ("audited", "run-held", "1.2", "c0")
+    report = room.verify()
+    assert (mark["count"], mark["head"]) == (report.found.count, report.found.head)
+    assert "Doe" not in json.dumps(act)
+    assert "withheld" not in act
+
+
 def _write(folder: Path, factory: Callable[[Path], Any], start: int, count: int) -> None:
     factory(folder).note(count, start)
 

@@ -6,7 +6,6 @@ import ast
 import io
 import json
 import logging
-import sys
 import threading
 import warnings
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ from typing import Any
 import pydicom
 import pytest
 import structlog
+from logs_state import given_back
 from pynetdicom import AE, evt
 from pynetdicom.sop_class import CTImageStorage
 from sqlalchemy import create_engine, text
@@ -26,7 +26,6 @@ from node.clock import SetClock
 from node.errors import Permanent
 from node.observe import configure_logging, following
 from node.observe.fields import FIELDS
-from node.observe.logs import SPEAKING
 
 NAME = "Mustermann^Erika"
 CALLS = {"debug", "info", "warning", "error", "exception", "critical"}
@@ -49,23 +48,11 @@ class Lines:
 
 @pytest.fixture
 def lines(tmp_path: Path) -> Iterator[Lines]:
-    root, engine = logging.getLogger(), logging.getLogger("dbos")
-    before = (root.handlers[:], root.level, engine.handlers[:], engine.propagate, sys.excepthook, threading.excepthook)
-    libraries = [logging.getLogger(name) for name in SPEAKING]
-    levels = [library.level for library in libraries]
-    configured = structlog.get_config()
     made = Lines()
     clock = SetClock(datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
-    configure_logging("engine", tmp_path, stream=made.stream, clock=clock)
-    taken = root.handlers[:]
-    yield made
-    for handler in taken:
-        handler.close()
-    logging.captureWarnings(False)
-    root.handlers[:], root.level, engine.handlers[:], engine.propagate, sys.excepthook, threading.excepthook = before
-    for library, level in zip(libraries, levels, strict=True):
-        library.setLevel(level)
-    structlog.configure(**configured)
+    with given_back():
+        configure_logging("engine", tmp_path, stream=made.stream, clock=clock)
+        yield made
 
 
 def log() -> Any:
@@ -127,7 +114,7 @@ def test_uncaught_exceptions_of_any_thread_are_logged_likewise(lines: Lines) -> 
 @pytest.mark.parametrize("library", ["pydicom", "sqlalchemy.engine", "pynetdicom.acse", "dbos", "apscheduler.x", "any"])
 def test_what_libraries_quote_does_not_come_through(lines: Lines, library: str) -> None:
     foreign = logging.getLogger(library)
-    foreign.warning("Invalid value: '%s'", NAME)
+    foreign.error("Invalid value: '%s'", NAME)
     foreign.error(f"Workflow failed: {NAME}\nTraceback {NAME}")
     try:
         raise ValueError(NAME)

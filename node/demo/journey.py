@@ -29,6 +29,9 @@ _ENDED = {RunState.REFUSED, RunState.REJECTED, RunState.FAILED, RunState.SUPERSE
 Follow = Callable[[str, float, str], None]
 """Called with the step (``send``, ``settle``, ``compute``, ``deliver``), its share that is done, and a word more."""
 
+ShowHeld = Callable[[StudyReport, RunReport], None]
+"""Called when the result is held, before it is released."""
+
 
 @dataclass(frozen=True, slots=True)
 class Journey:
@@ -81,13 +84,16 @@ class Traveller:
         Where it must arrive.
     follow
         Told how far it is.
+    show_held
+        Shown the result that is held.
     """
 
-    def __init__(self, running: RunningNode, pacs: StandInPacs, follow: Follow) -> None:
+    def __init__(self, running: RunningNode, pacs: StandInPacs, follow: Follow, show_held: ShowHeld) -> None:
         self._running = running
         self._node = running.node
         self._pacs = pacs
         self._follow = follow
+        self._show_held = show_held
 
     def travel(self, source: SourceStudy) -> Journey:
         """Send the study and go with it to its end, whichever that is.
@@ -107,6 +113,7 @@ class Traveller:
         if study is None or run is None or run.state != RunState.HELD:
             return Journey(study, run, None, sending_from, sent)
         held, before = self._node.clock.now(), len(self._pacs.files())
+        self._show_held(study, run)
         self._node.desk.release(run.run_id, Actor.person(RELEASED_BY), REASON)
         released = self._node.clock.now()
         study = self._until_delivered_or_ended(source.study_uid)

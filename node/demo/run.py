@@ -69,7 +69,7 @@ def run_demo(
                 running = stack.enter_context(open_node(folder, pacs))
             screen.say(f"A node listens as {running.peer}, a stand-in PACS as {pacs.ae_title}@127.0.0.1:{pacs.port}.")
             with screen.following() as follow:
-                journey = Traveller(running, pacs, follow).travel(source)
+                journey = Traveller(running, pacs, follow, screen.show_held).travel(source)
             with screen.waiting("Stopping the node ..."):
                 running.stop()
         with screen.waiting("Checking what arrived ..."):

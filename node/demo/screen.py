@@ -16,7 +16,8 @@ from rich.text import Text
 from node.demo.journey import Follow
 from node.demo.result import DemoResult
 from node.demo.source import SourceStudy
-from node.status import RunReport
+from node.demo.verification import RELEASED_BY
+from node.status import RunReport, StudyReport
 
 _STEPS = {
     "send": "C-STORE to the node",
@@ -90,14 +91,21 @@ class Screen:
         if source.passed_over:
             self.say(f"[dim]Passed over, since they hold no DICOM object: {_few(source)}[/]")
 
+    def show_held(self, study: StudyReport, run: RunReport) -> None:
+        """Show the result that is held: why the rule took the study, and what the node checked."""
+        self._show_decision(study)
+        self._console.print(_node_checks(run))
+        self.say(
+            f"Held: nothing has left the node. The actor `{RELEASED_BY}` releases it now, and the audit says so.\n"
+        )
+
     def show(self, result: DemoResult) -> None:
         """Show what the demo found."""
-        study = result.journey.study
-        for rule in (study.decision or {}).get("rules", ()) if study is not None else ():
-            self._console.print(_rule(rule))
-        run = result.journey.run
-        if run is not None and run.checks:
-            self._console.print(_node_checks(run))
+        study, run = result.journey.study, result.journey.run
+        if result.journey.held is None and study is not None:
+            self._show_decision(study)
+            if run is not None and run.checks:
+                self._console.print(_node_checks(run))
         self._console.print(_times(result))
         if run is not None and run.outputs:
             self._console.print(_outputs(run))
@@ -108,6 +116,10 @@ class Screen:
         for path in result.pictures.values():
             self._console.print(Text(f"Look at {path}", style="cyan"), soft_wrap=True)
         self._console.print(_conclusion(result))
+
+    def _show_decision(self, study: StudyReport) -> None:
+        for rule in (study.decision or {}).get("rules", ()):
+            self._console.print(_rule(rule))
 
 
 def _rule(rule: Mapping[str, Any]) -> Table:
@@ -129,7 +141,7 @@ def _judged_series(rule: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 
 def _node_checks(run: RunReport) -> Table:
-    table = _table(f"Held with its checks: {run.verdict}", "Check", "Verdict", "Found (in full: report.html)")
+    table = _table(f"Checks of the result: {run.verdict}", "Check", "Verdict", "Found")
     for check in run.checks:
         found = Text(check.reason)
         if check.verdict == "PASS":

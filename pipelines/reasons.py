@@ -34,6 +34,9 @@ _READING = {
     "patient-position-unsupported": "PatientPosition is {found}; accepted: {accepted}.",
     "body-not-found": "Nothing in the volume stands out from its background.",
     "slot-empty": "No series fills the input {slot}.",
+    "pipeline-unknown": "No pipeline named {pipeline} is installed.",
+    "intensity-not-finite": "{voxels} voxels of the series are not finite numbers.",
+    "intensity-constant": "The series shows nothing: all its values lie between {smallest} and {largest}.",
 }
 
 _GATE = {
@@ -95,8 +98,15 @@ _OBJECTS = {
 _SEMANTICS = {
     "object-rule-held": "Holds for all {objects} objects: {clause}.",
     "object-none": "There is no object to send.",
+    "object-unreadable": "The rule {rule} cannot be judged: an attribute that it looks at is missing or malformed"
+    " ({detail}; {clause}).",
+    "object-pixel-declaration": "{attribute} of instance {instance} is {found}, as which its pixels cannot be read"
+    " ({clause}).",
+    "object-image-unlisted": "Instance {instance} has contours on the image {found}, which it does not list"
+    " ({clause}).",
     "object-identity-differs": "{attribute} of instance {instance} is not the source's ({clause}).",
-    "object-uid-doubled": "{attribute} of instance {instance} is missing or names something else too ({clause}).",
+    "object-uid-doubled": "{attribute} of instance {instance} is missing, invalid, or names something else too"
+    " ({clause}).",
     "object-series-mixed": "Instance {instance} is {found} in a series of {accepted} ({clause}).",
     "object-file-meta-differs": "{attribute} in the file meta of instance {instance} names another object ({clause}).",
     "object-mark-missing": "{attribute} of instance {instance} does not mark it as synthetic: found {found!r},"

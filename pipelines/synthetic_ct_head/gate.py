@@ -80,11 +80,14 @@ def _body_part(source: SourceSeries, limits: InputLimits) -> Check:
 
 
 def _position(source: SourceSeries, limits: InputLimits) -> Check:
+    stated = str(source.header.get("PatientPosition") or "")
     try:
-        posture(str(source.header.get("PatientPosition") or ""))
+        lying = posture(stated)
     except UnreadableSeries as why:
         return Check("patient-position", Verdict.REJECT, why.reason)
-    return judged("patient-position", True, Verdict.REJECT, found=str(source.header.PatientPosition), accepted="any")
+    return judged(
+        "patient-position", True, Verdict.REJECT, found=f"{stated}, {lying.name.lower()}", accepted="supine or prone"
+    )
 
 
 def _identity(source: SourceSeries, limits: InputLimits) -> Check:

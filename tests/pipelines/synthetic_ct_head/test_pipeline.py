@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from pydicom import Dataset
 
+from models.errors import InputError
 from models.packages import ModelPackage
 from models.volumes import Volume
 from pipelines.contract import Check, Outcome, RunIdentity, SourceInstance, Verdict
@@ -215,6 +216,31 @@ def test_an_empty_slot_and_an_unreadable_series_are_errors(
     with pytest.raises(PipelineError) as missing:
         pipeline.run({"t1": head_instances[:10] + head_instances[11:]}, identity, silent)
     assert missing.value.reason.code == "slices-missing"
+
+
+def test_what_the_model_cannot_take_is_an_error_of_the_pipeline(
+    package: ModelPackage, identity: RunIdentity, head_instances: list[SourceInstance], knowing: type
+) -> None:
+    def refuse(hu: np.ndarray) -> np.ndarray:
+        raise InputError("intensity-constant", smallest=0.0, largest=0.0)
+
+    with pytest.raises(PipelineError) as caught:
+        SyntheticCtHead(package, knowing(refuse)).run({"t1": head_instances}, identity, silent)
+    assert caught.value.reason.code == "intensity-constant"
+    assert caught.value.reason.parameters == {"smallest": 0.0, "largest": 0.0}
+
+
+def test_a_series_stays_under_400_slices_and_says_so(
+    package: ModelPackage, identity: RunIdentity, head_instances: list[SourceInstance], knowing: type
+) -> None:
+    fine = package.card.output.model_copy(update={"voxel_mm": (6.0, 6.0, 0.6)})
+    finer = replace(package, card=package.card.model_copy(update={"output": fine}))
+    outcome = SyntheticCtHead(finer, knowing()).run({"t1": head_instances}, identity, silent)
+    images = images_of(outcome)
+    assert len(images) < 400
+    assert float(images[0].SliceThickness) == pytest.approx(1.2)
+    assert by_name(outcome)["slice-step"].verdict is Verdict.REVIEW
+    assert by_name(outcome)["geometry"].verdict is Verdict.PASS
 
 
 def test_the_declaration_loads_without_torch() -> None:

@@ -36,7 +36,9 @@ class Outcome(StrEnum):
     """What became of an arrival."""
 
     FILED = "filed"
+    """It came from outside, and is new."""
     OWN = "own"
+    """An object of our own or drawn on one, whether it was in the catalogue already or not."""
     DUPLICATE = "duplicate"
     QUARANTINED = "quarantined"
 
@@ -132,7 +134,8 @@ class Filing:
         earlier = self._earlier(header.sop_instance_uid)
         if earlier is not None:
             self._refuse_conflict(earlier, arrival)
-            return Filed(Outcome.DUPLICATE, header.study_uid)
+            known = Outcome.DUPLICATE if earlier.origin == Origin.RECEIVED else Outcome.OWN
+            return Filed(known, header.study_uid)
         origin = self._origin(header)
         series = self._session.get(SeriesRow, header.series_uid)
         if series is not None and series.study_uid != header.study_uid:

@@ -65,6 +65,7 @@ def test_the_transfer_syntax_is_part_of_the_content(tmp_path: Path) -> None:
     assert len(kept) == 2
 
 
+@pytest.mark.hazard("HAZ-24")
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(body=st.binary(min_size=1, max_size=3000), uid=st.text(alphabet="0123456789./\\", max_size=70))
 def test_what_is_kept_has_the_same_bytes_and_stays_in_the_folder(tmp_path: Path, body: bytes, uid: str) -> None:
@@ -76,6 +77,7 @@ def test_what_is_kept_has_the_same_bytes_and_stays_in_the_folder(tmp_path: Path,
     assert [path.name for path in tmp_path.iterdir()] == ["archive"]
 
 
+@pytest.mark.hazard("HAZ-24")
 @pytest.mark.parametrize(
     "location",
     ["", "../x", "/etc/passwd", "ab/../../x", "ab/" + "cd" * 32 + ".dcm", "ab/" + "ab" * 32 + ".dcm/..", "ab/x.dcm"],
@@ -92,6 +94,7 @@ def test_what_has_no_file_meta_information_is_not_kept(tmp_path: Path, content: 
     assert all_files(tmp_path) == []
 
 
+@pytest.mark.hazard("HAZ-20")
 @pytest.mark.parametrize("broken", ["write", "fdatasync", "link", "fsync"])
 def test_a_full_disk_leaves_nothing_half_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: str) -> None:
     files = ArchiveFiles(tmp_path)

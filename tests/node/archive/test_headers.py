@@ -64,10 +64,12 @@ def test_sequences_of_undefined_length_are_walked(tmp_path: Path, syntax: str) -
     assert read_header(written(tmp_path, file_of(nested(5), syntax))).modality == "CT"
 
 
+@pytest.mark.hazard("HAZ-24")
 def test_sequences_without_bottom_are_refused(tmp_path: Path) -> None:
     assert "nested deeper" in str(quarantined(tmp_path, file_of(nested(60))))
 
 
+@pytest.mark.hazard("HAZ-08")
 @pytest.mark.parametrize("syntax", PLAIN)
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
@@ -110,6 +112,7 @@ def test_an_image_without_pixel_data_is_found(tmp_path: Path) -> None:
         assert (why.code, why.parameters["attribute"]) == ("instance-attribute-missing", "PixelData")
 
 
+@pytest.mark.hazard("HAZ-24")
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     changes=st.lists(st.tuples(st.integers(0, 2000), st.integers(0, 255)), min_size=1, max_size=12),
@@ -126,6 +129,7 @@ def test_whatever_the_bytes_are_the_answer_is_a_header_or_a_reason(
         attributes(read_header(file).dataset)
 
 
+@pytest.mark.hazard("HAZ-24")
 def test_text_is_not_taken_for_dicom(tmp_path: Path) -> None:
     head = head_bytes("1.2.840.10008.5.1.4.1.1.2", "1.2.3", ExplicitVRLittleEndian)
     why = quarantined(tmp_path, head + b"This is a text file that somebody sent as a study.\n" * 3).reason
@@ -146,21 +150,25 @@ def test_a_missing_uid_is_named(tmp_path: Path, keyword: str) -> None:
     assert (why.code, why.parameters["attribute"]) == ("instance-attribute-missing", keyword)
 
 
+@pytest.mark.hazard("HAZ-24")
 def test_a_uid_that_is_a_path_is_refused(tmp_path: Path) -> None:
     ds = ct()
     hostile = file_of(ds).replace(STUDY.encode(), (b"../" * 20)[: len(STUDY)])
     assert quarantined(tmp_path, hostile).reason.code == "instance-uid-invalid"
 
 
+@pytest.mark.hazard("HAZ-13")
 def test_own_objects_are_recognised(tmp_path: Path) -> None:
     assert read_header(written(tmp_path, file_of(marked_own(ct())))).ours is True
 
 
+@pytest.mark.hazard("HAZ-13")
 def test_a_structure_set_names_the_images_that_it_is_drawn_on(tmp_path: Path) -> None:
     header = read_header(written(tmp_path, file_of(structures(images=["1.2.3", "1.2.4"]))))
     assert header.refers_to == {"1.2.3", "1.2.4"}
 
 
+@pytest.mark.hazard("HAZ-17")
 def test_attributes_are_plain_and_name_no_one(tmp_path: Path) -> None:
     ds = ct(PatientAge="053Y", OtherPatientIDs="P-2", AccessionNumber="A-7", PatientAddress="Street 1")
     ds.ReferringPhysicianName = "House^Gregory"

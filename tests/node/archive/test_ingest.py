@@ -61,6 +61,7 @@ def test_nothing_new_is_nothing_to_do(bench: Bench) -> None:
     assert bench.audit("instances-received") == []
 
 
+@pytest.mark.hazard("HAZ-01")
 def test_a_batch_that_fails_is_taken_up_again_whole(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     bench.receive(ct(1), ct(2))
     bench.close()
@@ -127,6 +128,7 @@ def test_the_same_data_set_in_another_plain_encoding_is_a_duplicate(bench: Bench
     assert bench.quarantine() == []
 
 
+@pytest.mark.hazard("HAZ-08")
 @pytest.mark.parametrize("state", [StudyState.ROUTED, StudyState.UNROUTED, StudyState.REBUILT])
 def test_a_late_instance_begins_a_revision(bench: Bench, state: StudyState) -> None:
     bench.receive(ct(1))
@@ -139,6 +141,7 @@ def test_a_late_instance_begins_a_revision(bench: Bench, state: StudyState) -> N
     assert json.loads(row.details)["revision"] == 2
 
 
+@pytest.mark.hazard("HAZ-18")
 @pytest.mark.parametrize("together", [True, False])
 def test_one_uid_with_other_bytes_is_set_apart_and_both_files_stay(bench: Bench, together: bool) -> None:
     bench.receive(ct(1))
@@ -160,6 +163,7 @@ def test_one_uid_with_other_bytes_is_set_apart_and_both_files_stay(bench: Bench,
     assert len(bench.quarantine()) == 1
 
 
+@pytest.mark.hazard("HAZ-02")
 @pytest.mark.parametrize(
     "change", [{"PatientID": "P-2"}, {"PatientID": None}, {"PatientBirthDate": "19800101"}, {"PatientID": ""}]
 )
@@ -183,6 +187,7 @@ def test_the_same_patient_spelt_otherwise_is_no_conflict(bench: Bench, change: d
     assert len(bench.instances()) == 2
 
 
+@pytest.mark.hazard("HAZ-02")
 def test_two_studies_without_patient_id_are_two_patients(bench: Bench) -> None:
     other = f"{ROOT}.2"
     bench.receive(ct(1, PatientID=None), ct(1, study=other, series=f"{other}.1", PatientID=None))
@@ -190,6 +195,7 @@ def test_two_studies_without_patient_id_are_two_patients(bench: Bench) -> None:
     assert len(bench.rows(PatientRow)) == 2
 
 
+@pytest.mark.hazard("HAZ-18")
 def test_a_series_in_two_studies_is_set_apart(bench: Bench) -> None:
     bench.receive(ct(1), ct(2, study=f"{ROOT}.2"))
     bench.take_in()
@@ -293,6 +299,7 @@ class TestObjectsOfOurOwn:
         assert origins[f"{ROOT}.1.8.2"] == "received"
 
 
+@pytest.mark.hazard("HAZ-14")
 def test_refused_associations_are_audited(bench: Bench) -> None:
     bench.intake.refused("STRANGER", "SYNTHNODE", "192.0.2.1", "address-unknown")
     for _ in range(3):

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pydicom.uid import CTImageStorage
+from pydicom.uid import CTImageStorage, ImplicitVRLittleEndian
 from small_dicom import ROOT, SERIES, STUDY, ct, file_of, marked_own, structures
 from sqlalchemy import select
 
@@ -63,6 +63,7 @@ def lost(bench: Bench, new_database: Any) -> tuple[Database, AuditTrail]:
     return bench.database, bench.trail
 
 
+@pytest.mark.hazard("HAZ-01")
 def test_the_same_catalogue_comes_back_and_nothing_runs(filled: Bench, new_node_database: Any) -> None:
     before = content(filled.database)
     database, trail = lost(filled, new_node_database)
@@ -119,6 +120,7 @@ def test_a_catalogue_that_has_studies_is_left_alone(filled: Bench) -> None:
     assert content(filled.database) == before
 
 
+@pytest.mark.hazard("HAZ-01")
 def test_verify_names_what_is_damaged_missing_and_foreign(filled: Bench) -> None:
     sound = verify(filled.files, filled.database)
     assert sound.sound
@@ -171,11 +173,16 @@ class TestEnteringOurOwn:
         assert study.correlation_id != "c" * 32
         assert {row.origin for row in bench.rows(InstanceRow, series_uid=OWN)} == {"own"}
 
-    def test_coming_back_it_is_a_duplicate(self, bench: Bench) -> None:
+    def test_coming_back_it_is_known(self, bench: Bench) -> None:
         self.enter(bench, marked_own(ct(1, series=OWN)))
         bench.receive(marked_own(ct(1, series=OWN)))
+        bench.receive(marked_own(ct(1, series=OWN)), syntax=ImplicitVRLittleEndian)
+        bench.close()
         bench.take_in()
         assert len(bench.instances()) == 1
+        assert bench.quarantine() == []
+        (row,) = bench.audit("own-objects-returned")
+        assert json.loads(row.details)["instances"] == 2
         assert bench.study().correlation_id == "c" * 32
 
     def test_what_is_not_ours_is_not_entered(self, bench: Bench) -> None:

@@ -17,11 +17,13 @@ def test_by_default_anyone_on_loopback_may_come_in(host: str) -> None:
     assert OPEN_TO_LOOPBACK.judge("ANY", "SYNTHNODE", host, 1) is None
 
 
+@pytest.mark.hazard("HAZ-14")
 @pytest.mark.parametrize("host", ["192.0.2.1", "::ffff:192.0.2.1", "", "localhost.example", "127.0.0.1.example"])
 def test_by_default_nobody_else_may(host: str) -> None:
     assert OPEN_TO_LOOPBACK.judge("ANY", "SYNTHNODE", host, 1) is Rejection.ADDRESS_UNKNOWN
 
 
+@pytest.mark.hazard("HAZ-14")
 @pytest.mark.parametrize(
     ("calling", "host", "expected"),
     [

@@ -46,12 +46,14 @@ def trace(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     return traced(tmp_path_factory.mktemp("traced"))
 
 
+@pytest.mark.hazard("HAZ-01")
 @pytest.mark.peer("strace")
 def test_every_flush_comes_before_its_acknowledgement(trace: list[str]) -> None:
     assert acknowledged(trace) == UIDS
     assert unkept_promises(trace) == []
 
 
+@pytest.mark.hazard("HAZ-01")
 @pytest.mark.peer("strace")
 @pytest.mark.parametrize("without", FLUSHES)
 def test_a_receiver_that_leaves_out_a_flush_is_found(tmp_path: Path, without: str) -> None:

@@ -99,6 +99,7 @@ def test_lines_are_read_from_a_position_on(tmp_path: Path) -> None:
     assert names(tmp_path, list(reader.read("receive"))[-2].after) == ["d"]
 
 
+@pytest.mark.hazard("HAZ-01")
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(cut=st.integers(1, 150))
 def test_a_torn_tail_is_no_line_and_the_next_start_seals_it(tmp_path: Path, cut: int) -> None:

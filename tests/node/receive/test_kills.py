@@ -50,6 +50,7 @@ class Scanner(threading.Thread):
             return
 
 
+@pytest.mark.hazard("HAZ-01")
 @pytest.mark.suite("kills", quick=4, full=200)
 def test_every_acknowledged_instance_outlives_the_receiver(tmp_path: Path, rounds: Rounds) -> None:
     files = ArchiveFiles(tmp_path / "archive")
@@ -86,6 +87,7 @@ def test_every_acknowledged_instance_outlives_the_receiver(tmp_path: Path, round
     assert total > 0
 
 
+@pytest.mark.hazard("HAZ-20")
 def test_the_next_start_clears_what_was_half_written(tmp_path: Path) -> None:
     receiver = started(tmp_path)
     with RawScu(receiver.port) as scu:

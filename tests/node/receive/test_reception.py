@@ -200,6 +200,7 @@ def test_a_uid_that_no_message_may_hold_is_never_acknowledged(loopback: Loopback
         assert scu.store(f"{SERIES}.7", BODY) == 0
 
 
+@pytest.mark.hazard("HAZ-14")
 def test_unknown_senders_are_rejected(opened: Opener) -> None:
     loopback = opened(
         Admission("SYNTHNODE", (AllowedPeer("SCANNER", "127.0.0.1"), AllowedPeer("AWAY", "192.0.2.1")), 9)
@@ -212,6 +213,7 @@ def test_unknown_senders_are_rejected(opened: Opener) -> None:
         assert scu.store(f"{SERIES}.1", BODY) == 0
 
 
+@pytest.mark.hazard("HAZ-14")
 def test_more_associations_than_the_limit_are_rejected_for_now(opened: Opener) -> None:
     loopback = opened(Admission("SYNTHNODE", (), 2))
     with RawScu(loopback.port) as first, RawScu(loopback.port) as second:
@@ -233,6 +235,7 @@ def test_an_association_that_ends_in_the_middle_keeps_what_was_acknowledged(loop
     assert len(list(loopback.files.locations())) == 1
 
 
+@pytest.mark.hazard("HAZ-24")
 @pytest.mark.parametrize("words", [b"GET / HTTP/1.1\r\n\r\n", b"\x04\x00\xff\xff\xff\xff" + b"x" * 100, b"\x01\x00"])
 def test_nonsense_harms_nobody_else(opened: Opener, words: bytes) -> None:
     loopback = opened(limits=Limits(acse_seconds=0.5))
@@ -242,6 +245,7 @@ def test_nonsense_harms_nobody_else(opened: Opener, words: bytes) -> None:
     assert len(loopback.received()) == 1
 
 
+@pytest.mark.hazard("HAZ-14")
 def test_an_association_that_says_nothing_is_ended(opened: Opener) -> None:
     loopback = opened(limits=Limits(idle_seconds=0.5))
     with RawScu(loopback.port) as scu:
@@ -249,6 +253,7 @@ def test_an_association_that_says_nothing_is_ended(opened: Opener) -> None:
     assert loopback.closed() == ["aborted"]
 
 
+@pytest.mark.hazard("HAZ-20")
 @pytest.mark.parametrize("full", ["node.archive.files._write", "node.receive.journal.Journal.append"])
 def test_a_full_disk_is_a700_and_it_goes_on_afterwards(
     loopback: Loopback, monkeypatch: pytest.MonkeyPatch, full: str

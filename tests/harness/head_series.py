@@ -67,6 +67,11 @@ class HeadSeries:
             dataset.save_as(folder / f"{number:04d}.dcm", enforce_file_format=True)
         return folder
 
+    def inside(self, places: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+        """Tell which places (x, y, z in mm along the last axis) lie within the head."""
+        half_axes, _ = SHELLS[0]
+        return np.asarray(((places / np.array(half_axes)) ** 2).sum(axis=-1) <= 1)
+
     def _signal(self) -> npt.NDArray[np.uint16]:
         step_x, step_z, step_y = self.spacing
         x = (np.arange(self.slices) - (self.slices - 1) / 2) * step_x
@@ -74,8 +79,7 @@ class HeadSeries:
         y = (np.arange(self.columns) - (self.columns - 1) / 2) * step_y
         places = np.meshgrid(x, z, y, indexing="ij")
         signal = np.zeros((self.slices, self.rows, self.columns))
-        for half_axes, value in SHELLS:
-            half_x, half_y, half_z = half_axes
+        for (half_x, half_y, half_z), value in SHELLS:
             inside = (places[0] / half_x) ** 2 + (places[2] / half_y) ** 2 + (places[1] / half_z) ** 2 <= 1
             signal[inside] = value
         chance = np.random.default_rng(self.seed)

@@ -100,9 +100,15 @@ class Orthanc:
         with urllib.request.urlopen(request, timeout=30) as answer:
             return {instance["MainDicomTags"]["SOPInstanceUID"] for instance in json.load(answer)}
 
-    def unfinished_jobs(self) -> list[dict[str, Any]]:
-        """Return its jobs, such as sending back, that still run or wait."""
-        return [job for job in self.ask("/jobs?expand") if job["State"] not in ("Success", "Failure")]
+    def sent_back(self) -> int:
+        """Return how many instances it has forwarded to the node, 0 as long as it is not done.
+
+        What a script asks for is one job after the other; a job in which one sending failed does not end as a success.
+        """
+        jobs = self.ask("/jobs?expand")
+        if not all(job["State"] == "Success" for job in jobs):
+            return 0
+        return sum(int(job["Content"]["CountOperations"]) for job in jobs)
 
     @property
     def _address(self) -> str:

@@ -11,6 +11,10 @@ import numpy.typing as npt
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
+_Point = tuple[int, int]
+_Hanging = dict[int, list[tuple[int, int]]]
+"""By the first corner of a vertical edge: heights where bridges leave it, each with the number of its hole."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Contour:
@@ -148,7 +152,7 @@ def _keyholed(here: _Slice, outer: list[list[int]], holes: list[list[int]]) -> I
     tops = np.flatnonzero(np.arange(len(here.along)) < np.asarray(here.along))
     columns = here.points[tops, 0]
     upper, lower = here.points[tops, 1], here.points[np.asarray(here.along)[tops], 1]
-    hanging: dict[int, list[tuple[int, int]]] = {}
+    hanging: _Hanging = {}
     for number, hole in enumerate(holes):
         x, y = here.points[hole[0]]
         hit = np.flatnonzero((columns < x) & (upper <= y) & (lower >= y))
@@ -160,10 +164,6 @@ def _keyholed(here: _Slice, outer: list[list[int]], holes: list[list[int]]) -> I
     for loop in outer:
         outline = np.array(_walked(_steps(here, points, loop, hanging), here, points, backwards, hanging))
         yield outline[(outline != np.roll(outline, 1, axis=0)).any(axis=1)]
-
-
-_Point = tuple[int, int]
-_Hanging = dict[int, list[tuple[int, int]]]
 
 
 def _walked(

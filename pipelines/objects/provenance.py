@@ -106,8 +106,16 @@ def is_ours(dataset: Dataset) -> bool:
     A peer may rewrite file meta, equipment, UIDs of a copy, or descriptions. What stays is the processing equipment's
     item, or else the private code of the derivation.
     """
-    if any(_names_us(item) for item in dataset.get("ContributingEquipmentSequence") or ()):
-        return True
+    return lists_this_product(dataset) or tells_our_derivation(dataset)
+
+
+def lists_this_product(dataset: Dataset) -> bool:
+    """Return whether a synthnode stands among the equipment that contributed to `dataset`."""
+    return any(_names_us(item) for item in dataset.get("ContributingEquipmentSequence") or ())
+
+
+def tells_our_derivation(dataset: Dataset) -> bool:
+    """Return whether one of the derivation's codes is of this project's private scheme."""
     derivations = dataset.get("DerivationCodeSequence") or ()
     return any(item.get("CodingSchemeDesignator") == OUR_SCHEME for item in derivations)
 

@@ -40,7 +40,10 @@ def check_objects(objects: Sequence[Dataset], source: SourceSeries) -> tuple[Che
 
 
 def _judged(rule: Rule, subject: Subject) -> Check:
-    breaches = list(rule.look(subject))
+    try:
+        breaches = list(rule.look(subject))
+    except Exception as why:  # malformed values raise what they like, and what cannot be judged has not passed
+        breaches = [Reason("object-unreadable", {"rule": rule.name, "detail": type(why).__name__})]
     if not breaches:
         held = Reason("object-rule-held", {"objects": len(subject.objects), "clause": rule.clause})
         return Check(rule.name, Verdict.PASS, held, rule.overridable)

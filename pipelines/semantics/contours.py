@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from pydicom import Dataset
 
-from pipelines.semantics.rules import Drawn, Finding, Rule, Subject, finding
+from pipelines.semantics.rules import Drawn, Finding, Rule, Subject, drawn_on, finding
 
 PLANE_TOLERANCE_MM = 0.01
 """How far a contour may lie from its image's plane: coordinates of other writers are often rounded to 0.01 mm."""
@@ -17,6 +17,10 @@ _CLOSED = ("CLOSED_PLANAR", "CLOSEDPLANAR_XOR")
 
 
 def _countable(subject: Subject) -> Iterator[Finding]:
+    for structures in subject.structures:
+        for region in structures.get("ROIContourSequence") or ():
+            if not region.get("ContourSequence"):
+                yield finding("object-roi-empty", structures, roi=str(region.get("ReferencedROINumber", "")))
     for drawn in subject.drawn:
         stated = drawn.item.get("NumberOfContourPoints")
         kind = str(drawn.item.get("ContourGeometricType", ""))
@@ -30,7 +34,7 @@ def _countable(subject: Subject) -> Iterator[Finding]:
 def _on_planes(subject: Subject) -> Iterator[Finding]:
     for drawn in subject.drawn:
         images = drawn.item.get("ContourImageSequence") or ()
-        image = subject.image_by_uid.get(str(images[0].get("ReferencedSOPInstanceUID", ""))) if images else None
+        image = subject.image_by_uid.get(drawn_on(drawn.item))
         if len(images) != 1:
             yield finding("object-contour-images", drawn.structures, roi=drawn.region, found=len(images))
         elif image is not None and drawn.points is not None and len(drawn.points):
@@ -53,8 +57,7 @@ def _inside(subject: Subject) -> Iterator[Finding]:
     for drawn in subject.drawn:
         if drawn.points is None or not len(drawn.points):
             continue
-        images = drawn.item.get("ContourImageSequence") or ()
-        extent = extents.get(str(images[0].get("ReferencedSOPInstanceUID", ""))) if images else None
+        extent = extents.get(drawn_on(drawn.item))
         if extent is None:
             continue
         low, high = drawn.points[:, :2].min(axis=0), drawn.points[:, :2].max(axis=0)

@@ -8,8 +8,9 @@ from pydicom import Dataset
 from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.tag import BaseTag
 
+from pipelines.objects.codes import OUR_SCHEME
 from pipelines.objects.lengths import too_long
-from pipelines.objects.provenance import is_ours
+from pipelines.objects.provenance import PRODUCT, lists_this_product, tells_our_derivation
 from pipelines.objects.required import missing
 from pipelines.semantics.rules import Finding, Rule, Subject, finding
 
@@ -46,15 +47,20 @@ def _marks(subject: Subject) -> Iterator[Finding]:
                     found=str(dataset.get(keyword, "")),
                     accepted=value,
                 )
-        if not str(dataset.get("SeriesDescription", "")).startswith("SYNTHETIC"):
-            yield finding("object-mark-missing", dataset, attribute="SeriesDescription", found="", accepted="SYNTHETIC")
-        if not is_ours(dataset):
+        for attribute, there, accepted in (
+            ("SeriesDescription", str(dataset.get("SeriesDescription", "")).startswith("SYNTHETIC"), "SYNTHETIC"),
+            ("ContributingEquipmentSequence", lists_this_product(dataset), PRODUCT),
+            ("DerivationCodeSequence", tells_our_derivation(dataset), OUR_SCHEME),
+        ):
+            if not there:
+                yield finding("object-mark-missing", dataset, attribute=attribute, found="", accepted=accepted)
+        if "ImageType" in dataset and dataset.ImageType[0] != "DERIVED":
             yield finding(
                 "object-mark-missing",
                 dataset,
-                attribute="ContributingEquipmentSequence",
-                found="",
-                accepted="synthnode",
+                attribute="ImageType",
+                found=str(dataset.ImageType[0]),
+                accepted="DERIVED",
             )
 
 

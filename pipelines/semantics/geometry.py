@@ -97,6 +97,20 @@ def _pixels(subject: Subject) -> Iterator[Finding]:
             yield finding("object-pixel-length", image, found=found, accepted=expected)
 
 
+def _declared(subject: Subject) -> Iterator[Finding]:
+    for image in subject.images:
+        stored = image.get("BitsStored")
+        for keyword, accepted in (
+            ("SamplesPerPixel", (1,)),
+            ("PhotometricInterpretation", ("MONOCHROME2",)),
+            ("BitsAllocated", (16,)),
+            ("HighBit", (stored - 1,) if isinstance(stored, int) else ()),
+            ("PixelRepresentation", (0, 1)),
+        ):
+            if image.get(keyword) not in accepted:
+                yield finding("object-pixel-declaration", image, attribute=keyword, found=str(image.get(keyword)))
+
+
 def _values(subject: Subject) -> Iterator[Finding]:
     for image in subject.images:
         if image.get("SOPClassUID") != CTImageStorage or image.get("BitsAllocated") != 16:
@@ -132,5 +146,6 @@ RULES = (
     Rule("geometry-even", "PS3.3 C.7.6.2: axial planes, square pixels, equal steps", _even),
     Rule("posture-agrees", "PS3.3 C.7.3.1.1.2: position and orientation of the patient", _posture),
     Rule("pixels-complete", "PS3.3 C.7.6.3: pixel data has rows x columns values", _pixels),
+    Rule("pixels-declared", "PS3.3 C.7.6.3, C.8.2.1: grey, sixteen bits allocated, the highest bit on top", _declared),
     Rule("pixel-range", "PS3.3 C.8.2.1, C.11.1: values as declared, in HU", _values, overridable=True),
 )

@@ -6,9 +6,12 @@ from collections import Counter
 from collections.abc import Iterator
 
 from pydicom import Dataset
+from pydicom.uid import UID, CTImageStorage, RTStructureSetStorage
 
 from pipelines.objects.copied import IDENTITY
 from pipelines.semantics.rules import Finding, Rule, Subject, finding, uid_of
+
+_MODALITIES = {str(CTImageStorage): "CT", str(RTStructureSetStorage): "RTSTRUCT"}
 
 
 def _carried(subject: Subject) -> Iterator[Finding]:
@@ -40,24 +43,21 @@ def _unique(subject: Subject) -> Iterator[Finding]:
     taken = {uid_of(dataset) for dataset in subject.source.datasets}
     counts = Counter(uid_of(dataset) for dataset in subject.objects)
     for dataset in subject.objects:
-        uid = uid_of(dataset)
-        if not uid or counts[uid] > 1 or uid in taken:
+        uid, series = uid_of(dataset), UID(str(dataset.get("SeriesInstanceUID", "")))
+        if not UID(uid).is_valid or counts[uid] > 1 or uid in taken:
             yield finding("object-uid-doubled", dataset, attribute="SOPInstanceUID")
-        if dataset.get("SeriesInstanceUID") == subject.source.header.SeriesInstanceUID:
+        if not series.is_valid or series == subject.source.header.SeriesInstanceUID:
             yield finding("object-uid-doubled", dataset, attribute="SeriesInstanceUID")
 
 
 def _one_modality(subject: Subject) -> Iterator[Finding]:
     first: dict[str, Dataset] = {}
     for dataset in subject.objects:
+        found = str(dataset.get("Modality", ""))
         other = first.setdefault(str(dataset.get("SeriesInstanceUID", "")), dataset)
-        if dataset.get("Modality") != other.get("Modality"):
-            yield finding(
-                "object-series-mixed",
-                dataset,
-                found=str(dataset.get("Modality", "")),
-                accepted=str(other.get("Modality", "")),
-            )
+        for accepted in (_MODALITIES.get(str(dataset.get("SOPClassUID", "")), found), str(other.get("Modality", ""))):
+            if found != accepted:
+                yield finding("object-series-mixed", dataset, found=found, accepted=accepted)
 
 
 def _file_meta(subject: Subject) -> Iterator[Finding]:
@@ -73,7 +73,7 @@ def _file_meta(subject: Subject) -> Iterator[Finding]:
 
 RULES = (
     Rule("identity-carried", "PS3.3 C.7.1.1, C.7.2.1: patient and study are the source's", _carried),
-    Rule("uids-unique", "PS3.3 C.12.1.1: an instance UID names one instance", _unique),
-    Rule("series-of-one-modality", "PS3.3 A.1.2.3: a series is of one modality", _one_modality),
+    Rule("uids-unique", "PS3.3 C.12.1.1, PS3.5 9: a UID is valid and names one thing", _unique),
+    Rule("series-of-one-modality", "PS3.3 A.1.2.3, C.7.3.1.1.1: a series has one modality, its class's", _one_modality),
     Rule("file-meta-agrees", "PS3.10 7.1: file meta names the instance in the file", _file_meta),
 )

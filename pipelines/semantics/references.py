@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pydicom import Dataset
 
 from pipelines.objects.provenance import referenced_images
-from pipelines.semantics.rules import Finding, Rule, Subject, finding, uid_of
+from pipelines.semantics.rules import Finding, Rule, Subject, drawn_on, finding, uid_of
 
 
 def _sources(subject: Subject) -> Iterator[Finding]:
@@ -39,11 +39,23 @@ def _images(subject: Subject) -> Iterator[Finding]:
                 yield finding("object-reference-dangling", structures, found=str(series.get("SeriesInstanceUID", "")))
 
 
+def _listed(subject: Subject) -> Iterator[Finding]:
+    for structures in subject.structures:
+        listed = {
+            str(image.get("ReferencedSOPInstanceUID", ""))
+            for series in _referenced_series(structures)
+            for image in series.get("ContourImageSequence") or ()
+        }
+        used = {drawn_on(drawn.item) for drawn in subject.drawn if drawn.structures is structures}
+        for uid in sorted((used & subject.image_by_uid.keys()) - listed):
+            yield finding("object-image-unlisted", structures, found=uid)
+
+
 def _regions(subject: Subject) -> Iterator[Finding]:
     for structures in subject.structures:
         listed = [item.get("ROINumber") for item in structures.get("StructureSetROISequence") or ()]
         names = [str(item.get("ROIName", "")).casefold() for item in structures.get("StructureSetROISequence") or ()]
-        if len(set(listed)) != len(listed) or len(set(names)) != len(names):
+        if "" in names or len(set(listed)) != len(listed) or len(set(names)) != len(names):
             yield finding("object-roi-doubled", structures, attribute="ROINumber or ROIName", found=len(listed))
         for keyword in ("ROIContourSequence", "RTROIObservationsSequence"):
             referred = Counter(item.get("ReferencedROINumber") for item in structures.get(keyword) or ())
@@ -62,5 +74,6 @@ def _referenced_series(structures: Dataset) -> Iterator[Dataset]:
 RULES = (
     Rule("sources-named", "PS3.3 C.7.6.1.1.4, C.12.4: the images that an object was derived from", _sources),
     Rule("images-resolve", "PS3.3 C.8.8.5, C.8.8.6: referenced images go along", _images),
+    Rule("images-listed", "PS3.3 C.8.8.5: the set lists the images that its contours are drawn on", _listed),
     Rule("regions-resolve", "PS3.3 C.8.8.5, C.8.8.6, C.8.8.8: one contour and one observation a region", _regions),
 )

@@ -124,6 +124,12 @@ def finding(code: str, dataset: Dataset, **parameters: Parameter) -> Finding:
     return Finding(code, {"instance": uid_of(dataset), **parameters})
 
 
+def drawn_on(contour: Dataset) -> str:
+    """Return the SOP Instance UID of the one image that a contour names, or an empty text where it names none."""
+    images = contour.get("ContourImageSequence") or ()
+    return str(images[0].get("ReferencedSOPInstanceUID", "")) if images else ""
+
+
 def uid_of(dataset: Dataset) -> str:
     """Return the SOP Instance UID, or an empty text where there is none."""
     return str(dataset.get("SOPInstanceUID", ""))

@@ -111,7 +111,16 @@ def description_hides_it(objects: Objects) -> None:
 @breaks("synthetic-marked")
 def no_trace_of_the_node(objects: Objects) -> None:
     del objects[2].ContributingEquipmentSequence
+
+
+@breaks("synthetic-marked")
+def no_code_of_the_derivation(objects: Objects) -> None:
     del objects[2].DerivationCodeSequence
+
+
+@breaks("synthetic-marked")
+def an_original_image(objects: Objects) -> None:
+    objects[2].ImageType = ["ORIGINAL", "PRIMARY", "AXIAL"]
 
 
 @breaks("unapproved")
@@ -142,6 +151,11 @@ def one_series_with_the_source(objects: Objects) -> None:
 
 
 @breaks("uids-unique")
+def a_series_uid_that_is_none(objects: Objects) -> None:
+    objects[-1].SeriesInstanceUID = "2.25.007"
+
+
+@breaks("uids-unique")
 def one_instance_twice(objects: Objects) -> Objects:
     return [*objects, dcmread(BytesIO(FILES[-1]))]
 
@@ -149,6 +163,11 @@ def one_instance_twice(objects: Objects) -> Objects:
 @breaks("series-of-one-modality")
 def structures_in_the_image_series(objects: Objects) -> None:
     objects[-1].SeriesInstanceUID = objects[0].SeriesInstanceUID
+
+
+@breaks("series-of-one-modality")
+def structures_of_another_modality(objects: Objects) -> None:
+    objects[-1].Modality = "RTPLAN"
 
 
 @breaks("file-meta-agrees")
@@ -201,6 +220,16 @@ def pixels_cut(objects: Objects) -> None:
     objects[8].PixelData = objects[8].PixelData[:-2]
 
 
+@breaks("pixels-declared")
+def highest_bit_below_the_top(objects: Objects) -> None:
+    objects[8].HighBit = 10
+
+
+@breaks("pixels-declared")
+def inverted_grey(objects: Objects) -> None:
+    objects[8].PhotometricInterpretation = "MONOCHROME1"
+
+
 @breaks("pixel-range")
 def values_beyond_their_bits(objects: Objects) -> None:
     objects[8].PixelData = b"\xff\xff" + objects[8].PixelData[2:]
@@ -238,6 +267,16 @@ def contour_on_an_image_not_sent(objects: Objects) -> None:
     first_contour(objects).ContourImageSequence[0].ReferencedSOPInstanceUID = "1.2.3"
 
 
+@breaks("images-listed")
+def contours_on_unlisted_images(objects: Objects) -> None:
+    del objects[-1].ReferencedFrameOfReferenceSequence[0].RTReferencedStudySequence
+
+
+@breaks("regions-resolve")
+def a_region_without_name(objects: Objects) -> None:
+    objects[-1].StructureSetROISequence[1].ROIName = ""
+
+
 @breaks("regions-resolve")
 def contours_of_an_unlisted_region(objects: Objects) -> None:
     objects[-1].ROIContourSequence[1].ReferencedROINumber = 9
@@ -269,6 +308,11 @@ def an_open_contour(objects: Objects) -> None:
 def half_a_point(objects: Objects) -> None:
     contour = first_contour(objects, 1)
     contour.ContourData = list(contour.ContourData)[:-1]
+
+
+@breaks("contours-countable")
+def a_region_without_contours(objects: Objects) -> None:
+    del objects[-1].ROIContourSequence[1].ContourSequence
 
 
 @breaks("contours-on-planes")

@@ -34,9 +34,9 @@ class Staging:
         self._numbers = itertools.count()
 
     def new_file(self) -> tuple[int, Path]:
-        """Return the descriptor and the path of a new, empty file, open for writing."""
+        """Return the descriptor and the path of a new, empty file, open for writing now and by nobody later."""
         path = self._folder / f"{self._prefix}.{next(self._numbers)}.part"
-        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640), path
+        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o440), path
 
     def _locked(self) -> tuple[int, str]:
         while True:

@@ -6,8 +6,6 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from pynetdicom import _config as pynetdicom_config
-
 from node.composition import Layout, Node
 from node.observe.logs import configure_logging
 from node.processes.child import run_child
@@ -44,8 +42,6 @@ def main() -> None:
     arguments = parser.parse_args()
     node = Node(load_settings(arguments.config, data=arguments.data))
     configure_logging(NAME, node.layout.logs)
-    # Its standard handlers put every PDU into words for a debug log that nobody reads.
-    pynetdicom_config.LOG_HANDLER_LEVEL = "none"
 
     def begin() -> Callable[[], None]:
         return Reception.open(options_of(node.settings.receive, node.layout), node.clock).close

@@ -251,4 +251,4 @@ def _logged() -> Iterator[None]:
     try:
         yield
     except Transient as problem:
-        log.error("journal not written", reason=problem.reason.code, **problem.reason.parameters)
+        log.error("journal not written", reason=problem.reason.code)

@@ -33,6 +33,7 @@ def test_the_name_is_the_hash_of_transfer_syntax_and_data_set(tmp_path: Path) ->
     assert kept.sha256 == expected == files.hash_of(kept.location)
     assert kept.location == f"{expected[:2]}/{expected}.dcm"
     assert kept.size == len(content)
+    assert files.path(kept.location).stat().st_mode & 0o222 == 0
     assert files.path(kept.location).read_bytes() == content
 
 
@@ -126,6 +127,7 @@ def test_a_file_that_was_damaged_meanwhile_is_replaced_when_it_comes_again(tmp_p
     files = ArchiveFiles(tmp_path)
     content = file_of(ct())
     kept = files.keep(io.BytesIO(content))
+    files.path(kept.location).chmod(0o600)
     files.path(kept.location).write_bytes(content[:-20])
     assert files.keep(io.BytesIO(content)) == kept
     assert files.path(kept.location).read_bytes() == content

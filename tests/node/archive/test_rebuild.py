@@ -106,6 +106,7 @@ def test_a_damaged_file_is_set_apart_and_not_believed(filled: Bench, new_node_da
     (row,) = filled.rows(InstanceRow, sop_instance_uid=f"{SERIES}.2")
     path = filled.files.path(row.location)
     whole = path.read_bytes()
+    path.chmod(0o600)
     path.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
     _, trail = lost(filled, new_node_database)
     rebuild(filled.root / "journal", filled.files, trail, BY)
@@ -127,6 +128,7 @@ def test_verify_names_what_is_damaged_missing_and_foreign(filled: Bench) -> None
     assert (sound.checked, sound.damaged, sound.missing, sound.unlisted, sound.foreign) == (8, (), (), (), ())
     first, second = (row.location for row in filled.rows(InstanceRow)[:2])
     damaged = filled.files.path(first)
+    damaged.chmod(0o600)
     damaged.write_bytes(damaged.read_bytes()[:-1])
     filled.files.path(second).unlink()
     stranger = filled.root / "archive" / "notes.txt"

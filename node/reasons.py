@@ -36,6 +36,7 @@ TEXTS: Mapping[str, str] = {
     "gone, and no erasure is recorded.",
     "audit-key-exposed": "Others than its owner may read the audit key {file}: set its mode to 0600, change the key.",
     "audit-key-missing": "The audit key {file} is gone: restore it, or begin a new trail.",
+    "audit-patient-unknown": "The audit log holds no identifiers under this patient ID: unknown, or erased.",
     "audit-row-altered": "Audit rows {first} to {last} were altered.",
     "audit-row-deleted": "Audit rows {first} to {last} were deleted.",
     "audit-row-inserted": "Audit rows {first} to {last} were inserted.",

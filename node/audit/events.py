@@ -18,7 +18,7 @@ Outcome = Literal["success", "failure"]
 
 
 class AuditCode(StrEnum):
-    """The acts that leave a row. A member's value is stored for ever: never reuse or rename one."""
+    """The acts that leave a row, described in `docs/audit.md`. Values are stored for ever: never reuse or rename one."""
 
     NODE_STARTED = "node-started"
     NODE_STOPPED = "node-stopped"
@@ -28,14 +28,11 @@ class AuditCode(StrEnum):
     INSTANCES_RECEIVED = "instances-received"
     INSTANCE_QUARANTINED = "instance-quarantined"
     OWN_OBJECTS_RETURNED = "own-objects-returned"
-    STUDY_SETTLED = "study-settled"
     STUDY_REVISED = "study-revised"
     STUDY_ROUTED = "study-routed"
     STUDY_UNROUTED = "study-unrouted"
-    RULES_ACTIVATED = "rules-activated"
     RUN_QUEUED = "run-queued"
     RUN_STARTED = "run-started"
-    RUN_KEPT = "run-kept"
     RUN_HELD = "run-held"
     RUN_REFUSED = "run-refused"
     RUN_FAILED = "run-failed"
@@ -43,7 +40,6 @@ class AuditCode(StrEnum):
     RUN_RELEASED = "run-released"
     RUN_REJECTED = "run-rejected"
     RELEASE_REFUSED = "release-refused"
-    DELIVERY_QUEUED = "delivery-queued"
     DELIVERY_DONE = "delivery-done"
     DELIVERY_FAILED = "delivery-failed"
     IDENTITY_ERASED = "identity-erased"

@@ -7,10 +7,13 @@ from typing import Annotated
 
 import typer
 
+from node.actor import Actor
 from node.audit.chain import Mark
+from node.audit.identities import subjects_with
 from node.audit.verify import verify as verify_trail
 from node.cli.output import AsJson, console, print_json
 from node.cli.place import Config, Data, existing_node, node_at
+from node.errors import Refusal
 from node.reasons import text
 
 app = typer.Typer(help="The audit log.", no_args_is_help=True)
@@ -27,11 +30,6 @@ Seen = Annotated[
     list[Mark] | None,
     typer.Option("--seen", parser=_mark, metavar="NUMBER:HASH", help="A mark noted earlier elsewhere; repeatable."),
 ]
-
-
-@app.callback()
-def audit() -> None:
-    """Look at the audit log."""
 
 
 @app.command()
@@ -53,3 +51,29 @@ def verify(seen: Seen = None, as_json: AsJson = False, config: Config = None, da
         out.print(f"{report.rows} rows: {verdict}. Its last mark, to be noted elsewhere: {mark}", soft_wrap=True)
     if not report.valid:
         raise typer.Exit(1)
+
+
+@app.command()
+def erase(
+    patient_id: Annotated[str, typer.Option("--patient-id", help="Patient ID (0010,0020), exactly as it was sent.")],
+    by: Annotated[str, typer.Option("--by", help="Who erases.")],
+    reason: Annotated[str, typer.Option("--reason", help="Why; it stays in the audit, so name no patient.")],
+    as_json: AsJson = False,
+    config: Config = None,
+    data: Data = None,
+) -> None:
+    """Erase a patient's identifiers from the audit log; its rows stay, without saying whose study it was.
+
+    Images, catalogue and results are not touched.
+    """
+    node = existing_node(config, data)
+    with node.database.read() as session:
+        subjects = subjects_with(session, patient_id)
+    if not subjects:
+        raise Refusal("audit-patient-unknown")
+    for subject in subjects:
+        node.trail.erase(subject, Actor.person(by), reason)
+    if as_json:
+        print_json({"schema": 1, "subjects": list(subjects)})
+    else:
+        console().print(f"Erased from the audit log: {len(subjects)} spelling(s) of this patient's identifiers.")

@@ -37,7 +37,7 @@ class Room:
             with self.trail.recording() as recording:
                 recording.record(
                     AuditEvent(
-                        AuditCode.STUDY_SETTLED,
+                        AuditCode.STUDY_ROUTED,
                         ENGINE,
                         study_uid=f"1.2.{number}",
                         patient=patient,

@@ -6,13 +6,16 @@ import json
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 from typer.testing import CliRunner
 
 from node.actor import Actor
-from node.audit import AuditCode, AuditEvent
+from node.audit import AuditCode, AuditEvent, PatientIdentity
+from node.audit.tables import AuditIdentity
 from node.cli.app import app
 from node.composition import Node
 from node.database.tables import metadata
+from node.errors import Refusal
 from node.settings import load_settings
 
 pytestmark = pytest.mark.hazard("HAZ-12")
@@ -30,7 +33,7 @@ def node(tmp_path: Path) -> Node:
     metadata().create_all(made.database.engine)
     for number in range(3):
         with made.trail.recording() as recording:
-            recording.record(AuditEvent(AuditCode.STUDY_SETTLED, Actor.service("engine"), study_uid=f"1.{number}"))
+            recording.record(AuditEvent(AuditCode.STUDY_ROUTED, Actor.service("engine"), study_uid=f"1.{number}"))
     return made
 
 
@@ -62,3 +65,20 @@ def test_a_lost_database_is_named(node: Node, tmp_path: Path) -> None:
     status, said = run(tmp_path)
     assert (status, "archive rebuild" in said) == (1, True)
     assert not node.layout.database.exists()
+
+
+@pytest.mark.hazard("HAZ-17")
+def test_a_patients_identifiers_are_erased_in_every_spelling(node: Node, tmp_path: Path) -> None:
+    for name in ("Doe^John", "Doe^Jon"):
+        with node.trail.recording() as recording:
+            patient = PatientIdentity("P1", name=name)
+            recording.record(AuditEvent(AuditCode.STUDY_ROUTED, Actor.service("engine"), patient=patient))
+    options = ["--patient-id", "P1", "--by", "officer", "--reason", "request 17", "--data", str(tmp_path)]
+    done = CliRunner().invoke(app, ["audit", "erase", *options, "--json"])
+    assert (done.exit_code, len(json.loads(done.stdout)["subjects"])) == (0, 2)
+    with node.database.read() as session:
+        assert session.scalars(select(AuditIdentity)).all() == []
+    assert run(tmp_path)[0] == 0
+    again = CliRunner().invoke(app, ["audit", "erase", *options])
+    assert isinstance(again.exception, Refusal)
+    assert again.exception.reason.code == "audit-patient-unknown"

@@ -64,6 +64,8 @@ class Evidence:
         The study as it was sent.
     inputs
         UIDs of the series that the rule chose.
+    set_apart
+        Why something of the study was put into quarantine, once for each such thing.
     run
         The run at its end.
     arrived
@@ -80,6 +82,7 @@ class Evidence:
 
     source: SourceStudy
     inputs: frozenset[str]
+    set_apart: tuple[str, ...]
     run: RunReport
     arrived: tuple[Arrived, ...]
     kept_pixels: Mapping[str, str]
@@ -115,6 +118,7 @@ def gather(
     return Evidence(
         source=source,
         inputs=frozenset(_chosen(study, run.rule)),
+        set_apart=tuple(entry.reason for entry in study.quarantined),
         run=run,
         arrived=tuple(_arrived(file) for file in pacs_files),
         kept_pixels={uid: _pixels(dcmread(archive.path(uid))) for uid in run.objects},

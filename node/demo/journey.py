@@ -65,10 +65,9 @@ class Journey:
             return ""
         if self.study is None:
             return "The node never catalogued the study."
-        if self.study.quarantined:
-            return self.study.quarantined[0].reason
         if self.run is None:
-            return self.study.reason or f"The study is {self.study.state}."
+            set_apart = [entry.reason for entry in self.study.quarantined[:1]]
+            return " ".join([self.study.reason or f"The study is {self.study.state}.", *set_apart])
         waiting = " ".join(delivery.reason for delivery in self.run.deliveries if delivery.reason)
         return self.run.reason or waiting or f"The run is {self.run.state}."
 

@@ -57,6 +57,11 @@ def verify_demo(evidence: Evidence) -> tuple[DemoCheck, ...]:
     return tuple(_checked(name, promise, look, evidence) for name, promise, look in CHECKS)
 
 
+def nothing_set_apart(evidence: Evidence) -> Faults:
+    """All of the study is in the catalogue: nothing of it lies in quarantine."""
+    yield from evidence.set_apart
+
+
 def held_until_released(evidence: Evidence) -> Faults:
     """Nothing was at the PACS before a person released it."""
     if evidence.arrived_before_release:
@@ -211,6 +216,7 @@ def audit_complete(evidence: Evidence) -> Faults:
 
 
 CHECKS: Sequence[tuple[str, str, Look]] = (
+    ("nothing-set-apart", "all that was sent was taken in", nothing_set_apart),
     ("held-until-released", "nothing left before the release", held_until_released),
     ("arrived-complete", "each object arrived once, and nothing else", arrived_complete),
     ("counts", "a CT and an RT Structure Set with all instances", counts_agree),

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from pydicom import dcmread
 
 from node.demo.result import DemoResult
 from node.demo.stand_in_pacs import StandInPacs
@@ -95,10 +97,25 @@ def test_a_pacs_that_changes_pixels_is_found(play_demo: PlayDemo) -> None:
     assert {check.name for check in result.checks if not check.held} >= {"bytes", "pixel-hash"}
 
 
+def test_two_objects_under_one_uid_stop_the_study_and_are_named(
+    play_demo: PlayDemo, small_study: Path, tmp_path: Path
+) -> None:
+    study = Path(shutil.copytree(small_study, tmp_path / "study"))
+    dataset = dcmread(study / "0005.dcm")
+    dataset.PixelData = bytes(len(dataset.PixelData))
+    dataset.save_as(study / "0005-again.dcm")
+    result = play_demo(study)
+    assert result.exit_status == 1
+    told = result.to_json()
+    assert (told["rule"], told["held"], told["delivered"]) == (None, False, False)
+    assert "set apart" in told["why_not"]
+    assert "SOP Instance UID" in told["why_not"]
+    assert result.journey.study is not None
+    assert len(result.journey.study.quarantined) == 1
+
+
 @pytest.mark.data
 def test_a_ct_study_ends_unrouted_and_says_why(play_demo: PlayDemo, real_data: Path, tmp_path: Path) -> None:
-    import shutil
-
     study = tmp_path / "ct"
     study.mkdir()
     for file in sorted((real_data / "ct-head-phantom-dicom" / "no-tilt-5mm").iterdir()):

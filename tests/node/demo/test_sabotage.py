@@ -14,6 +14,7 @@ from pydicom import Dataset, dcmread
 from sqlalchemy import text
 
 from models.volumes import Grid, Volume
+from node.archive.tables import QuarantineRow
 from node.composition import Node
 from node.demo.accuracy import Truth
 from node.demo.journey import Journey
@@ -140,6 +141,28 @@ def arrived_early(finished: Finished) -> None:
     finished.arrived_before_release = 1
 
 
+def set_apart(finished: Finished) -> None:
+    source = finished.result.source
+    with finished.node.database.write() as session:
+        session.add(
+            QuarantineRow(
+                sop_instance_uid=source.files[0].sop_instance_uid,
+                study_uid=source.study_uid,
+                series_uid="",
+                sop_class_uid="",
+                transfer_syntax_uid="",
+                sha256="00",
+                size=0,
+                location="00",
+                received_at=finished.node.clock.now(),
+                association_id="",
+                calling_ae="",
+                reason_code="state-transition",
+                reason_parameters={"thing": "run", "current": "held", "new": "queued"},
+            )
+        )
+
+
 def drop_slice(finished: Finished) -> None:
     finished.of("CT")[3].unlink()
 
@@ -176,6 +199,7 @@ def scrambled_truth(finished: Finished) -> None:
 
 
 SABOTAGES: list[tuple[str, Callable[[Finished], None]]] = [
+    ("nothing-set-apart", set_apart),
     ("held-until-released", arrived_early),
     ("held-until-released", sql("UPDATE runs SET released_by = NULL")),
     ("arrived-complete", drop_slice),

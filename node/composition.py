@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import version
-from pathlib import Path
 
 from models.packages import ModelPackage, installed
 from node.archive.files import ArchiveFiles
@@ -20,58 +18,12 @@ from node.jobs.computation import Computation
 from node.jobs.queue import JobQueue
 from node.jobs.results import Results
 from node.jobs.router import Router
+from node.layout import Layout
 from node.release.desk import ReleaseDesk
 from node.rules import RuleSet, load_ruleset
 from node.settings import Settings
 from pipelines.contract import Pipeline
 from pipelines.installed import build, declarations
-
-
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """Where things lie in the data folder."""
-
-    data: Path
-
-    @property
-    def database(self) -> Path:
-        """The embedded database."""
-        return self.data / "node.db"
-
-    @property
-    def archive(self) -> Path:
-        """The files of the archive."""
-        return self.data / "archive"
-
-    @property
-    def journal(self) -> Path:
-        """The receivers' receipt journals."""
-        return self.data / "journal"
-
-    @property
-    def results(self) -> Path:
-        """Kept results."""
-        return self.data / "results"
-
-    @property
-    def audit(self) -> Path:
-        """The audit trail's anchor."""
-        return self.data / "audit"
-
-    @property
-    def run(self) -> Path:
-        """Locks, heartbeats and ready marks of running processes."""
-        return self.data / "run"
-
-    @property
-    def logs(self) -> Path:
-        """Log files."""
-        return self.data / "logs"
-
-    def make(self) -> None:
-        """Make the folders, readable by the node's own user only."""
-        for folder in (self.data, self.archive, self.journal, self.results, self.audit, self.run, self.logs):
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
 class Node:

@@ -6,7 +6,8 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from node.composition import Layout, Node
+from node.clock import SystemClock
+from node.layout import Layout
 from node.observe.logs import configure_logging
 from node.processes.child import run_child
 from node.receive.admission import Admission, AllowedPeer
@@ -40,13 +41,14 @@ def main() -> None:
     parser.add_argument("--config", type=Path)
     parser.add_argument("--data", type=Path)
     arguments = parser.parse_args()
-    node = Node(load_settings(arguments.config, data=arguments.data))
-    configure_logging(NAME, node.layout.logs)
+    settings = load_settings(arguments.config, data=arguments.data)
+    layout = Layout(settings.data)
+    configure_logging(NAME, layout.logs)
 
     def begin() -> Callable[[], None]:
-        return Reception.open(options_of(node.settings.receive, node.layout), node.clock).close
+        return Reception.open(options_of(settings.receive, layout), SystemClock()).close
 
-    run_child(NAME, node.layout.run, begin)
+    run_child(NAME, layout.run, begin)
 
 
 if __name__ == "__main__":

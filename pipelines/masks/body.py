@@ -35,7 +35,7 @@ _SKIN_MM = 6.0
 _ISLAND_CC = 50.0
 """Smaller parts that touch nothing are ghosts, or lie inside and are filled with all else that is enclosed."""
 
-_COARSE_MM = 2.0
+_COARSE_MM = 3.0
 _NOISE_MM = 2.0
 
 

@@ -33,7 +33,7 @@ SMALLEST_HEAD_CC = 1800.0
 """A head with its skin is larger from the age of two or so; a brain alone is smaller."""
 
 LEAST_SKULL_RISE = 0.05
-"""A quarter of what was measured on a real T1-weighted head of a child (0.19); the same head stripped gave 0.003."""
+"""A quarter of what was measured on a real T1-weighted head of a child (0.19); the same head stripped gave 0.00."""
 
 
 def inspect(source: SourceSeries, limits: InputLimits) -> tuple[Check, ...]:

@@ -19,10 +19,10 @@ TEXTS: Mapping[str, str] = {
     "audit-anchor-damaged": "Part of the audit anchor {file} is unreadable: a power loss in the middle of a writing, "
     "which the next row mends, or somebody removed the newest part.",
     "audit-anchor-forged": "No part of the audit anchor {file} fits the key {key}: it was forged or belongs to "
-    "another key. Restore it, or begin a new trail.",
+    "another key. Restore it, or begin a new trail (`synthnode audit begin`).",
     "audit-anchor-mismatch": "The audit log stands at row {found_count}, its anchor at row {anchored_count}: rows "
     "were removed, added or changed. Run `synthnode audit verify`.",
-    "audit-anchor-missing": "The audit anchor {file} is gone: restore it, or begin a new trail.",
+    "audit-anchor-missing": "The audit anchor {file} is gone: restore it, or begin a new trail (`synthnode audit begin`).",
     "audit-chain-recomputed": "Audit rows {first} to {last} have hashes that fit one another but not the anchor: one "
     "of them or more was altered and the hashes were made anew.",
     "audit-closed-changed": "Among the audit rows {first} to {last}, which an earlier trail was closed with, "
@@ -35,7 +35,7 @@ TEXTS: Mapping[str, str] = {
     "audit-identity-missing": "The patient identifiers behind subject {subject}, first in audit row {first}, are "
     "gone, and no erasure is recorded.",
     "audit-key-exposed": "Others than its owner may read the audit key {file}: set its mode to 0600, change the key.",
-    "audit-key-missing": "The audit key {file} is gone: restore it, or begin a new trail.",
+    "audit-key-missing": "The audit key {file} is gone: restore it, or begin a new trail (`synthnode audit begin`).",
     "audit-patient-unknown": "The audit log holds no identifiers under this patient ID: unknown, or erased.",
     "audit-row-altered": "Audit rows {first} to {last} were altered.",
     "audit-row-deleted": "Audit rows {first} to {last} were deleted.",
@@ -43,6 +43,7 @@ TEXTS: Mapping[str, str] = {
     "audit-row-renumbered": "Audit row {first} was written as row {written}.",
     "audit-subject-unknown": "No identifiers are kept for subject {subject}: unknown, or erased before.",
     "audit-tail-cut": "The audit log ends before its time: rows {first} to {last} were cut off.",
+    "audit-trail-whole": "The audit log verifies: there is no reason to begin a new trail.",
     "audit-witness-contradicted": "Audit row {first} is not the one that was noted elsewhere with hash {head}: log "
     "and anchor were put back to an older state, or replaced.",
     "catalogue-not-empty": "The catalogue is not empty: it is rebuilt only into a new database. Move the database "

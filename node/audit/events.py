@@ -18,7 +18,7 @@ Outcome = Literal["success", "failure"]
 
 
 class AuditCode(StrEnum):
-    """The acts that leave a row, described in `docs/audit.md`. Values are stored for ever: never reuse or rename one."""
+    """The acts that leave a row, described in `docs/audit.md`. Values are stored for ever: never rename one."""
 
     NODE_STARTED = "node-started"
     NODE_STOPPED = "node-stopped"

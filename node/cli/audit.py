@@ -77,3 +77,18 @@ def erase(
         print_json({"schema": 1, "subjects": list(subjects)})
     else:
         console().print(f"Erased from the audit log: {len(subjects)} spelling(s) of this patient's identifiers.")
+
+
+@app.command()
+def begin(
+    by: Annotated[str, typer.Option("--by", help="Who has looked and begins a new trail.")],
+    reason: Annotated[str, typer.Option("--reason", help="What was found; it stands in the new trail's first row.")],
+    config: Config = None,
+    data: Data = None,
+) -> None:
+    """Close an audit log that does not verify, as it is found, and begin another after it."""
+    node = existing_node(config, data)
+    if verify_trail(node.database, node.anchor).valid:
+        raise Refusal("audit-trail-whole")
+    node.trail.begin_new_trail(reason, Actor.person(by))
+    console().print("The audit log was closed as it was found; a new trail goes on from its last number.")

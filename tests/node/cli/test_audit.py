@@ -82,3 +82,15 @@ def test_a_patients_identifiers_are_erased_in_every_spelling(node: Node, tmp_pat
     again = CliRunner().invoke(app, ["audit", "erase", *options])
     assert isinstance(again.exception, Refusal)
     assert again.exception.reason.code == "audit-patient-unknown"
+
+
+def test_a_person_begins_a_new_trail_only_where_the_old_one_does_not_verify(node: Node, tmp_path: Path) -> None:
+    options = ["audit", "begin", "--by", "physicist", "--reason", "row 2 gone", "--data", str(tmp_path)]
+    whole = CliRunner().invoke(app, options)
+    assert isinstance(whole.exception, Refusal)
+    with node.database.engine.connect() as connection:
+        connection.exec_driver_sql("DELETE FROM audit_rows WHERE sequence = 2")
+        connection.commit()
+    assert run(tmp_path)[0] == 1
+    assert CliRunner().invoke(app, options).exit_code == 0
+    assert run(tmp_path)[0] == 0

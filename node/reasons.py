@@ -22,7 +22,8 @@ TEXTS: Mapping[str, str] = {
     "another key. Restore it, or begin a new trail (`synthnode audit begin`).",
     "audit-anchor-mismatch": "The audit log stands at row {found_count}, its anchor at row {anchored_count}: rows "
     "were removed, added or changed. Run `synthnode audit verify`.",
-    "audit-anchor-missing": "The audit anchor {file} is gone: restore it, or begin a new trail (`synthnode audit begin`).",
+    "audit-anchor-missing": "The audit anchor {file} is gone: restore it, or begin a new trail (`synthnode audit "
+    "begin`).",
     "audit-chain-recomputed": "Audit rows {first} to {last} have hashes that fit one another but not the anchor: one "
     "of them or more was altered and the hashes were made anew.",
     "audit-closed-changed": "Among the audit rows {first} to {last}, which an earlier trail was closed with, "

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from node.archive.files import ArchiveFiles, Kept
 from node.archive.filing import Arrival, Filing, Origin, Outcome, Provenance
-from node.archive.headers import read_header
+from node.archive.headers import Header, read_header
 from node.archive.tables import InstanceRow, QuarantineRow, SeriesRow, StudyRow
 from node.errors import Permanent
 from node.states import StudyState
@@ -81,47 +81,58 @@ class Catalogue:
         return self._session.scalars(select(QuarantineRow).where(of_study, ~repaired).order_by(QuarantineRow.id)).all()
 
 
-def register_own(
-    session: Session, files: ArchiveFiles, location: str, sha256: str, correlation_id: str, at: datetime
-) -> None:
-    """Enter an object that this node made and kept; entering it again changes nothing.
+def own_arrival(files: ArchiveFiles, location: str, sha256: str, at: datetime) -> Arrival:
+    """Return an object that this node made and kept, looked at and ready to be entered.
 
-    It opens no revision, and does not change when its study's last instance came.
+    Reading two hundred headers takes a second or two, so it is done before the write transaction, not in it.
+
+    Parameters
+    ----------
+    location, sha256
+        As `ArchiveFiles.keep` gave them.
+    at
+        The time of the entry.
+    """
+    file = files.path(location)
+    header = read_header(file)
+    return Arrival(
+        kept=Kept(sha256, file.stat().st_size, location),
+        received_at=at,
+        provenance=Provenance(),
+        sop_class_uid=header.sop_class_uid,
+        sop_instance_uid=header.sop_instance_uid,
+        transfer_syntax_uid=header.transfer_syntax_uid,
+        found=header,
+    )
+
+
+def register_own(session: Session, files: ArchiveFiles, arrivals: Sequence[Arrival], correlation_id: str) -> None:
+    """Enter objects that this node made and kept; entering them again changes nothing.
+
+    It opens no revision, and does not change when their study's last instance came.
 
     Parameters
     ----------
     session
         Inside the transaction that holds the result.
-    location, sha256
-        As `ArchiveFiles.keep` gave them.
+    arrivals
+        From `own_arrival`.
     correlation_id
         The run's; a study that is not known (any more) is entered with it.
-    at
-        The time of the entry.
 
     Raises
     ------
     Permanent
-        ``own-object-not-filed``: it would have to be quarantined, with the reason's code.
+        ``own-object-not-filed``: one would have to be quarantined.
     """
-    file = files.path(location)
-    header = read_header(file)
-    unknown_study = session.get(StudyRow, header.study_uid) is None
     filing = Filing(session, files)
-    filed = filing.file(
-        Arrival(
-            kept=Kept(sha256, file.stat().st_size, location),
-            received_at=at,
-            provenance=Provenance(),
-            sop_class_uid=header.sop_class_uid,
-            sop_instance_uid=header.sop_instance_uid,
-            transfer_syntax_uid=header.transfer_syntax_uid,
-            found=header,
-        )
-    )
-    session.flush()
-    row = session.get(InstanceRow, header.sop_instance_uid)
-    if filed.outcome is Outcome.QUARANTINED or row is None or row.origin != Origin.OWN:
-        raise Permanent("own-object-not-filed", sop_instance=header.sop_instance_uid)
-    if unknown_study:
-        session.get_one(StudyRow, header.study_uid).correlation_id = correlation_id
+    filing.expect(arrivals)
+    for arrival in arrivals:
+        study_uid = arrival.found.study_uid if isinstance(arrival.found, Header) else ""
+        unknown_study = session.get(StudyRow, study_uid) is None
+        filed = filing.file(arrival)
+        row = session.get(InstanceRow, arrival.sop_instance_uid)
+        if filed.outcome is Outcome.QUARANTINED or row is None or row.origin != Origin.OWN:
+            raise Permanent("own-object-not-filed", sop_instance=arrival.sop_instance_uid)
+        if unknown_study:
+            session.get_one(StudyRow, study_uid).correlation_id = correlation_id

@@ -15,8 +15,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from node.actor import Actor, ActorKind
-from node.archive.catalogue import register_own
+from node.archive.catalogue import own_arrival, register_own
 from node.archive.files import ArchiveFiles
+from node.archive.filing import Arrival
 from node.audit import AuditCode, AuditEvent, AuditTrail
 from node.audit.trail import Recording
 from node.clock import Clock
@@ -76,6 +77,8 @@ class ReleaseDesk:
 
     def hold(self, manifest: Manifest, by: Actor) -> RunState:
         """Enter a kept result into the catalogue, and hold it or end it as refused; twice is as once."""
+        now = self._clock.now()
+        arrivals = [own_arrival(self._files, item.location, item.sha256, now) for item in manifest.objects]
         with self._trail.recording() as recording:
             run = recording.session.get_one(RunRow, manifest.run_id)
             if run.state != RunState.RUNNING:
@@ -83,7 +86,7 @@ class ReleaseDesk:
             refused = not manifest.objects or any(
                 check.verdict is Verdict.REJECT and not check.overridable for check in manifest.checks
             )
-            self._enter(recording.session, run, manifest)
+            self._enter(recording.session, run, manifest, arrivals)
             run.verdict = manifest.verdict.value
             run.checks = [check_to_json(check) for check in manifest.checks]
             run.stages = dict(manifest.stages)
@@ -197,9 +200,9 @@ class ReleaseDesk:
             return wanted, ()
         return [d for d in wanted if d.research], tuple(d.name for d in wanted if not d.research)
 
-    def _enter(self, session: Session, run: RunRow, manifest: Manifest) -> None:
+    def _enter(self, session: Session, run: RunRow, manifest: Manifest, arrivals: Sequence[Arrival]) -> None:
+        register_own(session, self._files, arrivals, run.correlation_id)
         for position, item in enumerate(manifest.objects):
-            register_own(session, self._files, item.location, item.sha256, run.correlation_id, self._clock.now())
             session.add(
                 RunObjectRow(
                     run_id=run.run_id,

@@ -16,7 +16,7 @@ from sqlalchemy import select
 
 from node.actor import Actor
 from node.archive.archive import Archive
-from node.archive.catalogue import Catalogue, register_own
+from node.archive.catalogue import Catalogue, own_arrival, register_own
 from node.archive.ingest import Ingest
 from node.archive.rebuild import Rebuilt, rebuild
 from node.archive.tables import InstanceRow, QuarantineRow, SeriesRow, StudyRow
@@ -161,7 +161,8 @@ class TestEnteringOurOwn:
     def enter(self, bench: Bench, ds: Any) -> str:
         kept = bench.files.keep(io.BytesIO(file_of(ds)))
         with bench.database.write() as session:
-            register_own(session, bench.files, kept.location, kept.sha256, "c" * 32, bench.clock.now())
+            arrival = own_arrival(bench.files, kept.location, kept.sha256, bench.clock.now())
+            register_own(session, bench.files, [arrival], "c" * 32)
         return str(kept.location)
 
     def test_it_changes_nothing_of_its_study(self, bench: Bench) -> None:

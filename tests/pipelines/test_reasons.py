@@ -3,6 +3,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
+
 import pipelines
 from pipelines.contract import Reason
 from pipelines.reasons import TEXTS, text
@@ -19,6 +21,7 @@ def test_an_unknown_code_and_missing_parameters_are_still_said() -> None:
     assert text(Reason("from-the-future")) == "from-the-future"
 
 
+@pytest.mark.hazard("HAZ-11")
 def test_every_code_that_a_pipeline_raises_has_a_text() -> None:
     raised = set()
     for file in Path(next(iter(pipelines.__path__))).rglob("*.py"):

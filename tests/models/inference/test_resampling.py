@@ -28,6 +28,7 @@ def oblique(angles: tuple[float, float, float], size: tuple[int, int, int], spac
     return Grid(size, grid.spacing, tuple(map(float, -middle)), grid.direction)
 
 
+@pytest.mark.hazard("HAZ-03")
 @settings(max_examples=20, deadline=None)
 @given(
     angles=st.tuples(*[st.floats(-180, 180)] * 3),

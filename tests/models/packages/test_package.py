@@ -31,6 +31,7 @@ def test_a_whole_package_loads(write_small_package: Writer) -> None:
     assert package.card.inputs[0].field_strength_tesla == (1.0, 3.5)
 
 
+@pytest.mark.hazard("HAZ-15")
 @pytest.mark.parametrize("position", [0, 100, -1])
 def test_one_changed_byte_of_the_weights_is_found(write_small_package: Writer, position: int) -> None:
     folder = write_small_package()
@@ -43,6 +44,7 @@ def test_one_changed_byte_of_the_weights_is_found(write_small_package: Writer, p
     assert caught.value.parameters["folder"] == str(folder)
 
 
+@pytest.mark.hazard("HAZ-15")
 def test_a_changed_limit_on_the_card_is_found(write_small_package: Writer) -> None:
     folder = write_small_package()
     text = (folder / "card.yaml").read_text()
@@ -51,6 +53,7 @@ def test_a_changed_limit_on_the_card_is_found(write_small_package: Writer) -> No
         load_package(folder)
 
 
+@pytest.mark.hazard("HAZ-15")
 def test_a_card_without_hash_is_not_believed(write_small_package: Writer) -> None:
     folder = write_small_package()
     card = yaml.safe_load((folder / "card.yaml").read_text())
@@ -68,6 +71,7 @@ def test_layout_of_the_yaml_is_not_content(write_small_package: Writer) -> None:
     assert load_package(folder).sha256 == before
 
 
+@pytest.mark.hazard("HAZ-15")
 @pytest.mark.parametrize("name", ["weights.pt", "model.pkl", "run.py", "__init__.py"])
 def test_a_file_that_could_run_is_refused(write_small_package: Writer, name: str) -> None:
     folder = write_small_package()
@@ -86,6 +90,7 @@ def test_a_link_in_place_of_the_weights_is_refused(write_small_package: Writer, 
         load_package(folder)
 
 
+@pytest.mark.hazard("HAZ-15")
 def test_a_pickle_named_safetensors_is_refused(write_small_package: Writer) -> None:
     folder = write_small_package()
     (folder / "weights.safetensors").write_bytes(pickle.dumps({"a": list(range(100))}))

@@ -67,6 +67,7 @@ def test_a_model_that_changed_since_the_decision_computes_nothing(rooms, run_id:
     assert rooms.pipeline.runs == 0
 
 
+@pytest.mark.hazard("HAZ-19")
 def test_a_superseded_run_stops_at_its_next_progress(rooms, mr_study) -> None:
     *images, late = mr_study(4)
     rooms.file(*images)
@@ -94,6 +95,7 @@ def test_an_ended_run_is_not_entered_again(rooms, run_id: str) -> None:
         rooms.computation().compute_and_keep(run_id, WORKER)
 
 
+@pytest.mark.hazard("HAZ-11")
 def test_a_passing_fault_is_tried_again_later_and_fails_at_last(rooms, run_id: str) -> None:
     rooms.node.desk  # noqa: B018 (made before the clock moves)
     with rooms.node.database.write() as session:
@@ -107,6 +109,7 @@ def test_a_passing_fault_is_tried_again_later_and_fails_at_last(rooms, run_id: s
     assert only_run(rooms).state == RunState.FAILED
 
 
+@pytest.mark.hazard("HAZ-13")
 def test_what_a_run_made_is_in_the_catalogue_and_opens_nothing(rooms, run_id: str) -> None:
     rooms.compute(run_id)
     assert rooms.settle() == 0

@@ -31,6 +31,7 @@ def test_what_is_kept_is_read_back(tmp_path: Path) -> None:
     assert manifest().verdict is Verdict.REVIEW
 
 
+@pytest.mark.hazard("HAZ-09")
 def test_of_two_attempts_the_first_kept_wins(tmp_path: Path) -> None:
     results = Results(tmp_path)
     results.keep(manifest(sha="first"), {"montage.png": b"1"})
@@ -40,6 +41,7 @@ def test_of_two_attempts_the_first_kept_wins(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["r1"]
 
 
+@pytest.mark.hazard("HAZ-20")
 def test_half_written_attempts_are_no_results_and_are_swept(tmp_path: Path) -> None:
     staged = tmp_path / ".r1.dead"
     staged.mkdir()
@@ -58,6 +60,7 @@ def test_a_spoilt_manifest_is_named(tmp_path: Path) -> None:
         results.kept("r1")
 
 
+@pytest.mark.hazard("HAZ-20")
 def test_a_folder_that_cannot_be_written_is_a_passing_fault(tmp_path: Path) -> None:
     results = Results(tmp_path / "results")
     (tmp_path / "results").rmdir()

@@ -31,6 +31,7 @@ def study(rooms):
         return report(session, rooms.node.results).studies[0]
 
 
+@pytest.mark.hazard("HAZ-08")
 def test_a_study_settles_only_when_it_is_quiet(rooms, mr_study: Callable[..., list[Dataset]]) -> None:
     first, second, third = mr_study(3)
     rooms.file(first, second)
@@ -61,6 +62,7 @@ def test_the_job_stands_in_the_engines_queue_with_the_decision(rooms, mr_study) 
     assert verify(rooms.node.database, rooms.node.anchor).valid
 
 
+@pytest.mark.hazard("HAZ-09")
 def test_the_same_study_again_orders_nothing(rooms, mr_study) -> None:
     images = mr_study()
     rooms.file(*images)
@@ -70,6 +72,7 @@ def test_the_same_study_again_orders_nothing(rooms, mr_study) -> None:
     assert len(runs(rooms)) == 1
 
 
+@pytest.mark.hazard("HAZ-08", "HAZ-19")
 def test_a_late_image_replaces_what_was_not_sent(rooms, mr_study) -> None:
     *images, late = mr_study(4)
     rooms.file(*images)
@@ -82,6 +85,7 @@ def test_a_late_image_replaces_what_was_not_sent(rooms, mr_study) -> None:
     assert (old.reason_code, len(new.inputs), new.revision) == ("run-superseded", 4, 2)
 
 
+@pytest.mark.hazard("HAZ-11")
 def test_a_study_that_no_rule_takes_says_why(rooms, mr_study) -> None:
     rooms.file(*mr_study(2, Modality="CT", SOPClassUID=CTImageStorage))
     rooms.settle()

@@ -69,6 +69,7 @@ def test_a_reference_model_reaches_research_destinations_only(rooms, mr_study) -
     assert released.withheld == ("clinic",)
 
 
+@pytest.mark.hazard("HAZ-10")
 @pytest.mark.parametrize("actor", [Actor.timer("settling"), Actor.peer("PACS", "::1"), Actor.service("worker-0")])
 def test_nobody_but_a_person_releases(rooms, mr_study, actor: Actor) -> None:
     result = held(rooms, mr_study)
@@ -78,6 +79,7 @@ def test_nobody_but_a_person_releases(rooms, mr_study, actor: Actor) -> None:
     assert codes(rooms)[-1] == "release-refused"
 
 
+@pytest.mark.hazard("HAZ-10")
 @pytest.mark.parametrize("reason", ["", "  "])
 def test_a_review_needs_a_reason(rooms, mr_study, reason: str) -> None:
     result = held(rooms, mr_study)
@@ -92,7 +94,7 @@ def test_a_pass_needs_no_reason(rooms, mr_study) -> None:
     assert run(rooms).state == RunState.RELEASED
 
 
-@pytest.mark.hazard("HAZ-03")
+@pytest.mark.hazard("HAZ-03", "HAZ-10")
 def test_what_may_not_be_overridden_never_leaves(rooms, mr_study) -> None:
     result = held(rooms, mr_study, NEVER)
     assert (result.state, result.reason_code) == (RunState.REFUSED, "frame-differs")
@@ -120,6 +122,7 @@ def test_released_once(rooms, mr_study) -> None:
     assert len(deliveries(rooms)) == 1
 
 
+@pytest.mark.hazard("HAZ-10")
 def test_a_rejected_result_never_leaves(rooms, mr_study) -> None:
     result = held(rooms, mr_study)
     with pytest.raises(Refusal, match="reject-needs-reason"):

@@ -143,6 +143,7 @@ def test_a_misspelt_keyword_is_answered_with_the_right_one() -> None:
         checked('Modalty == "MR"')
 
 
+@pytest.mark.hazard("HAZ-24")
 def test_a_regular_expression_bomb_costs_little() -> None:
     began = time.perf_counter()
     assert verdict(r"SeriesDescription.matches('(a+)+$')", SeriesDescription="a" * 5000 + "b") is Ternary.FALSE

@@ -56,11 +56,13 @@ def test_each_condition_of_the_shipped_rule_can_stand_in_the_way(
     assert condition in {judgement.condition for judgement in unmet}
 
 
+@pytest.mark.hazard("HAZ-08")
 def test_too_few_slices_fill_no_slot(shipped_rules: RuleSet, study_of: StudyOf, mprage: dict[str, Any]) -> None:
     decision = decide(shipped_rules, study_of(SeriesFacts("1.1", mprage, 20)))
     assert "instance_count >= 40 is false (instance_count is 20)" in decision.nearest_miss
 
 
+@pytest.mark.hazard("HAZ-13")
 def test_own_objects_fill_no_slot(shipped_rules: RuleSet, study_of: StudyOf, mprage: dict[str, Any]) -> None:
     decision = decide(shipped_rules, study_of(SeriesFacts("1.1", mprage, 192, own=True)))
     assert not decision.firings
@@ -133,6 +135,7 @@ asked_about = [
 keywords = st.sampled_from(asked_about) | st.sampled_from(sorted(keyword_dict)) | st.text(max_size=6)
 
 
+@pytest.mark.hazard("HAZ-24")
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(
     headers=st.lists(st.dictionaries(keywords, values, max_size=14), max_size=3),

@@ -29,6 +29,7 @@ rules:
 """
 
 
+@pytest.mark.hazard("HAZ-16")
 def test_the_shipped_rules_hold_and_reach_research_destinations_only(shipped_rules: RuleSet) -> None:
     (rule,) = shipped_rules.rules
     assert rule.destinations == ("lab",)

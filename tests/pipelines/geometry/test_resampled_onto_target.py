@@ -17,6 +17,7 @@ def points_of(grid: Grid) -> np.ndarray:
     return to_mm(grid, np.stack([i.ravel(), j.ravel(), k.ravel()], axis=1).astype(float))
 
 
+@pytest.mark.hazard("HAZ-03")
 @settings(max_examples=25, deadline=None)
 @given(
     angles=st.tuples(*[st.floats(-180, 180)] * 3),

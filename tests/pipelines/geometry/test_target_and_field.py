@@ -84,6 +84,7 @@ def test_inside_field_agrees_with_the_transform_voxel_by_voxel(source: Grid) -> 
     assert np.array_equal(found[clear], margin[clear] > 0)
 
 
+@pytest.mark.hazard("HAZ-04")
 def test_faces_know_the_patients_sides() -> None:
     sagittal = Grid((8, 8, 8), (1, 1, 1), (0, 0, 0), direction=((0, 1, 0), (0, 0, -1), (-1, 0, 0)))
     sides = {(face.axis, face.upper): face.side for face in faces(sagittal)}

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -34,6 +35,7 @@ def winding(contours: list[Contour], shape: tuple[int, int, int]) -> Bools:
 MASKS = arrays(bool, st.tuples(st.integers(1, 3), st.integers(1, 14), st.integers(1, 14)))
 
 
+@pytest.mark.hazard("HAZ-21")
 @given(MASKS)
 @settings(max_examples=150, deadline=None)
 def test_filled_contours_are_the_mask_again(mask: Bools) -> None:
@@ -61,6 +63,7 @@ def test_a_solid_has_no_collinear_points() -> None:
     assert len(contour.points) == 8
 
 
+@pytest.mark.hazard("HAZ-21")
 def test_a_ring_becomes_one_keyhole_polygon() -> None:
     mask = np.zeros((1, 20, 20), dtype=bool)
     mask[0, 2:18, 2:18] = True

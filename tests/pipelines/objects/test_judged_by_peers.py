@@ -81,6 +81,7 @@ def dice(one: Bools, other: Bools) -> float:
     return float(2 * np.count_nonzero(one & other) / (np.count_nonzero(one) + np.count_nonzero(other)))
 
 
+@pytest.mark.hazard("HAZ-21")
 @pytest.mark.peer("plastimatch")
 @pytest.mark.parametrize("prone", [False, True])
 def test_plastimatch_fills_the_body_and_a_ring_as_we_meant_them(tmp_path: Path, prone: bool) -> None:

@@ -22,6 +22,7 @@ def refused(rois: list[Roi], dropped: int = 0) -> str:
     return caught.value.reason.code
 
 
+@pytest.mark.hazard("HAZ-21")
 def test_every_contour_lies_on_the_plane_of_the_image_that_it_names() -> None:
     written = dcmread(BytesIO(encode(MADE.structures)))
     heights = {image.SOPInstanceUID: str(image.ImagePositionPatient[2]) for image in MADE.images}
@@ -32,6 +33,7 @@ def test_every_contour_lies_on_the_plane_of_the_image_that_it_names() -> None:
             assert contour.NumberOfContourPoints == len(contour.ContourData) // 3 >= 3
 
 
+@pytest.mark.hazard("HAZ-21")
 def test_contours_follow_the_voxels_outer_edges() -> None:
     mask = np.zeros(GRID.shape, dtype=bool)
     mask[7, 10:14, 20:30] = True
@@ -63,6 +65,7 @@ def test_it_states_what_the_planning_system_needs() -> None:
         assert keyword in written
 
 
+@pytest.mark.hazard("HAZ-13")
 def test_it_is_recognised_and_so_are_the_images_it_is_drawn_on() -> None:
     written = dcmread(BytesIO(encode(MADE.structures)))
     assert is_ours(written)

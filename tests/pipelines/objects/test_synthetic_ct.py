@@ -45,6 +45,7 @@ def test_values_come_back_rounded_and_clipped() -> None:
     assert np.array_equal(back, np.clip(np.rint(hu.values), -1024, 3071))
 
 
+@pytest.mark.hazard("HAZ-03")
 def test_every_slice_stands_where_the_grid_says() -> None:
     for k, image in enumerate(read(image) for image in made()):
         x, y, z = GRID.origin
@@ -53,6 +54,7 @@ def test_every_slice_stands_where_the_grid_says() -> None:
         assert [float(value) for value in image.PixelSpacing] == [2.0, 2.0]
 
 
+@pytest.mark.hazard("HAZ-04")
 def test_a_prone_patient_is_turned_and_no_voxel_moves() -> None:
     hu = head()
     hu.values[5, 10, 3] = 777.0
@@ -64,6 +66,7 @@ def test_a_prone_patient_is_turned_and_no_voxel_moves() -> None:
     assert [x, y] == pytest.approx([GRID.origin[0] + 3 * 2.0, GRID.origin[1] + 10 * 2.0])
 
 
+@pytest.mark.hazard("HAZ-03")
 @given(
     st.floats(-2000, 2000, allow_nan=False),
     st.floats(0.2, 6.0, allow_nan=False),
@@ -79,6 +82,7 @@ def test_positions_are_short_and_steps_equal_to_the_last_digit(origin: float, st
     assert abs(float(heights[0]) - origin) < 1e-7
 
 
+@pytest.mark.hazard("HAZ-09")
 def test_the_same_run_gives_the_same_bytes_and_another_run_other_uids() -> None:
     assert [encode(image) for image in made()] == [encode(image) for image in made()]
     again = synthetic_ct_series(head(), source_series(), replace(RUN, run_number=2), "ef" * 32, True, False)
@@ -86,6 +90,7 @@ def test_the_same_run_gives_the_same_bytes_and_another_run_other_uids() -> None:
     assert again[0].SeriesInstanceUID != made()[0].SeriesInstanceUID
 
 
+@pytest.mark.hazard("HAZ-05")
 def test_it_says_what_it_is_and_where_it_comes_from() -> None:
     image = read(made()[0])
     assert image.FrameOfReferenceUID == FRAME
@@ -124,6 +129,7 @@ def test_equipment_and_kvp_come_from_the_planning_systems_profile() -> None:
     assert (image.DeviceSerialNumber, image.KVP, image.ImageType[1]) == ("77", 120, "PRIMARY")
 
 
+@pytest.mark.hazard("HAZ-02")
 def test_empty_identity_stays_empty() -> None:
     image = read(made(source=source_series(PatientSex=None, PatientBirthDate=""))[0])
     assert image["PatientSex"].is_empty
@@ -191,12 +197,14 @@ def test_values_that_are_not_numbers_are_refused() -> None:
     assert caught.value.reason.code == "object-values-not-finite"
 
 
+@pytest.mark.hazard("HAZ-04")
 @pytest.mark.parametrize("position", ["HFDR", "FFDL", "SITTING", ""])
 def test_decubitus_is_refused(position: str) -> None:
     with pytest.raises(UnreadableSeries):
         made(source=source_series(PatientPosition=position))
 
 
+@pytest.mark.hazard("HAZ-04")
 def test_a_posture_that_contradicts_the_source_is_refused() -> None:
     with pytest.raises(UnfitObject) as caught:
         made(prone=True)
@@ -221,6 +229,7 @@ NAMES = {
 }
 
 
+@pytest.mark.hazard("HAZ-02")
 @pytest.mark.parametrize("character_set", NAMES)
 def test_names_are_carried_to_the_byte_in_every_character_set(character_set: str | tuple[str, ...]) -> None:
     name = NAMES[character_set]

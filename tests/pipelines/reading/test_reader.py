@@ -38,6 +38,7 @@ def oblique_grids(draw: st.DrawFn) -> Grid:
     return Grid(size=size, spacing=spacing, origin=origin, direction=rows)
 
 
+@pytest.mark.hazard("HAZ-03", "HAZ-04")
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(grid=oblique_grids(), seed=st.integers(0, 2**32 - 1), data=st.data())
 def test_any_orientation_and_any_order_gives_the_grid_back(
@@ -63,6 +64,7 @@ def test_slices_stand_with_their_data_sets(bare_series: Callable[..., list[Sourc
         assert np.array_equal(dataset.pixel_array, series.volume.values[index])
 
 
+@pytest.mark.hazard("HAZ-08")
 def test_a_missing_slice_is_named_by_its_position(bare_series: Callable[..., list[SourceInstance]]) -> None:
     instances = bare_series(slices=8)
     del instances[3]
@@ -73,6 +75,7 @@ def test_a_missing_slice_is_named_by_its_position(bare_series: Callable[..., lis
     assert reason.parameters == {"position": 5.0 + 3 * 2.0, "missing": 1, "found": 7, "expected": 8}
 
 
+@pytest.mark.hazard("HAZ-08")
 def test_a_doubled_slice_is_named_by_its_position(bare_series: Callable[..., list[SourceInstance]]) -> None:
     instances = bare_series(slices=5)
     twin = pydicom.Dataset(instances[2].dataset)
@@ -100,6 +103,7 @@ def moved(dataset: Dataset, x: float = 0.0, z: float = 0.0) -> None:
     dataset.ImagePositionPatient = [float(place[0]) + x, float(place[1]), float(place[2]) + z]
 
 
+@pytest.mark.hazard("HAZ-03")
 @pytest.mark.parametrize(("shift", "accepted"), [(0.02, True), (0.4, False)])
 def test_spacing_must_be_even(bare_series: Callable[..., list[SourceInstance]], shift: float, accepted: bool) -> None:
     instances = bare_series()
@@ -110,6 +114,7 @@ def test_spacing_must_be_even(bare_series: Callable[..., list[SourceInstance]], 
         assert code_of(instances) == "spacing-uneven"
 
 
+@pytest.mark.hazard("HAZ-03")
 def test_a_slow_drift_of_spacing_is_uneven(bare_series: Callable[..., list[SourceInstance]]) -> None:
     instances = bare_series(slices=12)
     for index, instance in enumerate(instances):
@@ -117,12 +122,14 @@ def test_a_slow_drift_of_spacing_is_uneven(bare_series: Callable[..., list[Sourc
     assert code_of(instances) == "spacing-uneven"
 
 
+@pytest.mark.hazard("HAZ-03")
 def test_a_slice_moved_sideways_is_refused(bare_series: Callable[..., list[SourceInstance]]) -> None:
     instances = bare_series()
     moved(instances[2].dataset, x=1.0)
     assert code_of(instances) == "spacing-uneven"
 
 
+@pytest.mark.hazard("HAZ-03")
 def test_gantry_tilt_is_refused_with_its_angle(bare_series: Callable[..., list[SourceInstance]]) -> None:
     instances = bare_series()
     for index, instance in enumerate(instances):
@@ -133,6 +140,7 @@ def test_gantry_tilt_is_refused_with_its_angle(bare_series: Callable[..., list[S
     assert caught.value.reason.parameters["found"] == pytest.approx(45.0)
 
 
+@pytest.mark.hazard("HAZ-02")
 @pytest.mark.parametrize(
     ("keyword", "value"),
     [
@@ -156,6 +164,7 @@ def test_mixed_series_are_refused_by_attribute(
     assert caught.value.reason.parameters["attribute"] == keyword
 
 
+@pytest.mark.hazard("HAZ-17")
 def test_no_patient_identifier_stands_in_an_error(bare_series: Callable[..., list[SourceInstance]]) -> None:
     instances = bare_series()
     instances[1].dataset.PatientID = "SECRET-77"
@@ -205,6 +214,7 @@ def test_nothing_and_one_slice_are_no_series(bare_series: Callable[..., list[Sou
     assert code_of(bare_series(slices=1)) == "single-slice"
 
 
+@pytest.mark.hazard("HAZ-24")
 def test_cut_and_absent_pixel_data(bare_series: Callable[..., list[SourceInstance]]) -> None:
     instances = bare_series()
     instances[4].dataset.PixelData = instances[4].dataset.PixelData[:-6]
@@ -242,6 +252,7 @@ def test_compressed_pixels_are_decoded(bare_series: Callable[..., list[SourceIns
     assert np.array_equal(read_series(instances).volume.values, values.astype(np.float32))
 
 
+@pytest.mark.hazard("HAZ-24")
 def test_broken_compressed_pixels_are_an_error_of_ours(bare_series: Callable[..., list[SourceInstance]]) -> None:
     instances = bare_series(np.ones((2, 16, 16), dtype=np.uint16))
     for instance in instances:

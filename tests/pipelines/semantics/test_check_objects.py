@@ -368,6 +368,7 @@ def test_every_rule_has_a_sabotage() -> None:
     assert [rule for rule, sabotages in SABOTAGES.items() if not sabotages] == []
 
 
+@pytest.mark.hazard("HAZ-02", "HAZ-05")
 @pytest.mark.parametrize(
     ("rule", "sabotage"),
     [pytest.param(rule, one, id=f"{rule}-{one.__name__}") for rule, every in SABOTAGES.items() for one in every],
@@ -384,6 +385,7 @@ def test_each_breach_is_found_by_its_rule_alone(rule: str, sabotage: Sabotage) -
     assert "PH-0002" not in text(check.reason), "no patient data in reasons"
 
 
+@pytest.mark.hazard("HAZ-02", "HAZ-03")
 @pytest.mark.parametrize("name", ["identity-carried", "frame-of-reference", "geometry-even", "posture-agrees"])
 def test_identity_frame_and_geometry_cannot_be_overridden(name: str) -> None:
     (rule,) = (rule for rule in RULES if rule.name == name)

@@ -51,11 +51,13 @@ def test_a_good_one_passes_and_every_check_has_a_text() -> None:
     assert {check.reason.code for check in checks.values()} <= set(TEXTS)
 
 
+@pytest.mark.hazard("HAZ-06")
 @pytest.mark.parametrize(("shift", "verdict"), [(1, Verdict.PASS), (2, Verdict.REVIEW), (12, Verdict.REJECT)])
 def test_an_outline_that_is_off(shift: int, verdict: Verdict) -> None:
     assert judged(made(shift))["body-outline"].verdict is verdict
 
 
+@pytest.mark.hazard("HAZ-06")
 def test_a_spur_far_out_is_seen_although_dice_is_high() -> None:
     good = made()
     spur = good.raw_body.copy()
@@ -65,6 +67,7 @@ def test_a_spur_far_out_is_seen_although_dice_is_high() -> None:
     assert "largest distance" in str(found.reason.parameters["found"])
 
 
+@pytest.mark.hazard("HAZ-06")
 def test_a_body_cut_at_the_side_is_named_by_its_side() -> None:
     good = made()
     narrow = Grid((34, 70, 60), GRID.spacing, GRID.origin)  # the field ends in the middle of the head
@@ -76,6 +79,7 @@ def test_a_body_cut_at_the_side_is_named_by_its_side() -> None:
     assert "inferior" not in str(found.reason.parameters["found"])
 
 
+@pytest.mark.hazard("HAZ-06")
 def test_anything_but_air_outside_is_refused() -> None:
     good = made()
     values = good.hu.values.copy()
@@ -83,6 +87,7 @@ def test_anything_but_air_outside_is_refused() -> None:
     assert troubles(judged(replace(good, hu=Volume(values, GRID)))) == {"air-outside": Verdict.REJECT}
 
 
+@pytest.mark.hazard("HAZ-06")
 @pytest.mark.parametrize(
     ("from_hu", "to_hu", "name"),
     [(40.0, 120.0, "soft-tissue-hu"), (900.0, 250.0, "bone-hu"), (40.0, 400.0, "soft-tissue-hu")],
@@ -93,6 +98,7 @@ def test_values_out_of_range_are_held(from_hu: float, to_hu: float, name: str) -
     assert judged(replace(good, hu=Volume(values, GRID)))[name].verdict is Verdict.REVIEW
 
 
+@pytest.mark.hazard("HAZ-06")
 def test_no_bone_and_too_much_bone_are_held() -> None:
     good = made()
     none = np.zeros_like(good.bone)

@@ -39,6 +39,7 @@ def test_a_fit_series_passes_every_check(head_instances: list[SourceInstance], c
     assert troubles(judged(head_instances, card)) == {}
 
 
+@pytest.mark.hazard("HAZ-07")
 @pytest.mark.parametrize(
     ("values", "name", "verdict"),
     [
@@ -90,11 +91,13 @@ def test_what_fits_by_other_words_passes(
     assert troubles(judged(head_instances, card)) == {}
 
 
+@pytest.mark.hazard("HAZ-13")
 def test_one_synthetic_slice_among_others_is_enough(head_instances: list[SourceInstance], card: Card) -> None:
     head_instances[9].dataset.SyntheticData = "YES"
     assert troubles(judged(head_instances, card)) == {"source-origin": Verdict.REJECT}
 
 
+@pytest.mark.hazard("HAZ-07")
 def test_the_limits_are_the_cards(head_instances: list[SourceInstance], card: Card) -> None:
     tight = card.inputs[0].model_copy(
         update={"min_slices": 49, "max_slice_mm": 2.0, "min_field_of_view_mm": 195.0, "age_years_min": 70.0}
@@ -113,18 +116,21 @@ def of_values(volume: Volume, values: np.ndarray) -> list[SourceInstance]:
     return [SourceInstance(ds, "") for ds in mr_series(Volume(values.astype(np.float32), volume.grid), seed=4)]
 
 
+@pytest.mark.hazard("HAZ-07")
 def test_noise_is_no_head(head_volume: Volume, card: Card) -> None:
     rng = np.random.default_rng(1)
     noise = np.hypot(rng.normal(0, 9, head_volume.values.shape), rng.normal(0, 9, head_volume.values.shape))
     assert judged(of_values(head_volume, noise), card)["body-in-air"].verdict is Verdict.REJECT
 
 
+@pytest.mark.hazard("HAZ-07")
 def test_an_empty_volume_is_no_head(head_volume: Volume, card: Card) -> None:
     checks = judged(of_values(head_volume, np.zeros(head_volume.values.shape)), card)
     assert checks["body-in-air"].verdict is Verdict.REJECT
     assert checks["body-in-air"].reason.code == "body-not-found"
 
 
+@pytest.mark.hazard("HAZ-07")
 def test_a_brain_without_its_skull_is_refused(head_volume: Volume, card: Card) -> None:
     from pipelines.geometry.target import to_mm
 
@@ -142,6 +148,7 @@ def real(folder: str) -> list[SourceInstance]:
     return [SourceInstance(pydicom.dcmread(file), "") for file in sorted((Path(data) / folder).glob("*.dcm"))]
 
 
+@pytest.mark.hazard("HAZ-07")
 @pytest.mark.data
 def test_the_real_child_is_held_for_age_and_distortion_alone(card: Card) -> None:
     assert troubles(judged(real("mr-head-dicom"), card)) == {
@@ -172,6 +179,7 @@ def test_the_real_head_stripped_is_refused_or_held(card: Card) -> None:
     assert found.verdict is not Verdict.PASS
 
 
+@pytest.mark.hazard("HAZ-17")
 def test_no_reason_holds_a_patients_name_or_number(head_instances: list[SourceInstance], card: Card) -> None:
     set_all(head_instances, PatientName="SECRET^NAME", PatientID="SECRET-1", PatientSex="")
     said = " ".join(text(check.reason) for check in judged(head_instances, card).values())

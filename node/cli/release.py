@@ -13,8 +13,15 @@ from node.cli.place import Config, Data, existing_node
 from node.composition import Node
 from node.release.desk import held_run_of
 
+
+def _name(given: str) -> str:
+    if not given.strip():
+        raise typer.BadParameter("nobody releases or rejects without a name")
+    return given
+
+
 Study = Annotated[str, typer.Argument(help="Study Instance UID.")]
-By = Annotated[str, typer.Option("--by", help="Your name; it stands in the audit log.")]
+By = Annotated[str, typer.Option("--by", callback=_name, help="Your name; it stands in the audit log.")]
 Run = Annotated[str | None, typer.Option("--run", help="The run, when the study has several held ones.")]
 
 

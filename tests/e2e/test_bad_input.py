@@ -29,6 +29,7 @@ def test_a_text_file_given_as_a_study_is_refused_by_name(hospital: Hospital, tmp
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.hazard("HAZ-08")
 def test_a_dicom_file_that_was_cut_in_the_middle_is_set_apart_by_name(hospital: Hospital, tmp_path: Path) -> None:
     series = HeadSeries(seed=101)
     folder = series.write(tmp_path / "mr")
@@ -63,6 +64,7 @@ def ends_with_one_quarantined(hospital: Hospital, series: HeadSeries, uid: str, 
     assert study["instances"] == series.slices - 1
 
 
+@pytest.mark.hazard("HAZ-11")
 def test_a_ct_study_that_no_rule_takes_ends_unrouted_and_says_why(hospital: Hospital, tmp_path: Path) -> None:
     series = HeadSeries(slices=4, seed=103, modality="CT")
     hospital.scan(series.write(tmp_path / "ct"))
@@ -73,6 +75,7 @@ def test_a_ct_study_that_no_rule_takes_ends_unrouted_and_says_why(hospital: Hosp
     assert study["runs"] == []
 
 
+@pytest.mark.hazard("HAZ-18")
 def test_two_instances_with_one_uid_are_kept_apart_and_named(hospital: Hospital, tmp_path: Path) -> None:
     series = HeadSeries(slices=4, seed=104)
     folder = series.write(tmp_path / "mr")
@@ -97,6 +100,7 @@ def test_two_instances_with_one_uid_are_kept_apart_and_named(hospital: Hospital,
     assert {dcmread(BytesIO(file)).PixelData for file in kept} == {first.PixelData, other.PixelData}
 
 
+@pytest.mark.hazard("HAZ-09")
 def test_the_same_study_twice_has_the_same_outputs_and_not_twice(hospital: Hospital, tmp_path: Path) -> None:
     series = HeadSeries(seed=105)
     folder = series.write(tmp_path / "mr")
@@ -112,6 +116,7 @@ def test_the_same_study_twice_has_the_same_outputs_and_not_twice(hospital: Hospi
     assert study["quarantined"] == []
 
 
+@pytest.mark.hazard("HAZ-11")
 def test_a_stopped_pacs_makes_the_delivery_wait_and_no_more(hospital: Hospital, tmp_path: Path) -> None:
     series = HeadSeries(seed=106)
     hospital.scan(series.write(tmp_path / "mr"))

@@ -85,6 +85,7 @@ def story(
     )
 
 
+@pytest.mark.hazard("HAZ-10")
 def test_nothing_leaves_before_a_named_person_releases_it(story: Story) -> None:
     assert story.in_pacs_while_held == 0
     for why, done in story.refused.items():
@@ -96,6 +97,7 @@ def test_nothing_leaves_before_a_named_person_releases_it(story: Story) -> None:
     assert [d["state"] for d in story.delivered["deliveries"]] == ["delivered"]
 
 
+@pytest.mark.hazard("HAZ-07")
 @pytest.mark.parametrize("story", [pytest.param("real", marks=pytest.mark.data)], indirect=True)
 def test_a_child_without_distortion_correction_is_held_for_review_with_these_reasons(story: Story) -> None:
     assert story.held["verdict"] == "REVIEW"
@@ -106,6 +108,7 @@ def test_a_child_without_distortion_correction_is_held_for_review_with_these_rea
     assert all(review.values()), "each has a sentence"
 
 
+@pytest.mark.hazard("HAZ-12")
 def test_every_step_is_in_an_audit_trail_that_verifies(story: Story) -> None:
     told = story.hospital.node.json("audit", "verify")
     assert told["valid"] is True
@@ -113,6 +116,17 @@ def test_every_step_is_in_an_audit_trail_that_verifies(story: Story) -> None:
     assert told["rows"] >= 8
 
 
+@pytest.mark.hazard("HAZ-17")
+def test_no_line_of_the_log_names_the_patient(story: Story) -> None:
+    logged = [file.read_text() for file in (story.hospital.folder / "node").rglob("*.jsonl")]
+    assert any(story.study_uid in text for text in logged), "the study's way is logged by its UID"
+    scanned = story.source[0]
+    stated = {str(scanned.PatientID), *str(scanned.PatientName).split("^")}
+    for text in [*logged, story.hospital.node.log]:
+        assert not [value for value in stated if len(value) > 3 and value in text]
+
+
+@pytest.mark.hazard("HAZ-09")
 def test_orthanc_has_what_the_node_kept_byte_for_byte(story: Story) -> None:
     promised = story.delivered["objects"]
     assert set(story.fetched) == set(promised)
@@ -123,6 +137,7 @@ def test_orthanc_has_what_the_node_kept_byte_for_byte(story: Story) -> None:
     assert different == []
 
 
+@pytest.mark.hazard("HAZ-13")
 def test_what_orthanc_sends_back_is_filed_and_nothing_runs_again(story: Story) -> None:
     node, pacs = story.hospital.node, story.hospital.pacs
     wait_for(lambda: pacs.sent_back() == len(story.fetched), within=120, what="Orthanc to have sent all back", every=1)
@@ -136,6 +151,7 @@ def test_what_orthanc_sends_back_is_filed_and_nothing_runs_again(story: Story) -
     assert pacs.instances() == len(story.fetched)
 
 
+@pytest.mark.hazard("HAZ-03")
 def test_the_synthetic_ct_stands_where_the_mr_stood(story: Story) -> None:
     slices = story.objects(CT)
     first, mr = slices[0], story.source[0]
@@ -156,6 +172,7 @@ def test_the_synthetic_ct_stands_where_the_mr_stood(story: Story) -> None:
     assert (high <= mr_high + 3).all()
 
 
+@pytest.mark.hazard("HAZ-05")
 def test_the_synthetic_ct_says_that_it_is_synthetic(story: Story) -> None:
     sources = {dataset.SOPInstanceUID for dataset in story.source}
     for ct in story.objects(CT):
@@ -170,6 +187,7 @@ def test_the_synthetic_ct_says_that_it_is_synthetic(story: Story) -> None:
         assert story.delivered["model"]["sha256"][:8] in software
 
 
+@pytest.mark.hazard("HAZ-06")
 def test_the_synthetic_ct_has_a_skull_and_air_around_it(story: Story) -> None:
     volume = np.stack([hu(s) for s in story.objects(CT)])
     assert volume[:, 0, :].max() < -900
@@ -192,6 +210,7 @@ def test_the_validator_finds_no_error_in_anything(story: Story, tmp_path: Path) 
     assert errors == {}
 
 
+@pytest.mark.hazard("HAZ-21")
 @pytest.mark.peer("plastimatch")
 def test_plastimatch_draws_the_body_where_the_synthetic_ct_has_it(story: Story, tmp_path: Path) -> None:
     slices = story.objects(CT)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pytest
+
 from node.errors import Refusal
 from node.states import TRANSITIONS, DeliveryState, RunState, StudyState, advance
 
 
+@pytest.mark.hazard("HAZ-11")
 def test_every_state_has_its_row() -> None:
     assert set(TRANSITIONS) == {*StudyState, *RunState, *DeliveryState}
 
@@ -16,6 +18,7 @@ def test_what_is_sent_or_rejected_stays_so() -> None:
         assert TRANSITIONS[end] == frozenset()
 
 
+@pytest.mark.hazard("HAZ-10")
 def test_nothing_is_released_that_was_not_held() -> None:
     assert [state for state in RunState if RunState.RELEASED in TRANSITIONS[state]] == [RunState.HELD]
 

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 from alembic import command
+from sqlalchemy import inspect, text
+
 from node.database import Database, migrate
 from node.database.migrate import alembic_config, refuse_other_revision
 from node.errors import Permanent
 from node.jobs.queue import JobQueue
-from sqlalchemy import inspect, text
 
 
 @pytest.fixture
@@ -34,6 +35,7 @@ def test_migrating_twice_changes_nothing(database: Database) -> None:
     assert inspect(database.engine).get_table_names() == before
 
 
+@pytest.mark.hazard("HAZ-23")
 def test_another_revision_is_refused(database: Database) -> None:
     refuse_other_revision(database)
     with database.write() as session:
@@ -58,6 +60,7 @@ def test_a_job_is_enqueued_with_the_change_or_not_at_all(database: Database) -> 
         queue.close()
 
 
+@pytest.mark.hazard("HAZ-22")
 def test_no_writer_fails_because_another_writes(database: Database) -> None:
     with database.write() as session:
         session.execute(text("CREATE TABLE counter (n INTEGER)"))
@@ -98,4 +101,4 @@ def test_a_time_without_zone_never_reaches_a_column(database: Database) -> None:
     stored = Utc().process_bind_param(aware, dialect)
     assert Utc().process_result_value(stored, dialect) == aware
     with pytest.raises(ValueError, match="without a zone"):
-        Utc().process_bind_param(datetime(2026, 5, 1, 12), dialect)  # noqa: DTZ001
+        Utc().process_bind_param(datetime(2026, 5, 1, 12), dialect)

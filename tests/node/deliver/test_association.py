@@ -7,11 +7,12 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
-from node.deliver.association import Peer, StorableFile, StoreAssociation
-from node.errors import Permanent, Transient
 from pydicom import Dataset, dcmread
 from pydicom.dataset import FileMetaDataset
 from pydicom.uid import CTImageStorage, ImplicitVRLittleEndian, MRImageStorage, generate_uid
+
+from node.deliver.association import Peer, StorableFile, StoreAssociation
+from node.errors import Permanent, Transient
 
 
 def dicom_file(folder: Path, sop_class: str = CTImageStorage) -> StorableFile:
@@ -36,6 +37,7 @@ def data_set_bytes(path: Path) -> bytes:
     return content[start:]
 
 
+@pytest.mark.hazard("HAZ-09")
 def test_the_peer_gets_the_bytes_of_the_file(tmp_path: Path, start_pacs: Callable) -> None:
     pacs = start_pacs()
     files = [dicom_file(tmp_path) for _ in range(3)]

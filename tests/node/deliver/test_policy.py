@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from node.deliver.policy import Meaning, given_up, meaning_of, wait_after
 from node.settings import DeliverySection
 
@@ -45,6 +46,7 @@ def test_waits_never_shrink_and_stay_at_the_last(attempt: int) -> None:
     assert wait_after(attempt, settings) <= wait_after(attempt + 1, settings) <= 30.0
 
 
+@pytest.mark.hazard("HAZ-11")
 def test_it_is_given_up_after_the_time_that_was_set() -> None:
     settings = DeliverySection(give_up_after_hours=1)
     began = datetime(2026, 1, 1, tzinfo=UTC)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
 from node.errors import Transient
 from node.processes.child import alone
 from node.processes.supervisor import Child, ChildPlan
@@ -59,6 +60,7 @@ def test_a_child_is_ready_when_it_says_so_and_stops_in_good_order(start: Callabl
     assert (tmp_path / "stopped").read_text() == "in good order"
 
 
+@pytest.mark.hazard("HAZ-22")
 def test_a_stopped_child_is_seen_to_hang_and_a_living_one_is_not(start: Callable) -> None:
     child = start(patience_s=1.5)
     assert until(lambda: child.ready and not child.hangs)
@@ -68,6 +70,7 @@ def test_a_stopped_child_is_seen_to_hang_and_a_living_one_is_not(start: Callable
     assert until(lambda: child.hangs, seconds=5)
 
 
+@pytest.mark.hazard("HAZ-22")
 def test_a_child_goes_with_its_supervisor(tmp_path: Path) -> None:
     (tmp_path / "dummy_child.py").write_text(CHILD)
     supervisor = (
@@ -89,6 +92,7 @@ def test_a_child_goes_with_its_supervisor(tmp_path: Path) -> None:
     assert until(lambda: not Path(f"/proc/{pid}/cmdline").exists() or not Path(f"/proc/{pid}/cmdline").read_bytes())
 
 
+@pytest.mark.hazard("HAZ-22")
 def test_only_one_may_hold_a_name(tmp_path: Path) -> None:
     with (
         alone(tmp_path / "x.lock"),

@@ -76,7 +76,7 @@ def test_tiles_of_air_are_not_computed(predictor: Predictor) -> None:
     values = np.zeros(wide.shape, np.float32)
     values[4:12, 4:12, 4:12] = np.random.default_rng(0).uniform(200, 300, (8, 8, 8))
     found = predictor.predict(Volume(values, wide), wide, quiet)
-    assert found.tiles == 2  # of seven, those that begin at 0 and at 8
+    assert found.tiles == 2  # of six, those that begin at 0 and at 10
     np.testing.assert_allclose(found.synthetic.values[:, :, 32:], -1000, atol=0.01)
 
 

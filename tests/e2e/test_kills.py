@@ -22,7 +22,7 @@ from running_node import Json, ended, states
 from waiting import wait_for
 
 PROCESSES = ("receive", "engine", "worker", "supervisor")
-SECONDS = 180.0
+SECONDS = 600.0
 
 pytestmark = [pytest.mark.peer("orthanc", "dcmtk"), pytest.mark.slow, pytest.mark.timeout(7200)]
 
@@ -56,7 +56,7 @@ def test_while_it_receives(hospital: Hospital, victim: Callable[[], None], round
         acknowledged = cut_off(folder, hospital, victim, after=chance.randint(1, series.slices - 10))
         assert set(hospital.node.kept(acknowledged)) == acknowledged
         # A scanner that was cut off sends the series again.
-        wait_for(hospital.answers, within=60, what="the receiver to be back")
+        wait_for(hospital.answers, within=SECONDS, what="the receiver to be back")
         hospital.scan(folder)
         ends_delivered_once(hospital, series)
 
@@ -88,7 +88,7 @@ def test_while_it_delivers(hospital: Hospital, victim: Callable[[], None], round
 def cut_off(folder: Path, hospital: Hospital, victim: Callable[[], None], *, after: int) -> set[str]:
     """Kill while a folder is sent and at least `after` instances were acknowledged; return which were in the end."""
     sender = Storescu(folder, hospital.node.port)
-    wait_for(lambda: len(sender.acknowledged()) >= after, within=60, what="instances to arrive", every=0.005)
+    wait_for(lambda: len(sender.acknowledged()) >= after, within=SECONDS, what="instances to arrive", every=0.005)
     victim()
     sender.wait()
     return {str(dcmread(file, stop_before_pixels=True).SOPInstanceUID) for file in sender.acknowledged()}
@@ -101,7 +101,7 @@ def wait_until_running(hospital: Hospital, series: HeadSeries) -> None:
 
 def wait_for_pacs(hospital: Hospital, instances: int) -> None:
     """Wait until the PACS has so many instances."""
-    wait_for(lambda: hospital.pacs.instances() >= instances, within=60, what="objects to come", every=0.005)
+    wait_for(lambda: hospital.pacs.instances() >= instances, within=SECONDS, what="objects to come", every=0.005)
 
 
 def ends_delivered_once(hospital: Hospital, series: HeadSeries) -> None:

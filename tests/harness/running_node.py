@@ -75,7 +75,7 @@ class RunningNode:
                 stderr=log,
                 stdin=subprocess.DEVNULL,
             )
-        wait_for(lambda: self._runs() and self.log.count(READY) > before, within=120, what="the node to be ready")
+        wait_for(lambda: self._runs() and self.log.count(READY) > before, within=300, what="the node to be ready")
         assert echoes(self.port, self.ae_title)
 
     def stop(self) -> int:
@@ -111,7 +111,7 @@ class RunningNode:
         self._process.kill()
         self._process.wait()
         self._process = None
-        wait_for(lambda: not any(_runs(child) for child in below), within=30, what="orphans to end by themselves")
+        wait_for(lambda: not any(_runs(child) for child in below), within=60, what="orphans to end by themselves")
         return pid
 
     def pid_of(self, name: str, *, other_than: int = 0) -> int:
@@ -125,7 +125,7 @@ class RunningNode:
                     return pid
             return None
 
-        return wait_for(look, within=30, what=f"a {name} process")
+        return wait_for(look, within=60, what=f"a {name} process")
 
     def _runs(self) -> bool:
         assert self._process is not None

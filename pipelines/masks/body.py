@@ -5,12 +5,11 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import numpy.typing as npt
-import SimpleITK
 
 from models.volumes import Grid, Volume
 from pipelines.errors import UnreadableSeries
 from pipelines.masks.components import components, without_islands
-from pipelines.masks.distance import distance_mm
+from pipelines.masks.enclosed import deep_inside
 
 Mask = npt.NDArray[np.bool_]
 
@@ -26,16 +25,9 @@ _NOISE_SIGMAS = 5.0
 _RAYLEIGH_MEDIAN = 1.1774
 """The median of that noise, in its sigmas."""
 
-_OPENING_MM = 10.0
-"""Nostrils, mouth, ear canals and a windpipe are open to the outside through gaps narrower than twice this."""
-
-_SKIN_MM = 6.0
-"""In the outermost millimetres the mask follows the signal: a crease beside the nose is not bridged."""
-
 _ISLAND_CC = 50.0
 """Smaller parts that touch nothing are ghosts, or lie inside and are filled with all else that is enclosed."""
 
-_COARSE_MM = 3.0
 _NOISE_MM = 2.0
 
 
@@ -85,7 +77,7 @@ def solid(tissue: Mask, inside: Mask, grid: Grid) -> Mask:
         ``body-not-found`` when no tissue is left.
     """
     compact = without_islands(_opened(tissue, grid), grid, _ISLAND_CC)
-    deep = _deep_inside(compact, inside, grid)
+    deep = deep_inside(compact, inside, grid)
     whole = compact | (tissue & _dilated(compact, grid)) | deep
     # Axial planes last: what the others fill may close a ring there, and a contour of the body must have no hole.
     for axis in (2, 1, 0):
@@ -125,25 +117,6 @@ def _in_planes(mask: Mask, operation: int, grid: Grid) -> Mask:
     width, height = (2 * int(np.ceil(_NOISE_MM / 2 / grid.spacing[axis])) + 1 for axis in (0, 1))
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (width, height))
     return np.stack([cv2.morphologyEx(plane, operation, kernel) for plane in mask.astype(np.uint8)]).astype(bool)
-
-
-def _deep_inside(mask: Mask, inside: Mask, grid: Grid) -> Mask:
-    """What lies more than the skin's depth under the closed surface; computed coarsely, since it is never an edge."""
-    strides = tuple(max(1, int(_COARSE_MM / grid.spacing[axis])) for axis in (2, 1, 0))
-    every = tuple(slice(None, None, stride) for stride in strides)
-    x, y, z = (step * stride for step, stride in zip(grid.spacing, reversed(strides), strict=True))
-    spacing = (x, y, z)
-    closed = distance_mm(mask[every], spacing) <= _OPENING_MM
-    filled = SimpleITK.BinaryFillhole(SimpleITK.GetImageFromArray(closed.astype(np.uint8)))
-    # Beyond the field is neither air nor body: a windpipe cut by the lowest face stays inside the neck.
-    air = (SimpleITK.GetArrayViewFromImage(filled) == 0) & inside[every]
-    if not air.any():
-        return np.zeros_like(mask)
-    deep = distance_mm(air, spacing) > _OPENING_MM + _SKIN_MM
-    for axis, stride in enumerate(strides):
-        deep = np.repeat(deep, stride, axis=axis)
-    k, j, i = mask.shape
-    return deep[:k, :j, :i]
 
 
 def _fill_planes(mask: Mask, axis: int) -> None:

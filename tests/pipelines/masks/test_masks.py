@@ -74,6 +74,16 @@ def test_a_windpipe_cut_by_the_fields_lowest_face_is_body() -> None:
     assert not found[~inside].any()
 
 
+def test_air_between_the_head_and_a_near_edge_of_the_field_stays_air() -> None:
+    signal, outer = head()
+    narrow = slice(6, 84)  # 78 mm to either side of a head of 70 mm
+    grid = Grid((78, 100, 80), GRID.spacing, (-77.0, -99.0, -79.0))
+    found = mr_body(Volume(signal[:, :, narrow].astype(np.float32), grid), np.ones(grid.shape, dtype=bool))
+    assert not found[:, :, :3].any()
+    assert not found[:, :, -3:].any()
+    assert 2 * (found & outer[:, :, narrow]).sum() / (found.sum() + outer.sum()) > 0.985
+
+
 @pytest.mark.parametrize("value", [0.0, 7.0])
 def test_an_empty_volume_has_no_body(value: float) -> None:
     flat = Volume(np.full(GRID.shape, value, dtype=np.float32), GRID)

@@ -48,6 +48,7 @@ def victim(request: pytest.FixtureRequest, hospital: Hospital) -> Callable[[], N
     return kill
 
 
+@pytest.mark.hazard("HAZ-01")
 @pytest.mark.suite("kills", quick=1, full=10)
 def test_while_it_receives(hospital: Hospital, victim: Callable[[], None], rounds: Rounds, tmp_path: Path) -> None:
     for chance in rounds:
@@ -61,6 +62,7 @@ def test_while_it_receives(hospital: Hospital, victim: Callable[[], None], round
         ends_delivered_once(hospital, series)
 
 
+@pytest.mark.hazard("HAZ-09")
 @pytest.mark.suite("kills", quick=1, full=10)
 def test_while_it_infers(hospital: Hospital, victim: Callable[[], None], rounds: Rounds, tmp_path: Path) -> None:
     for chance in rounds:
@@ -72,6 +74,7 @@ def test_while_it_infers(hospital: Hospital, victim: Callable[[], None], rounds:
         ends_delivered_once(hospital, series)
 
 
+@pytest.mark.hazard("HAZ-09")
 @pytest.mark.suite("kills", quick=1, full=10)
 def test_while_it_delivers(hospital: Hospital, victim: Callable[[], None], rounds: Rounds, tmp_path: Path) -> None:
     for chance in rounds:

@@ -94,10 +94,11 @@ def _take_over(handlers: list[logging.Handler]) -> None:
     pynetdicom_config.LOG_HANDLER_LEVEL = "none"
     pynetdicom_config.LOG_REQUEST_IDENTIFIERS = False
     pynetdicom_config.LOG_RESPONSE_IDENTIFIERS = False
-    for name in ("apscheduler", "pynetdicom"):
+    # APScheduler warns of each tick that it leaves out because the one before still runs, which is as it should be.
+    for name, level in (("apscheduler", logging.ERROR), ("pynetdicom", logging.WARNING)):
         library = logging.getLogger(name)
         library.handlers[:] = []
-        library.setLevel(logging.WARNING)
+        library.setLevel(level)
 
 
 class _Header:

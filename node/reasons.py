@@ -69,6 +69,8 @@ TEXTS: Mapping[str, str] = {
     "demo-out-busy": "Another demo is at work in {folder}: wait for it, or name another folder by --out.",
     "demo-out-foreign": "{folder} holds {found}, which no demo made: name another folder by --out, or remove it.",
     "demo-out-not-writable": "{folder} cannot be made or written ({error}): name another folder by --out.",
+    "demo-out-overlaps": "{out} is emptied by the demo, and the study is in {study}, inside it or around it: name a "
+    "folder apart from it by --out.",
     "demo-slow": "Study {study} has not come to an end within {seconds} s.",
     "destination-unknown": "No destination is called {name}; the settings know: {known}.",
     "file-damaged": "The bytes of {file} are not those that were kept: restore it from a backup or have it sent again.",
@@ -116,6 +118,8 @@ TEXTS: Mapping[str, str] = {
     "withheld are {withheld}, which the settings do not mark `research: true`.",
     "release-not-a-person": "Only a named person releases or rejects, not {actor}.",
     "release-nothing-held": "No result of study {study} is held.",
+    "release-study-receiving": "More images of study {study} came in, or are coming in: wait until it has settled, then "
+    "look at what is held.",
     "release-several-held": "Study {study} has several held results: name one by --run ({runs}).",
     "request-incomplete": "The request lacks {lacking}: a fault of the sender.",
     "result-not-kept": "The result could not be written to {folder} ({error}): free or repair the disk.",
@@ -129,6 +133,8 @@ TEXTS: Mapping[str, str] = {
     "rules-unreadable": "The rule file {file} cannot be read ({error}): name it under `rules` in the settings.",
     "run-crashed": "The computation ended with an unexpected {error}; the log has the trace.",
     "run-not-started": "Run {run} has not started.",
+    "run-of-other-study": "Run {run} belongs to study {found}, not to study {study}.",
+    "run-outdated": "More images came in, and the study as it now is orders no such run: see there why.",
     "run-superseded": "Replaced by run {by}: more images came in.",
     "run-unknown": "No run is called {run}.",
     "schema-revision": "The database has schema revision {found}, this software needs {expected}: run "

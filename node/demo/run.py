@@ -16,8 +16,9 @@ from node.demo.place import DemoFolder, claimed
 from node.demo.result import DemoResult
 from node.demo.running_node import RunningNode
 from node.demo.screen import Screen
-from node.demo.source import read_study
+from node.demo.source import SourceStudy, read_study
 from node.demo.stand_in_pacs import StandInPacs
+from node.errors import Permanent
 from pipelines.phantoms.head import head_series, head_truth, sagittal_grid
 from pipelines.phantoms.series import write_series
 
@@ -54,7 +55,7 @@ def run_demo(
         The study cannot be sent, the folder cannot be used, or the node did not run. Nothing is left running.
     """
     screen = Screen(console)
-    source = None if study is None else read_study(study)
+    source = None if study is None else _read_apart(study, out)
     with claimed(out) as folder:
         if source is None:
             with screen.waiting(
@@ -77,6 +78,14 @@ def run_demo(
         folder.result.write_text(json.dumps(result.to_json(), indent=1, ensure_ascii=False), encoding="utf-8")
     screen.show(result)
     return result
+
+
+def _read_apart(study: Path, out: Path) -> SourceStudy:
+    # The demo empties `out`: a study in it would be lost, and one around it would have the results in it next time.
+    one, other = study.resolve(), out.resolve()
+    if one.is_relative_to(other) or other.is_relative_to(one):
+        raise Permanent("demo-out-overlaps", study=str(study), out=str(out))
+    return read_study(study)
 
 
 def _phantom_truth() -> Truth:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import socket
@@ -29,6 +30,9 @@ DESTINATION = "stand-in-pacs"
 
 QUIET_S = 2.0
 """A hospital waits longer for late instances; here one association brings all of them."""
+
+_LIBC = ctypes.CDLL(None)
+_PR_SET_PDEATHSIG = 1
 
 _READY = "synthnode is ready"
 _START_S = 120.0
@@ -74,6 +78,7 @@ class RunningNode:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                preexec_fn=_end_with_parent,
             )
         try:
             self._wait_until_ready(self._process)
@@ -159,6 +164,11 @@ def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def _end_with_parent() -> None:
+    # A demo that is killed outright cannot stop its node; the kernel then does (prctl(2), PR_SET_PDEATHSIG).
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _end_group(process: subprocess.Popen[bytes]) -> None:

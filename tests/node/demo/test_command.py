@@ -84,7 +84,7 @@ def test_the_environment_may_not_change_the_demos_node(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_an_interrupted_demo_leaves_nothing_running(
     small_study: Path, tmp_path: Path, plain_environment: dict[str, str], number: signal.Signals
 ) -> None:
@@ -106,7 +106,7 @@ def test_an_interrupted_demo_leaves_nothing_running(
         demo.kill()
         demo.communicate()
     assert demo.returncode != 0
-    assert wait_for(lambda: processes_of(out) == [], 5), processes_of(out)
+    assert wait_for(lambda: processes_of(out) == [], 30), processes_of(out)
 
 
 @pytest.mark.slow

@@ -12,6 +12,7 @@ from pydicom import dcmread
 
 from node.demo.result import DemoResult
 from node.demo.stand_in_pacs import StandInPacs
+from node.errors import Permanent
 from pipelines.contract import Check, Reason, Verdict
 
 PlayDemo = Callable[..., DemoResult]
@@ -63,6 +64,17 @@ def test_a_result_that_may_never_leave_ends_the_demo_unsuccessfully(
     assert (told["held"], told["released_by"], told["delivered"]) == (False, None, False)
     assert told["why_not"]
     assert not list((tmp_path / "out" / "pacs").iterdir())
+
+
+@pytest.mark.parametrize(("study", "out"), [("out/study", "out"), ("study", "study/out"), ("study", "study")])
+def test_a_study_inside_or_around_the_demos_folder_is_not_touched(
+    play_demo: PlayDemo, small_study: Path, tmp_path: Path, study: str, out: str
+) -> None:
+    shutil.copytree(small_study, tmp_path / study)
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(Permanent, match="demo-out-overlaps"):
+        play_demo(tmp_path / study, out=tmp_path / out)
+    assert sorted(tmp_path.rglob("*")) == before
 
 
 class RefusingPacs(StandInPacs):

@@ -9,7 +9,7 @@ from peers import program, quick_network
 
 
 def dcmsend(folder: Path, port: int, *, calling: str = "SCANNER", called: str = "SYNTHNODE") -> int:
-    """Send all DICOM files below `folder` to loopback in one association; return how many were acknowledged.
+    """Send all `*.dcm` files below `folder` to loopback in one association; return how many were acknowledged.
 
     Raises
     ------
@@ -17,7 +17,7 @@ def dcmsend(folder: Path, port: int, *, calling: str = "SCANNER", called: str = 
         An instance was not answered with success.
     """
     command = [program("dcmsend"), "--verbose", "-aet", calling, "-aec", called]
-    command += ["127.0.0.1", str(port), "--scan-directories", "--recurse", str(folder)]
+    command += ["127.0.0.1", str(port), "--scan-directories", "--recurse", "--scan-pattern", "*.dcm", str(folder)]
     done = subprocess.run(command, env=quick_network(), capture_output=True, text=True, timeout=300, check=False)
     printed = done.stdout + done.stderr
     assert done.returncode == 0, printed[-3000:]

@@ -18,7 +18,7 @@ from pipelines.geometry.field import inside_field
 from pipelines.geometry.target import to_index, to_mm
 from pipelines.phantoms.series import mr_series
 
-VOXEL_MM = 4.0
+VOXEL_MM = 3.0
 HASH = hashlib.sha256(b"stand-in").hexdigest()
 
 

@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from models.errors import InputError, PackageError
 from models.inference.resampling import resample
-from models.inference.tiling import importance, tiles
+from models.inference.tiling import importance, tiles, tissue_box
 from models.intensity import normalise, reference_intensity
 from models.networks.residual_unet import ResidualUNet, ResidualUNetSpec, expected_hu, spread_hu
 from models.packages import CardNetwork, ModelPackage
@@ -122,6 +122,17 @@ class Predictor:
         k, j, i = image.shape
         short = [max(0, tile - length) for length in (i, j, k)]
         image = functional.pad(image, (0, short[0], 0, short[1], 0, short[2]))
+        hu = torch.full(image.shape, float(self._card.output.air_hu), device=self._device)
+        spread = torch.zeros(image.shape, device=self._device)
+        box, computed = tissue_box(image, _AIR_LEVEL, tile), 0
+        if box is not None:
+            hu[box], spread[box], computed = self._merged(image[box], progress)
+        progress(1.0)
+        inside = (slice(0, k), slice(0, j), slice(0, i))
+        return hu[inside].cpu().numpy(), spread[inside].cpu().numpy(), computed
+
+    def _merged(self, image: Tensor, progress: Callable[[float], None]) -> tuple[Tensor, Tensor, int]:
+        tile = self._card.network.tile_voxels
         hu, spread, total = (torch.zeros(image.shape, device=self._device) for _ in range(3))
         weight = importance(tile).to(self._device)
         places = tiles((image.shape[0], image.shape[1], image.shape[2]), tile)
@@ -138,9 +149,7 @@ class Predictor:
             hu[place] += expected_hu(logits / self._card.network.temperature, self._anchors)[0, 0] * weight
             spread[place] += spread_hu(logits, self._anchors)[0, 0] * weight
             computed += 1
-        progress(1.0)
-        inside = (slice(0, k), slice(0, j), slice(0, i))
-        return (hu / total)[inside].cpu().numpy(), (spread / total)[inside].cpu().numpy(), computed
+        return hu / total, spread / total, computed
 
 
 def network_of(card: CardNetwork) -> ResidualUNet:

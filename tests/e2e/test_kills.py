@@ -33,7 +33,14 @@ def hospital(open_hospital: OpenHospital) -> Hospital:
     return open_hospital(quiet_seconds=2.0)
 
 
-@pytest.fixture(params=PROCESSES)
+def victims(*in_the_thick_of_it: str) -> pytest.MarkDecorator:
+    """Kill every process in a full run; in a short one only those that the moment is about."""
+    rounds = {name: int(name in in_the_thick_of_it) for name in PROCESSES}
+    cases = [pytest.param(name, marks=pytest.mark.suite("kills", quick=rounds[name], full=10)) for name in PROCESSES]
+    return pytest.mark.parametrize("victim", cases, indirect=True)
+
+
+@pytest.fixture
 def victim(request: pytest.FixtureRequest, hospital: Hospital) -> Callable[[], None]:
     """Kills one of the node's processes, and sees to it that the node runs again."""
 
@@ -49,7 +56,7 @@ def victim(request: pytest.FixtureRequest, hospital: Hospital) -> Callable[[], N
 
 
 @pytest.mark.hazard("HAZ-01")
-@pytest.mark.suite("kills", quick=1, full=10)
+@victims("receive", "supervisor")
 def test_while_it_receives(hospital: Hospital, victim: Callable[[], None], rounds: Rounds, tmp_path: Path) -> None:
     for chance in rounds:
         series = HeadSeries(seed=chance.getrandbits(48))
@@ -63,7 +70,7 @@ def test_while_it_receives(hospital: Hospital, victim: Callable[[], None], round
 
 
 @pytest.mark.hazard("HAZ-09")
-@pytest.mark.suite("kills", quick=1, full=10)
+@victims("worker", "engine", "supervisor")
 def test_while_it_infers(hospital: Hospital, victim: Callable[[], None], rounds: Rounds, tmp_path: Path) -> None:
     for chance in rounds:
         series = HeadSeries(seed=chance.getrandbits(48))
@@ -75,7 +82,7 @@ def test_while_it_infers(hospital: Hospital, victim: Callable[[], None], rounds:
 
 
 @pytest.mark.hazard("HAZ-09")
-@pytest.mark.suite("kills", quick=1, full=10)
+@victims("engine", "supervisor")
 def test_while_it_delivers(hospital: Hospital, victim: Callable[[], None], rounds: Rounds, tmp_path: Path) -> None:
     for chance in rounds:
         series = HeadSeries(seed=chance.getrandbits(48))

@@ -91,6 +91,13 @@ def test_a_full_run_with_a_failed_or_skipped_test_has_not_passed(
     assert json.loads((tmp_path / "audit.json").read_text())["result"] == "failed"
 
 
+def test_a_test_without_quick_rounds_is_left_to_the_full_run(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(SUITE_OF_TWO.format(verdict=True).replace("quick=2", "quick=0"))
+    result = pytester.runpytest_inprocess("-p", "evidence", "-rs")
+    result.assert_outcomes(passed=2, skipped=1)
+    result.stdout.fnmatch_lines(["SKIPPED*make verify-kills"])
+
+
 def test_an_unknown_suite_is_refused_by_name(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(SUITE_OF_TWO.format(verdict=True).replace('"audit"', '"odit"'))
     result = pytester.runpytest_inprocess("-p", "evidence")

@@ -109,6 +109,7 @@ TEXTS: Mapping[str, str] = {
     "pixel-data-short": "The pixel data are cut: rows, columns and frames ask for {declared} bytes, {found} are "
     "there. Send it again.",
     "port-not-free": "{host}:{port} cannot be listened on ({error}): end what uses the port, or set another one.",
+    "rebuild-unfinished": "A rebuild of the catalogue in {data} was cut short: run `synthnode archive rebuild` again.",
     "receiver-running": "Another process receives as {receiver} into this journal folder.",
     "reject-needs-reason": "A rejection needs a reason: --reason.",
     "rejected-by-person": "{by} rejected it: {reason}",
@@ -118,9 +119,9 @@ TEXTS: Mapping[str, str] = {
     "withheld are {withheld}, which the settings do not mark `research: true`.",
     "release-not-a-person": "Only a named person releases or rejects, not {actor}.",
     "release-nothing-held": "No result of study {study} is held.",
-    "release-study-receiving": "More images of study {study} came in, or are coming in: wait until it has settled, then "
-    "look at what is held.",
     "release-several-held": "Study {study} has several held results: name one by --run ({runs}).",
+    "release-study-receiving": "More images of study {study} came in: wait until it has settled, then look at "
+    "what is held.",
     "request-incomplete": "The request lacks {lacking}: a fault of the sender.",
     "result-not-kept": "The result could not be written to {folder} ({error}): free or repair the disk.",
     "result-unreadable": "The kept result {file} cannot be read ({error}): restore it from a backup.",

@@ -11,6 +11,7 @@ from node.actor import Actor
 from node.cli.output import AsJson, console, print_json
 from node.cli.place import Config, Data, existing_node
 from node.composition import Node
+from node.database.migrate import refuse_other_revision
 from node.release.desk import held_run_of
 
 
@@ -36,7 +37,7 @@ def release(
 ) -> None:
     """Release a held result to its destinations."""
     node = existing_node(config, data)
-    released = node.desk.release(run or _held(node, study), Actor.person(by), reason)
+    released = node.desk.release(_run(node, study, run), Actor.person(by), reason)
     if as_json:
         print_json({"schema": 1, **asdict(released)})
         return
@@ -56,7 +57,7 @@ def reject(
 ) -> None:
     """Reject a held result; it never leaves."""
     node = existing_node(config, data)
-    run_id = run or _held(node, study)
+    run_id = _run(node, study, run)
     node.desk.reject(run_id, Actor.person(by), reason)
     if as_json:
         print_json({"schema": 1, "run_id": run_id, "study_uid": study, "rejected_by": by})
@@ -64,6 +65,7 @@ def reject(
     console().print(f"Rejected by {by}: {reason}")
 
 
-def _held(node: Node, study: str) -> str:
+def _run(node: Node, study: str, named: str | None) -> str:
+    refuse_other_revision(node.database)
     with node.database.read() as session:
-        return held_run_of(session, study).run_id
+        return held_run_of(session, study, named).run_id

@@ -94,6 +94,7 @@ class Router:
         now = self._clock.now()
         apart = Catalogue(session).quarantined(study.study_uid)
         if apart:
+            self._supersede(recording, study, {})
             self._leave_unrouted(recording, study, "study-quarantined", _what_is_apart(apart))
             return
         decision = decide(self._ruleset, _facts(session, study))
@@ -107,6 +108,7 @@ class Router:
             )
         )
         if not decision.firings:
+            self._supersede(recording, study, {})
             self._leave_unrouted(recording, study, "study-unrouted", {"nearest": decision.nearest_miss})
             return
         study.state = advance(StudyState(study.state), StudyState.ROUTED)
@@ -124,8 +126,8 @@ class Router:
                 },
             )
         )
-        for firing in decision.firings:
-            self._order(recording, study, firing)
+        ordered = {firing.rule: self._order(recording, study, firing) for firing in decision.firings}
+        self._supersede(recording, study, ordered)
 
     def _leave_unrouted(
         self, recording: Recording, study: StudyRow, code: str, parameters: dict[str, str | int]
@@ -142,7 +144,7 @@ class Router:
             )
         )
 
-    def _order(self, recording: Recording, study: StudyRow, firing: Firing) -> None:
+    def _order(self, recording: Recording, study: StudyRow, firing: Firing) -> str:
         session = recording.session
         declaration = self._declarations[firing.pipeline]
         package = self._packages[firing.model or declaration.default_model]
@@ -151,10 +153,12 @@ class Router:
             for slot, series_uid in sorted(firing.slots.items())
             for i in Catalogue(session).instances_of(series_uid)
         ]
-        run_id = _run_id(declaration, package, inputs, run_number=1)
-        self._supersede(recording, study, firing.rule, run_id)
-        if session.get(RunRow, run_id) is not None:
-            return  # The same bytes through the same computation: what was made of them stands.
+        run_number = 1
+        while (earlier := session.get(RunRow, _run_id(declaration, package, inputs, run_number))) is not None:
+            if not _came_to_nothing(earlier):
+                return earlier.run_id  # The same bytes through the same computation: what was made of them stands.
+            run_number += 1
+        run_id = _run_id(declaration, package, inputs, run_number)
         now = self._clock.now()
         run = RunRow(
             run_id=run_id,
@@ -168,7 +172,7 @@ class Router:
             model_version=package.card.version,
             model_sha256=package.sha256,
             model_status=package.card.status,
-            run_number=1,
+            run_number=run_number,
             due=due_second(now, Priority(firing.priority)),
             destinations=list(firing.destinations),
             state=RunState.QUEUED,
@@ -187,20 +191,22 @@ class Router:
                 details={"run": run_id, "rule": firing.rule, "pipeline": declaration.name, "inputs": len(inputs)},
             )
         )
+        return run_id
 
-    def _supersede(self, recording: Recording, study: StudyRow, rule: str, by_run: str) -> None:
-        """End earlier unsent runs of the rule on this study: their inputs are not the study any more."""
+    def _supersede(self, recording: Recording, study: StudyRow, ordered: Mapping[str, str]) -> None:
+        """End the unsent runs of this study that its present revision does not order: `ordered` are runs by rule."""
         earlier = recording.session.scalars(
             select(RunRow).where(
                 RunRow.study_uid == study.study_uid,
-                RunRow.rule == rule,
-                RunRow.run_id != by_run,
+                RunRow.run_id.not_in(ordered.values()),
                 RunRow.state.in_(_UNSENT),
             )
         )
         for run in earlier:
             run.state = advance(RunState(run.state), RunState.SUPERSEDED)
-            run.reason_code, run.reason_parameters = "run-superseded", {"by": by_run}
+            by_run = ordered.get(run.rule, "")
+            run.reason_code = "run-superseded" if by_run else "run-outdated"
+            run.reason_parameters = {"by": by_run} if by_run else {}
             run.finished_at = self._clock.now()
             recording.record(
                 AuditEvent(
@@ -211,6 +217,11 @@ class Router:
                     details={"run": run.run_id, "by": by_run},
                 )
             )
+
+
+def _came_to_nothing(run: RunRow) -> bool:
+    """Whether a run ended without a result that anybody judged; one that was released may have reached a peer."""
+    return run.state == RunState.SUPERSEDED or (run.state == RunState.FAILED and run.released_by is None)
 
 
 def _what_is_apart(apart: Sequence[QuarantineRow]) -> dict[str, str | int]:

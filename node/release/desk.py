@@ -18,17 +18,18 @@ from node.actor import Actor, ActorKind
 from node.archive.catalogue import own_arrival, register_own
 from node.archive.files import ArchiveFiles
 from node.archive.filing import Arrival
+from node.archive.tables import StudyRow
 from node.audit import AuditCode, AuditEvent, AuditTrail
 from node.audit.trail import Recording
 from node.clock import Clock
 from node.database import Database
 from node.deliver.tables import DeliveryItemRow, DeliveryRow
-from node.errors import Refusal
+from node.errors import Refusal, SettingsError
 from node.jobs.queue import JobQueue
 from node.jobs.results import Manifest, check_to_json
 from node.jobs.tables import RunObjectRow, RunRow
 from node.settings import Destination, Settings
-from node.states import DeliveryState, RunState, advance
+from node.states import DeliveryState, RunState, StudyState, advance
 from pipelines.contract import Reason, Verdict
 
 REFERENCE = "reference"
@@ -83,9 +84,11 @@ class ReleaseDesk:
             run = recording.session.get_one(RunRow, manifest.run_id)
             if run.state != RunState.RUNNING:
                 return RunState(run.state)
-            refused = not manifest.objects or any(
-                check.verdict is Verdict.REJECT and not check.overridable for check in manifest.checks
+            rejected = sorted(
+                (check for check in manifest.checks if check.verdict is Verdict.REJECT),
+                key=lambda check: check.overridable,
             )
+            refused = not manifest.objects or any(not check.overridable for check in rejected)
             self._enter(recording.session, run, manifest, arrivals)
             run.verdict = manifest.verdict.value
             run.checks = [check_to_json(check) for check in manifest.checks]
@@ -94,9 +97,11 @@ class ReleaseDesk:
             run.stage, run.progress = "", 1.0
             run.finished_at = self._clock.now()
             run.state = advance(RunState(run.state), RunState.REFUSED if refused else RunState.HELD)
+            # What an earlier attempt had to wait for is over.
+            run.reason_code = run.reason_parameters = None
             if refused:
-                worst = next(check for check in manifest.checks if check.verdict is Verdict.REJECT)
-                run.reason_code, run.reason_parameters = worst.reason.code, dict(worst.reason.parameters)
+                worst = rejected[0].reason
+                run.reason_code, run.reason_parameters = worst.code, dict(worst.parameters)
             code = AuditCode.RUN_REFUSED if refused else AuditCode.RUN_HELD
             self._record(recording, code, run, by, verdict=run.verdict, objects=len(manifest.objects))
             return RunState(run.state)
@@ -116,6 +121,8 @@ class ReleaseDesk:
         """Put a run off after a passing fault, such as a full disk; after the last pause it fails with the reason."""
         with self._database.write() as session:
             run = session.get_one(RunRow, run_id)
+            if run.state not in {RunState.QUEUED, RunState.RUNNING}:
+                return
             if run.attempts <= len(_PAUSES_S):
                 pause = _PAUSES_S[run.attempts - 1]
                 run.attempts += 1
@@ -139,12 +146,14 @@ class ReleaseDesk:
         Raises
         ------
         Refusal
-            ``release-not-a-person``, ``state-transition``, ``release-needs-reason``, ``release-never`` or
-            ``release-no-destination``. A refused release is audited as well.
+            ``release-not-a-person``, ``state-transition``, ``release-study-receiving``, ``release-needs-reason``,
+            ``release-never`` or ``release-no-destination``. A refused release is audited as well.
+        SettingsError
+            ``destination-unknown``: the settings do not know a destination any more that the run was ordered for.
         """
         try:
             return self._release(run_id, by, reason)
-        except Refusal as refusal:
+        except (Refusal, SettingsError) as refusal:
             with self._trail.recording() as recording:
                 run = recording.session.get(RunRow, run_id)
                 if run is not None:
@@ -158,6 +167,7 @@ class ReleaseDesk:
             run = _known(recording.session, run_id)
             _must_be_a_person(by)
             run.state = advance(RunState(run.state), RunState.RELEASED)
+            _must_be_settled(recording.session.get_one(StudyRow, run.study_uid))
             _must_be_releasable(run, reason)
             allowed, withheld = self._destinations(run)
             if not allowed:
@@ -259,14 +269,20 @@ class ReleaseDesk:
         )
 
 
-def held_run_of(session: Session, study_uid: str) -> RunRow:
-    """Return the study's one held run.
+def held_run_of(session: Session, study_uid: str, named: str | None = None) -> RunRow:
+    """Return the study's one held run, or the one that is named, in whatever state that is.
 
     Raises
     ------
     Refusal
-        ``release-nothing-held``, or ``release-several-held`` when the run must be named.
+        ``release-nothing-held``, or ``release-several-held`` when the run must be named; ``run-unknown`` or
+        ``run-of-other-study`` when the named one is not this study's.
     """
+    if named is not None:
+        run = _known(session, named)
+        if run.study_uid != study_uid:
+            raise Refusal("run-of-other-study", run=named, study=study_uid, found=run.study_uid)
+        return run
     held = session.scalars(
         select(RunRow).where(RunRow.study_uid == study_uid, RunRow.state == RunState.HELD).order_by(RunRow.queued_at)
     ).all()
@@ -287,6 +303,12 @@ def _known(session: Session, run_id: str) -> RunRow:
 def _must_be_a_person(by: Actor) -> None:
     if by.kind is not ActorKind.PERSON:
         raise Refusal("release-not-a-person", actor=str(by))
+
+
+def _must_be_settled(study: StudyRow) -> None:
+    if study.state == StudyState.RECEIVING:
+        # The result was computed on less than what is there; settling will order another, or end this one.
+        raise Refusal("release-study-receiving", study=study.study_uid)
 
 
 def _must_be_releasable(run: RunRow, reason: str) -> None:

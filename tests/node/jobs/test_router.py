@@ -9,6 +9,7 @@ from pydicom import Dataset
 from pydicom.uid import CTImageStorage
 from sqlalchemy import select, text
 
+from node.actor import Actor
 from node.audit.verify import verify
 from node.errors import SettingsError
 from node.jobs.router import Router
@@ -16,6 +17,7 @@ from node.jobs.tables import DecisionRow, RunRow
 from node.rules import load_ruleset
 from node.states import RunState, StudyState
 from node.status import report
+from pipelines.contract import Reason
 
 
 def runs(rooms) -> list[RunRow]:
@@ -125,3 +127,32 @@ def test_a_rule_whose_model_is_not_installed_stops_the_start(rooms, tmp_path) ->
             {rooms.pipeline.declaration.name: rooms.pipeline.declaration},
             {},
         )
+
+
+@pytest.mark.hazard("HAZ-08")
+def test_what_the_present_revision_does_not_order_cannot_be_released_any_more(rooms, mr_study) -> None:
+    images = mr_study(5)
+    rooms.file(*images[:3])
+    rooms.settle()
+    rooms.compute(runs(rooms)[0].run_id)
+    images[1].WindowCenter = 40
+    rooms.file(images[1], images[3])
+    rooms.settle()
+    (run,) = runs(rooms)
+    assert (study(rooms).state, run.state, run.reason_code) == ("unrouted", RunState.SUPERSEDED, "run-outdated")
+    assert verify(rooms.node.database, rooms.node.anchor).valid
+
+
+@pytest.mark.hazard("HAZ-11")
+def test_a_new_revision_orders_again_what_came_to_nothing(rooms, mr_study) -> None:
+    images = mr_study(3)
+    rooms.file(*images)
+    rooms.settle()
+    rooms.node.desk.fail(runs(rooms)[0].run_id, Reason("run-crashed", {"error": "x"}), Actor.service("worker-0"))
+    (other,) = mr_study(1, Modality="CT", SOPClassUID=CTImageStorage, StudyInstanceUID=images[0].StudyInstanceUID)
+    rooms.file(other)
+    rooms.settle()
+    first, second = runs(rooms)
+    assert (first.state, second.state) == (RunState.FAILED, RunState.QUEUED)
+    assert (first.run_number, second.run_number) == (1, 2)
+    assert [row.sha256 for row in first.inputs] == [row.sha256 for row in second.inputs]

@@ -9,7 +9,7 @@ from node.actor import Actor
 from node.audit.tables import AuditRow
 from node.audit.verify import verify
 from node.deliver.tables import DeliveryRow
-from node.errors import Refusal
+from node.errors import Refusal, SettingsError
 from node.jobs.tables import RunRow
 from node.release.desk import held_run_of
 from node.states import RunState
@@ -144,3 +144,53 @@ def test_what_is_held_is_found_by_its_study(rooms, mr_study) -> None:
 def test_an_unknown_run_is_said_so(rooms) -> None:
     with pytest.raises(Refusal, match="run-unknown"):
         rooms.node.desk.release("none", PHYSICIST, "ok")
+
+
+@pytest.mark.hazard("HAZ-08")
+def test_what_was_computed_on_a_part_of_the_study_is_not_released(rooms, mr_study) -> None:
+    *images, late = mr_study(4)
+    rooms.file(*images)
+    rooms.settle()
+    rooms.compute(run(rooms).run_id)
+    rooms.file(late)
+    with pytest.raises(Refusal, match="release-study-receiving"):
+        rooms.node.desk.release(run(rooms).run_id, PHYSICIST, "looks right")
+    assert run(rooms).state == RunState.HELD
+    assert deliveries(rooms) == []
+    assert codes(rooms)[-1] == "release-refused"
+
+
+@pytest.mark.hazard("HAZ-02")
+def test_a_named_run_must_be_the_named_studys(rooms, mr_study) -> None:
+    result = held(rooms, mr_study)
+    with rooms.node.database.read() as session:
+        assert held_run_of(session, result.study_uid, result.run_id).run_id == result.run_id
+        with pytest.raises(Refusal, match="run-of-other-study"):
+            held_run_of(session, "1.2.3", result.run_id)
+        with pytest.raises(Refusal, match="run-unknown"):
+            held_run_of(session, result.study_uid, "none")
+
+
+def test_a_release_to_a_destination_that_is_gone_is_refused_and_audited(rooms, mr_study) -> None:
+    result = held(rooms, mr_study)
+    with rooms.node.database.write() as session:
+        session.get_one(RunRow, result.run_id).destinations = ["research", "gone"]
+    with pytest.raises(SettingsError, match="destination-unknown"):
+        rooms.node.desk.release(result.run_id, PHYSICIST, "ok")
+    assert (run(rooms).state, codes(rooms)[-1]) == (RunState.HELD, "release-refused")
+
+
+def test_the_gravest_reason_is_the_one_that_is_told(rooms, mr_study) -> None:
+    assert held(rooms, mr_study, REJECT, NEVER).reason_code == "frame-differs"
+
+
+def test_what_an_earlier_attempt_waited_for_is_not_told_of_a_result(rooms, mr_study) -> None:
+    rooms.file(*mr_study())
+    rooms.settle()
+    full = Reason("result-not-kept", {"folder": "x", "error": "No space left on device"})
+    rooms.node.desk.postpone(run(rooms).run_id, full, Actor.service("worker-0"))
+    assert run(rooms).reason_code == "result-not-kept"
+    rooms.compute(run(rooms).run_id)
+    assert (run(rooms).state, run(rooms).reason_code) == (RunState.HELD, None)
+    rooms.node.desk.postpone(run(rooms).run_id, full, Actor.service("worker-0"))
+    assert (run(rooms).attempts, run(rooms).reason_code) == (2, None)

@@ -73,7 +73,8 @@ TRANSITIONS: Mapping[State, frozenset[State]] = {
     RunState.REJECTED: frozenset(),
     RunState.FAILED: frozenset(),
     RunState.SUPERSEDED: frozenset(),
-    DeliveryState.PENDING: frozenset({DeliveryState.SENDING, DeliveryState.FAILED}),
+    # Of two attempts that met after a crash one may wait already when the other has sent everything.
+    DeliveryState.PENDING: frozenset({DeliveryState.SENDING, DeliveryState.DELIVERED, DeliveryState.FAILED}),
     # A sender that died leaves SENDING; the next attempt enters it again.
     DeliveryState.SENDING: frozenset(
         {DeliveryState.SENDING, DeliveryState.PENDING, DeliveryState.DELIVERED, DeliveryState.FAILED}

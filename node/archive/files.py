@@ -94,6 +94,19 @@ class ArchiveFiles:
             raise Permanent("archive-location-invalid", location=location[:120])
         return self._root / location
 
+    def whole(self, location: str) -> Path:
+        """Return the file's path, having read it anew: its bytes are those that were kept.
+
+        Raises
+        ------
+        Permanent
+            ``archive-location-invalid``; ``file-damaged``: the file is gone, cannot be read, or has other bytes.
+        """
+        path = self.path(location)
+        if not _is_whole(path, path.stem):
+            raise Permanent("file-damaged", file=str(path))
+        return path
+
     def locations(self) -> Iterator[str]:
         """Yield the names of all kept files, sorted."""
         for shard in sorted(self._root.glob("[0-9a-f][0-9a-f]")):

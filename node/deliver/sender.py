@@ -15,7 +15,7 @@ from node.database import Database
 from node.deliver.association import Peer, StorableFile, StoreAssociation
 from node.deliver.policy import Meaning, given_up, meaning_of, wait_after
 from node.deliver.tables import DeliveryItemRow, DeliveryRow
-from node.errors import Permanent, Transient
+from node.errors import Permanent, SettingsError, Transient
 from node.jobs.queue import JobQueue
 from node.jobs.tables import RunRow
 from node.settings import Destination, Settings
@@ -65,7 +65,8 @@ class Sender:
             name, created_at = delivery.destination, delivery.created_at
         try:
             self._send(delivery_id, self._settings.destination(name), waiting)
-        except Transient as problem:
+        except (Transient, SettingsError) as problem:
+            # A destination that is not in the settings any more may be there again after the next start.
             if given_up(created_at, self._clock.now(), self._settings.delivery):
                 return self._fail(delivery_id, problem.reason)
             return self._wait(delivery_id, problem.reason)
@@ -76,7 +77,7 @@ class Sender:
     def _send(self, delivery_id: str, to: Destination, items: list[DeliveryItemRow]) -> None:
         if not items:
             return
-        files = {item.id: StorableFile.of(self._files.path(item.location)) for item in items}
+        files = {item.id: StorableFile.of(self._files.whole(item.location)) for item in items}
         peer = Peer(to.ae_title, to.host, to.port)
         with StoreAssociation(peer, self._settings.delivery.ae_title, files.values()) as association:
             for item in items:

@@ -80,7 +80,7 @@ class Computation:
         PipelineError
             The inputs cannot be computed; the same inputs fail the same way again.
         Permanent
-            The run was ended meanwhile, or its model is not the one that the decision named.
+            The run was ended meanwhile, its model is not the one that the decision named, or an input was damaged.
         Transient
             The disk or the database did not answer.
         """
@@ -89,7 +89,7 @@ class Computation:
             return
         pipeline = self._pipeline(identity)
         sources = {
-            slot: [SourceInstance(_read(self._files.path(row.location)), row.sha256) for row in rows]
+            slot: [SourceInstance(_read(self._files.whole(row.location)), row.sha256) for row in rows]
             for slot, rows in inputs.items()
         }
         outcome = pipeline.run(sources, identity, _ProgressRow(self._database, run_id))

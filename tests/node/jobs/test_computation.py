@@ -117,3 +117,15 @@ def test_what_a_run_made_is_in_the_catalogue_and_opens_nothing(rooms, run_id: st
     assert rooms.node.router.settle_due() == 0
     with rooms.node.database.read() as session:
         assert session.scalars(select(RunRow)).all()[0].state == RunState.HELD
+
+
+@pytest.mark.hazard("HAZ-20")
+def test_a_damaged_input_computes_nothing(rooms, run_id: str) -> None:
+    with rooms.node.database.read() as session:
+        location = session.get_one(RunRow, run_id).inputs[1].location
+    file = rooms.node.files.path(location)
+    file.chmod(0o600)
+    file.write_bytes(file.read_bytes()[:-1] + b"!")
+    with pytest.raises(Permanent, match="file-damaged"):
+        rooms.computation().compute_and_keep(run_id, WORKER)
+    assert rooms.pipeline.runs == 0

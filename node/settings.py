@@ -7,6 +7,7 @@ underscores between the levels, e.g. ``SYNTHNODE_RECEIVE__PORT=11112``. The envi
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Literal
@@ -21,6 +22,7 @@ from node.errors import SettingsError
 AeTitle = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=16, pattern=r"^[ -\[\]-~]+$")
 ]
+Device = Annotated[str, StringConstraints(pattern=r"^(cpu|cuda:\d+)$")]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=16, pattern=r"^[A-Za-z0-9_.-]+$")]
 
@@ -82,10 +84,10 @@ class DeliverySection(Section):
     """How results are sent."""
 
     ae_title: AeTitle = Field("SYNTHNODE", description="The calling AE title of the sender.")
-    retry_seconds: tuple[Annotated[float, Field(gt=0)], ...] = Field(
+    retry_seconds: tuple[Annotated[float, Field(gt=0, le=86400)], ...] = Field(
         (2.0, 5.0, 15.0, 60.0, 300.0), min_length=1, description="Waits between attempts; the last one repeats."
     )
-    give_up_after_hours: Annotated[float, Field(gt=0)] = Field(
+    give_up_after_hours: Annotated[float, Field(gt=0, le=8760)] = Field(
         72.0, description="After this long a delivery ends as a dead letter with its reason."
     )
 
@@ -93,12 +95,17 @@ class DeliverySection(Section):
 class ComputeSection(Section):
     """Where inference runs."""
 
-    devices: tuple[str, ...] = Field(
+    devices: tuple[Device, ...] = Field(
         ("cpu",), min_length=1, description="One worker process each: `cpu`, `cuda:0`, `cuda:1`."
     )
     packages: Path | None = Field(
         None, description="A folder of model packages beside the shipped ones. Default: `models` in the data folder."
     )
+
+    @property
+    def workers(self) -> Mapping[str, str]:
+        """The compute workers' devices by the workers' names."""
+        return {f"worker-{number}": device for number, device in enumerate(self.devices)}
 
 
 class AuditSection(Section):
@@ -190,14 +197,17 @@ def load_settings(file: Path | None = None, *, data: Path | None = None) -> Sett
         findings = "; ".join(f"{'.'.join(map(str, e['loc'])) or '(file)'}: {e['msg']}" for e in error.errors())
         raise SettingsError("settings-invalid", file=str(named or "environment"), findings=findings) from error
     _check(settings, str(named or "environment"))
-    compute = settings.compute
+    compute, audit = settings.compute, settings.audit
     if compute.packages is not None:
         compute = compute.model_copy(update={"packages": base / compute.packages})
+    if audit.key_file is not None:
+        audit = audit.model_copy(update={"key_file": base / audit.key_file})
     return settings.model_copy(
         update={
             "data": (data or base / settings.data).resolve(),
             "rules": None if settings.rules is None else base / settings.rules,
             "compute": compute,
+            "audit": audit,
         }
     )
 
@@ -214,7 +224,20 @@ def _read(file: Path) -> dict[str, object]:
     return content
 
 
+def _misspelt_in_environment() -> list[str]:
+    """Return the variables of a section that there is not; pydantic takes them for somebody else's."""
+    return [
+        name
+        for name in sorted(os.environ)
+        if name.startswith("SYNTHNODE_") and "__" in name
+        if name.removeprefix("SYNTHNODE_").partition("__")[0].lower() not in Settings.model_fields
+    ]
+
+
 def _check(settings: Settings, file: str) -> None:
+    misspelt = _misspelt_in_environment()
+    if misspelt:
+        raise SettingsError("settings-invalid", file="environment", findings=f"unknown: {', '.join(misspelt)}")
     names = [destination.name for destination in settings.destinations]
     doubled = sorted({name for name in names if names.count(name) > 1})
     if doubled:

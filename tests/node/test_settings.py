@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
+
 from node.errors import SettingsError
 from node.reasons import text
 from node.settings import Section, Settings, load_settings
-from pydantic import BaseModel
 
 
 def write(tmp_path: Path, content: str) -> Path:
@@ -25,15 +26,26 @@ def test_defaults_are_a_node_on_loopback() -> None:
 
 
 def test_relative_paths_are_relative_to_the_file(tmp_path: Path) -> None:
-    settings = load_settings(write(tmp_path, "schema: 1\ndata: kept\nrules: r.yaml\n"))
+    content = "schema: 1\ndata: kept\nrules: r.yaml\ncompute: {packages: p}\naudit: {key_file: k/anchor.key}\n"
+    settings = load_settings(write(tmp_path, content))
     assert settings.data == (tmp_path / "kept").resolve()
     assert settings.rules_file == tmp_path / "r.yaml"
+    assert settings.packages_folder == tmp_path / "p"
+    assert settings.audit.key_file == tmp_path / "k" / "anchor.key"
 
 
 def test_the_environment_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SYNTHNODE_RECEIVE__PORT", "10999")
     settings = load_settings(write(tmp_path, "receive: {port: 11113, ae_title: HERE}\n"))
     assert (settings.receive.port, settings.receive.ae_title) == (10999, "HERE")
+
+
+@pytest.mark.parametrize("name", ["SYNTHNODE_RECIEVE__PORT", "SYNTHNODE_RECEIVE__PROT"])
+def test_a_misspelt_variable_does_not_pass_silently(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, "10999")
+    with pytest.raises(SettingsError, match="settings-invalid") as caught:
+        load_settings()
+    assert name.rpartition("_")[2].lower() in text(caught.value.reason).lower()
 
 
 @pytest.mark.parametrize(
@@ -47,6 +59,9 @@ def test_the_environment_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.
         ("receive: {host: 0.0.0.0}", "receive.peers"),
         ("destinations: [{name: a, ae_title: A, host: h, port: 1}, {name: a, ae_title: B, host: h, port: 1}]", "name"),
         ("destinations: [{name: a, ae_title: SEVENTEEN-LETTERS, host: h, port: 1}]", "destinations.0.ae_title"),
+        ("compute: {devices: [cdua:0]}", "compute.devices.0"),
+        ("delivery: {retry_seconds: [.inf]}", "delivery.retry_seconds.0"),
+        ("delivery: {give_up_after_hours: .inf}", "delivery.give_up_after_hours"),
     ],
 )
 def test_a_wrong_key_or_value_is_named(tmp_path: Path, content: str, key: str) -> None:

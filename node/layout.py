@@ -18,6 +18,11 @@ class Layout:
         return self.data / "node.db"
 
     @property
+    def unfinished_rebuild(self) -> Path:
+        """There while a rebuild of a lost database has begun and not ended."""
+        return self.data / "rebuild.unfinished"
+
+    @property
     def archive(self) -> Path:
         """The files of the archive."""
         return self.data / "archive"

@@ -8,6 +8,7 @@ from dataclasses import asdict
 import typer
 
 from node.actor import Actor
+from node.archive.files import flush_folder
 from node.archive.rebuild import rebuild as rebuild_catalogue
 from node.archive.verify import verify as verify_files
 from node.audit.verify import verify as verify_trail
@@ -51,12 +52,17 @@ def rebuild(as_json: AsJson = False, config: Config = None, data: Data = None) -
         raise SettingsError("no-node-here", data=str(node.settings.data))
     who = Actor.person(getpass.getuser())
     with alone(node.layout.data / "node.lock", wait_s=2.0):
+        if not node.layout.database.exists():
+            # Until the catalogue is in it, the new database must not be taken for the node's.
+            node.layout.unfinished_rebuild.touch()
+            flush_folder(node.layout.data)
         migrate(node.database)
         # Judged by the trail and not by the absence of a file, so that a rebuild that was cut short can be run again.
         trail = verify_trail(node.database, node.anchor)
         if trail.rows == 0 and not trail.valid:
             node.trail.begin_new_trail("the database was lost", who)
         rebuilt = rebuild_catalogue(node.layout.journal, node.files, node.trail, who)
+        node.layout.unfinished_rebuild.unlink(missing_ok=True)
     if as_json:
         print_json({"schema": 1, **asdict(rebuilt)})
     else:

@@ -6,7 +6,7 @@ or not at all, and an identifier that repeats makes a second enqueue harmless.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -97,6 +97,19 @@ class JobQueue:
             for job in self._client.list_workflows(status=status, load_input=False, load_output=False):
                 kind, _, rest = job.workflow_id.partition("/")
                 yield BadEnd(kind, rest.rpartition("/")[0], status)
+
+    def take_back(self, executors: Collection[str]) -> int:
+        """Put the jobs that executors other than these began back into their queues, and return how many.
+
+        The engine gives an executor's jobs back to an executor of that name alone; one that is not started any more,
+        such as the worker of a device that was taken out of the settings, would keep them for ever.
+        """
+        begun = self._client.list_workflows(status="PENDING", load_input=False, load_output=False)
+        left = [job for job in begun if job.queue_name and job.executor_id not in executors]
+        for job in left:
+            # Without its name the job would go to a queue that nobody of ours listens to.
+            self._client.resume_workflow(job.workflow_id, queue_name=job.queue_name)
+        return len(left)
 
     def close(self) -> None:
         """Close the client's connections."""

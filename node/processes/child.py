@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 
@@ -59,10 +59,13 @@ class Heartbeat:
         threading.Thread(target=self._beat, name="heartbeat", daemon=True).start()
 
     def _beat(self) -> None:
+        beat = os.open(self._file, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o640)
         count = 0
         while True:
             count += 1
-            self._file.write_text(str(count))
+            # Written over and never cut, it needs no room: on a full disk a process at work must not look dead.
+            with suppress(OSError):
+                os.pwrite(beat, b"%020d" % count, 0)
             time.sleep(HEARTBEAT_S)
 
 

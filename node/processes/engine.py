@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import structlog
 from apscheduler.schedulers.background import BackgroundScheduler  # type: ignore[import-untyped]
 
 from node.actor import Actor
+from node.archive.ingest import BATCH, Ingest
 from node.composition import Node
 from node.database.migrate import refuse_other_revision
 from node.jobs.dbos_process import DbosProcess
 from node.jobs.queue import DELIVERY
 from node.jobs.reaper import Reaper
+from node.jobs.router import Router
 from node.jobs.workflows import register_delivery
 from node.observe.logs import configure_logging
 from node.processes.child import run_child
@@ -34,17 +37,13 @@ def start(node: Node) -> Callable[[], None]:
     router, ingest = node.router, node.ingest
     reaper = Reaper(node.database, node.queue, node.desk, node.sender, Actor.service(NAME))
 
-    def take_in() -> None:
-        # A study must not settle while receipts of it wait to be read: first drain, then settle.
-        while ingest.step():
-            pass
-        router.settle_due()
-
     register_delivery(node.sender)
     jobs = DbosProcess(node.database.url, NAME, {DELIVERY: DELIVERIES_AT_ONCE})
+    # What a worker left that the settings do not have any more, nobody else would take up.
+    node.queue.take_back({NAME, *node.settings.compute.workers})
     jobs.launch()
     timers = BackgroundScheduler(timezone="UTC")
-    for tick, seconds in ((take_in, INTAKE_EVERY_S), (reaper.reap, REAP_EVERY_S)):
+    for tick, seconds in ((partial(take_in, ingest, router), INTAKE_EVERY_S), (reaper.reap, REAP_EVERY_S)):
         timers.add_job(_logged(tick), "interval", seconds=seconds, max_instances=1, coalesce=True)
     timers.start()
 
@@ -53,6 +52,17 @@ def start(node: Node) -> Callable[[], None]:
         jobs.stop()
 
     return stop
+
+
+def take_in(ingest: Ingest, router: Router) -> None:
+    """Take in the receipts that wait, then settle: a study must not settle while receipts of it wait to be read.
+
+    A batch that is not full has read all that there was. To go on until nothing comes would keep every study from
+    settling for as long as anybody sends.
+    """
+    while ingest.step() >= BATCH:
+        pass
+    router.settle_due()
 
 
 def _logged(tick: Callable[[], object]) -> Callable[[], None]:

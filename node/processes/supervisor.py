@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -133,6 +134,7 @@ class Supervisor:
         self._announce = announce
         self._plans = _plans(node, config)
         self._stop = threading.Event()
+        self._written_pids: dict[str, int] = {}
 
     def run(self) -> None:
         """Run until SIGTERM or SIGINT.
@@ -143,6 +145,7 @@ class Supervisor:
             ``already-running``: another node has this data folder.
         Permanent
             ``database-missing``: there are files, but no database; it must be rebuilt, not begun anew.
+            ``rebuild-unfinished``: a rebuild was begun and cut short.
         """
         self._node.layout.make()
         with alone(self._node.layout.data / "node.lock", wait_s=2.0):
@@ -181,10 +184,15 @@ class Supervisor:
 
     def _write_pids(self, children: Sequence[Child]) -> None:
         pids = {"supervisor": os.getpid(), **{child.plan.name: child.pid for child in children}}
+        if pids == self._written_pids:
+            return
         file = self._node.layout.run / "processes.json"
         staged = file.with_suffix(".new")
-        staged.write_text(json.dumps({"schema": 1, "pids": pids}))
-        staged.replace(file)
+        # A full disk must not end the node: its receiver tells senders to try again later. So does this list.
+        with suppress(OSError):
+            staged.write_text(json.dumps({"schema": 1, "pids": pids}))
+            staged.replace(file)
+            self._written_pids = pids
 
     def _record(self, code: AuditCode) -> None:
         with self._node.trail.recording() as recording:
@@ -199,8 +207,8 @@ def _plans(node: Node, config: Path | None) -> tuple[ChildPlan, ...]:
     if config is not None:
         common += ["--config", str(config)]
     workers = [
-        ChildPlan(f"worker-{i}", ("node.processes.worker", "--name", f"worker-{i}", "--device", device, *common))
-        for i, device in enumerate(node.settings.compute.devices)
+        ChildPlan(name, ("node.processes.worker", "--name", name, "--device", device, *common))
+        for name, device in node.settings.compute.workers.items()
     ]
     return (
         ChildPlan("receive", ("node.processes.receive", *common)),
@@ -211,6 +219,8 @@ def _plans(node: Node, config: Path | None) -> tuple[ChildPlan, ...]:
 
 def _refuse_lost_database(node: Node) -> None:
     """Refuse to begin an empty database beside an archive: every study would be received and run again."""
+    if node.layout.unfinished_rebuild.exists():
+        raise Permanent("rebuild-unfinished", data=str(node.layout.data))
     if not node.layout.database.exists() and any(node.layout.journal.iterdir()):
         raise Permanent("database-missing", database=str(node.layout.database), data=str(node.layout.data))
 

@@ -9,7 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from node.cli import archive
 from node.database import Database
+from node.errors import Permanent
+from node.processes.supervisor import Supervisor
 from node.status import report
 
 
@@ -36,6 +39,25 @@ def test_a_lost_database_is_rebuilt_and_nothing_runs(rooms, data: Path) -> None:
     assert (study.state, study.instances, study.runs) == ("rebuilt", 3, ())
     assert synthnode("audit", "verify", "--data", str(data)).returncode == 0
     assert synthnode("archive", "verify", "--data", str(data)).returncode == 0
+
+
+@pytest.mark.hazard("HAZ-01")
+def test_a_node_does_not_start_on_a_rebuild_that_was_cut_short(rooms, data: Path, monkeypatch) -> None:
+    rooms.node.database.close()
+    for file in data.glob("node.db*"):
+        file.unlink()
+    with monkeypatch.context() as cut:
+        cut.setattr(archive, "rebuild_catalogue", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            archive.rebuild(data=data)
+    with pytest.raises(Permanent, match="rebuild-unfinished"):
+        Supervisor(rooms.node, None, lambda: None).run()
+    archive.rebuild(data=data)
+    assert not rooms.node.layout.unfinished_rebuild.exists()
+
+
+def interrupted(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 def test_a_catalogue_that_is_there_is_not_rebuilt(data: Path) -> None:

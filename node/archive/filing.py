@@ -134,8 +134,9 @@ class Filing:
         earlier = self._earlier(header.sop_instance_uid)
         if earlier is not None:
             self._refuse_conflict(earlier, arrival)
-            known = Outcome.DUPLICATE if earlier.origin == Origin.RECEIVED else Outcome.OWN
-            return Filed(known, header.study_uid)
+            if earlier.origin != Origin.RECEIVED:
+                return Filed(Outcome.OWN, header.study_uid)
+            return Filed(Outcome.DUPLICATE, header.study_uid, self._awakened(header.study_uid, arrival))
         origin = self._origin(header)
         series = self._session.get(SeriesRow, header.series_uid)
         if series is not None and series.study_uid != header.study_uid:
@@ -188,6 +189,10 @@ class Filing:
         _refuse_other_patient(study.patient, header.patient, study.study_uid)
         if origin is not Origin.RECEIVED:
             return study, False
+        return study, self._reopened(study, arrival)
+
+    def _reopened(self, study: StudyRow, arrival: Arrival) -> bool:
+        """Let the study wait for quiet again, and say whether that began its next revision."""
         reopened = study.state != StudyState.RECEIVING
         if reopened:
             study.state = advance(StudyState(study.state), StudyState.RECEIVING)
@@ -195,7 +200,15 @@ class Filing:
             study.revision += 1
         last = study.last_instance_at
         study.last_instance_at = arrival.received_at if last is None else max(last, arrival.received_at)
-        return study, reopened
+        return reopened
+
+    def _awakened(self, study_uid: str, arrival: Arrival) -> StudyRow | None:
+        """Reopen a rebuilt study: what was made of these bytes is not known any more, so sending them again counts."""
+        study = self._session.get_one(StudyRow, study_uid)
+        if study.state != StudyState.REBUILT:
+            return None
+        self._reopened(study, arrival)
+        return study
 
     def _new_study(self, header: Header, arrival: Arrival, origin: Origin) -> StudyRow:
         received = origin is Origin.RECEIVED

@@ -141,6 +141,18 @@ def test_a_late_instance_begins_a_revision(bench: Bench, state: StudyState) -> N
     assert json.loads(row.details)["revision"] == 2
 
 
+def test_a_rebuilt_study_is_begun_again_by_the_same_bytes(bench: Bench) -> None:
+    bench.receive(ct(1), ct(2))
+    bench.take_in()
+    settle(bench, StudyState.REBUILT)
+    bench.receive(ct(2))
+    bench.take_in()
+    assert (bench.study().state, bench.study().revision) == ("receiving", 2)
+    assert bench.study().last_instance_at == bench.clock.now()
+    assert len(bench.instances()) == 2
+    assert len(bench.audit("study-revised")) == 1
+
+
 @pytest.mark.hazard("HAZ-18")
 @pytest.mark.parametrize("together", [True, False])
 def test_one_uid_with_other_bytes_is_set_apart_and_both_files_stay(bench: Bench, together: bool) -> None:

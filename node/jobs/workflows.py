@@ -6,8 +6,12 @@ says why, so that no waiting holds a slot, and none pins a version of this code.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypedDict
+
 import structlog
 from dbos import DBOS
+from sqlalchemy.exc import OperationalError
 
 from node.actor import Actor
 from node.deliver.sender import Sender
@@ -23,13 +27,28 @@ from pipelines.errors import PipelineError
 _RECOVERIES = 25
 """After this many deaths in the middle of one job the job itself is suspected, and ends by name."""
 
+
+class _Retries(TypedDict):
+    retries_allowed: bool
+    interval_seconds: float
+    max_attempts: int
+    should_retry: Callable[[BaseException], bool]
+
+
+def _database_busy(problem: BaseException) -> bool:
+    return isinstance(problem, OperationalError)
+
+
+_PATIENT = _Retries(retries_allowed=True, interval_seconds=2.0, max_attempts=8, should_retry=_database_busy)
+"""A step whose database is locked or whose disk is full is done again, for four minutes in all: it may run twice."""
+
 _log = structlog.get_logger(__name__)
 
 
 def register_synthesis(computation: Computation, results: Results, desk: ReleaseDesk, worker: Actor) -> None:
     """Register the workflow of a run with the engine of this process (a compute worker)."""
 
-    @DBOS.step(name="compute_and_keep")
+    @DBOS.step(name="compute_and_keep", **_PATIENT)
     def compute_and_keep(run_id: str) -> None:
         with following(*computation.traced(run_id)):
             compute(run_id)
@@ -43,12 +62,14 @@ def register_synthesis(computation: Computation, results: Results, desk: Release
         except (NodeError, PipelineError) as problem:
             _log.warning("run failed", run=run_id, reason=problem.reason.code)
             desk.fail(run_id, problem.reason, worker)
+        except OperationalError:
+            raise
         except Exception as problem:
             # Whatever it was, the run must end by name; the log has the trace.
             _log.exception("run crashed", run=run_id)
             desk.fail(run_id, Reason("run-crashed", {"error": type(problem).__name__}), worker)
 
-    @DBOS.step(name="hold")
+    @DBOS.step(name="hold", **_PATIENT)
     def hold(run_id: str) -> None:
         manifest = results.kept(run_id)
         if manifest is not None:
@@ -63,7 +84,7 @@ def register_synthesis(computation: Computation, results: Results, desk: Release
 def register_delivery(sender: Sender) -> None:
     """Register the workflow of a delivery with the engine of this process (the engine)."""
 
-    @DBOS.step(name="attempt")
+    @DBOS.step(name="attempt", **_PATIENT)
     def attempt(delivery_id: str) -> None:
         sender.attempt(delivery_id)
 

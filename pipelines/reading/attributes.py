@@ -63,7 +63,7 @@ def number(dataset: Dataset, keyword: str, default: float) -> float:
 
 
 def whole(dataset: Dataset, keyword: str, default: int | None = None) -> int:
-    """Return the whole number of 0 or more that an attribute holds; `default` where it is absent, if one is given.
+    """Return the whole number of 1 or more that an attribute holds; `default` where it is absent, if one is given.
 
     Raises
     ------
@@ -73,7 +73,7 @@ def whole(dataset: Dataset, keyword: str, default: int | None = None) -> int:
     if default is not None and dataset.get(keyword) in (None, ""):
         return default
     (found,) = numbers(dataset, keyword, 1)
-    if found < 0 or found != int(found):
+    if found < 1 or found != int(found):
         raise UnreadableSeries(
             "attribute-malformed", attribute=keyword, instance=_name(dataset), found=f"{found:g}", expected="a count"
         )

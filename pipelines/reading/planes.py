@@ -61,6 +61,14 @@ class Plane:
                 found="\\".join(f"{value:g}" for value in cosines),
             )
         between_rows, between_columns = numbers(dataset, "PixelSpacing", 2)
+        if min(between_rows, between_columns) <= 0:
+            raise UnreadableSeries(
+                "attribute-malformed",
+                attribute="PixelSpacing",
+                instance=str(required(dataset, "SOPInstanceUID")),
+                found=f"{between_rows:g}\\{between_columns:g}",
+                expected="two numbers above 0",
+            )
         position = np.array(numbers(dataset, "ImagePositionPatient", 3))
         return Plane(position, row, column, (between_columns, between_rows))
 

@@ -192,6 +192,8 @@ def test_a_missing_attribute_is_named(bare_series: Callable[..., list[SourceInst
     [
         ("ImageOrientationPatient", [1, 0, 0, 1, 0, 0], "orientation-invalid"),
         ("ImagePositionPatient", [1, 2], "attribute-malformed"),
+        ("PixelSpacing", [0, 1], "attribute-malformed"),
+        ("Rows", 0, "attribute-malformed"),
         ("NumberOfFrames", 12, "multi-frame-unsupported"),
         ("SOPClassUID", EnhancedMRImageStorage, "multi-frame-unsupported"),
         ("ImageType", ["ORIGINAL", "PRIMARY", "LOCALIZER"], "localizer"),
@@ -297,10 +299,28 @@ def test_the_real_missing_slice_is_found() -> None:
     assert code_of(instances) == "slices-missing"
 
 
-ODD = [None, "", [], 0, -3, 70000, [1, 2], ["1", "2", "3"], "abc", "1e400", "nan", 2.5, ["x"] * 6, [0] * 6, [1e9] * 3]
+ODD = [
+    None,
+    "",
+    [],
+    0,
+    -3,
+    70000,
+    [1, 2],
+    ["1", "2", "3"],
+    "abc",
+    "1e400",
+    "nan",
+    2.5,
+    ["x"] * 6,
+    [0] * 6,
+    [1e9] * 3,
+    [0, 1],
+    [-1, 1],
+]
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     keyword=st.sampled_from(
         [

@@ -25,6 +25,12 @@ SUITE_OF_TWO = """
 """
 
 
+@pytest.fixture(autouse=True)
+def _another_suite(monkeypatch: pytest.MonkeyPatch) -> None:
+    suites = {**evidence.SUITES, "audit": evidence.Suite(about="A second one.", seed=2, covers=("node/audit",))}
+    monkeypatch.setattr(evidence, "SUITES", suites)
+
+
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
     """A repository with one covered file."""

@@ -52,11 +52,6 @@ class Suite:
 
 
 SUITES: Mapping[str, Suite] = {
-    "audit": Suite(
-        about="An altered, deleted or inserted audit row, a cut tail and a recomputed chain are found.",
-        seed=20261121,
-        covers=("node/audit",),
-    ),
     "kills": Suite(
         about="SIGKILL of each process while it receives, infers and delivers: nothing acknowledged is lost, "
         "and each study ends delivered, once in effect.",

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from models.packages import ModelPackage
 from node.actor import Actor
 from node.archive.catalogue import Catalogue
+from node.archive.filing import Origin
 from node.archive.tables import QuarantineRow, StudyRow
 from node.audit import AuditCode, AuditEvent, AuditTrail
 from node.audit.trail import Recording
@@ -92,7 +93,7 @@ class Router:
     def _route(self, recording: Recording, study: StudyRow) -> None:
         session = recording.session
         now = self._clock.now()
-        apart = Catalogue(session).quarantined(study.study_uid)
+        apart = _apart(Catalogue(session), study)
         if apart:
             self._supersede(recording, study, {})
             self._leave_unrouted(recording, study, "study-quarantined", _what_is_apart(apart))
@@ -222,6 +223,15 @@ class Router:
 def _came_to_nothing(run: RunRow) -> bool:
     """Whether a run ended without a result that anybody judged; one that was released may have reached a peer."""
     return run.state == RunState.SUPERSEDED or (run.state == RunState.FAILED and run.released_by is None)
+
+
+def _apart(catalogue: Catalogue, study: StudyRow) -> list[QuarantineRow]:
+    """Return what is set apart of what came from outside; an object of our own that a peer altered is no input."""
+    return [
+        row
+        for row in catalogue.quarantined(study.study_uid)
+        if (filed := catalogue.instance(row.sop_instance_uid)) is None or filed.origin == Origin.RECEIVED
+    ]
 
 
 def _what_is_apart(apart: Sequence[QuarantineRow]) -> dict[str, str | int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from pydicom import Dataset
+from pydicom import Dataset, dcmread
 from pydicom.uid import CTImageStorage
 from sqlalchemy import select, text
 
@@ -156,3 +156,21 @@ def test_a_new_revision_orders_again_what_came_to_nothing(rooms, mr_study) -> No
     assert (first.state, second.state) == (RunState.FAILED, RunState.QUEUED)
     assert (first.run_number, second.run_number) == (1, 2)
     assert [row.sha256 for row in first.inputs] == [row.sha256 for row in second.inputs]
+
+
+@pytest.mark.hazard("HAZ-13")
+def test_an_own_object_that_a_peer_altered_keeps_no_later_revision_from_its_run(rooms, mr_study) -> None:
+    *images, late = mr_study(4)
+    rooms.file(*images)
+    rooms.settle()
+    rooms.compute(runs(rooms)[0].run_id)
+    with rooms.node.database.read() as session:
+        made = session.get_one(RunRow, runs(rooms)[0].run_id).objects[0]
+    returned = dcmread(rooms.node.files.path(made.location))
+    returned.PatientID = "COERCED"
+    rooms.file(returned)
+    rooms.file(late)
+    rooms.settle()
+    assert study(rooms).state == StudyState.ROUTED
+    assert [run.state for run in runs(rooms)] == [RunState.SUPERSEDED, RunState.QUEUED]
+    assert [entry.code for entry in study(rooms).quarantined] == ["conflicting-instance"]

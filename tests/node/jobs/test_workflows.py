@@ -1,0 +1,96 @@
+"""The workflows on the real engine: a busy database makes a step wait, any other fault ends by name."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from dbos import DBOS
+from sqlalchemy import select, text
+from sqlalchemy.exc import OperationalError
+
+from node.actor import Actor
+from node.deliver.tables import DeliveryRow
+from node.jobs import workflows
+from node.jobs.dbos_process import DbosProcess
+from node.jobs.queue import DELIVERY
+from node.jobs.reaper import Reaper
+from node.jobs.tables import RunRow
+from node.jobs.workflows import register_delivery
+from node.states import DeliveryState, RunState
+
+SERVICE = Actor.service("engine")
+
+
+class Attempts:
+    """A sender whose first attempts end with an error."""
+
+    def __init__(self, *errors: Exception) -> None:
+        self.errors = list(errors)
+        self.count = 0
+
+    def attempt(self, _delivery_id: str) -> None:
+        self.count += 1
+        if self.errors:
+            raise self.errors.pop(0)
+
+
+@pytest.fixture
+def engine(rooms, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Any], None]]:
+    monkeypatch.setitem(workflows._PATIENT, "interval_seconds", 0.05)
+
+    def start(sender: Any) -> None:
+        register_delivery(sender)
+        DbosProcess(rooms.node.database.url, "engine", {DELIVERY: 1}).launch()
+
+    yield start
+    DBOS.destroy(destroy_registry=True)
+
+
+@pytest.fixture
+def released(rooms, mr_study) -> str:
+    rooms.file(*mr_study())
+    rooms.settle()
+    with rooms.node.database.read() as session:
+        run_id = session.scalars(select(RunRow.run_id)).one()
+    rooms.compute(run_id)
+    rooms.node.desk.release(run_id, Actor.person("m.curie"), "ok")
+    return f"{run_id}:research"
+
+
+def ended(rooms, job: str) -> str:
+    """Wait for the job's end and return the engine's status."""
+    question = text("SELECT status FROM workflow_status WHERE workflow_uuid = :job")
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        with rooms.node.database.read() as session:
+            status = str(session.execute(question, {"job": job}).scalar())
+        if status in {"SUCCESS", "ERROR"}:
+            return status
+        time.sleep(0.05)
+    raise AssertionError("the job has not ended")
+
+
+@pytest.mark.hazard("HAZ-11")
+def test_a_busy_database_makes_a_delivery_wait_and_does_not_end_it(rooms, released: str, engine: Callable) -> None:
+    locked = OperationalError("UPDATE delivery_items", {}, Exception("database is locked"))
+    sender = Attempts(locked, locked)
+    engine(sender)
+    assert ended(rooms, f"delivery/{released}/1") == "SUCCESS"
+    assert sender.count == 3
+
+
+@pytest.mark.hazard("HAZ-11")
+def test_any_other_fault_of_a_job_ends_its_delivery_by_name(rooms, released: str, engine: Callable) -> None:
+    sender = Attempts(ValueError("a fault of ours"))
+    engine(sender)
+    assert ended(rooms, f"delivery/{released}/1") == "ERROR"
+    assert sender.count == 1
+    parts = rooms.node
+    Reaper(parts.database, parts.queue, parts.desk, parts.sender, SERVICE).reap()
+    with parts.database.read() as session:
+        delivery, run = session.scalars(select(DeliveryRow)).one(), session.scalars(select(RunRow)).one()
+    assert (delivery.state, delivery.reason_code) == (DeliveryState.FAILED, "job-given-up")
+    assert (run.state, run.reason_code) == (RunState.FAILED, "job-given-up")

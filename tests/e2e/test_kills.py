@@ -124,6 +124,7 @@ def ends_delivered_once(hospital: Hospital, series: HeadSeries) -> None:
     def delivered(study: Json) -> bool:
         if study["state"] != "routed" or study["instances"] < series.slices or not ended(study):
             return False
+        assert {"held", "released", "delivered"} & set(states(study)), f"nothing will come of it: {study['runs']}"
         if "held" in states(study):
             hospital.node.release(series.study_uid)
         return states(study).count("delivered") == 1

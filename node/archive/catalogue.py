@@ -40,11 +40,18 @@ class Catalogue:
         latest = func.coalesce(StudyRow.last_instance_at, StudyRow.first_received_at)
         return self._session.scalars(select(StudyRow).order_by(latest.desc(), StudyRow.study_uid).limit(limit)).all()
 
-    def studies_to_settle(self, before: datetime) -> Sequence[StudyRow]:
-        """Return the studies that are receiving and whose last instance came at or before `before`, oldest first."""
+    def studies_to_settle(self, before: datetime, after: datetime) -> Sequence[StudyRow]:
+        """Return the studies that are receiving and whose last instance came until `before` or since `after`.
+
+        Nothing comes in the future: who has an instance of then was received before the clock was set back, and would
+        wait until it is that time again. Oldest first.
+        """
         question = (
             select(StudyRow)
-            .where(StudyRow.state == StudyState.RECEIVING, StudyRow.last_instance_at <= before)
+            .where(
+                StudyRow.state == StudyState.RECEIVING,
+                (StudyRow.last_instance_at <= before) | (StudyRow.last_instance_at >= after),
+            )
             .order_by(StudyRow.last_instance_at, StudyRow.study_uid)
         )
         return self._session.scalars(question).all()

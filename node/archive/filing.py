@@ -198,8 +198,8 @@ class Filing:
             study.state = advance(StudyState(study.state), StudyState.RECEIVING)
             study.reason_code = study.reason_parameters = None
             study.revision += 1
-        last = study.last_instance_at
-        study.last_instance_at = arrival.received_at if last is None else max(last, arrival.received_at)
+        # Arrivals come in the order of the journal; after the clock was set back the later one has the earlier time.
+        study.last_instance_at = arrival.received_at
         return reopened
 
     def _awakened(self, study_uid: str, arrival: Arrival) -> StudyRow | None:

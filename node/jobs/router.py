@@ -88,7 +88,8 @@ class Router:
 
     def _due(self, session: Session) -> list[StudyRow]:
         quiet = timedelta(seconds=self._settings.settle.quiet_seconds)
-        return list(Catalogue(session).studies_to_settle(self._clock.now() - quiet))
+        now = self._clock.now()
+        return list(Catalogue(session).studies_to_settle(now - quiet, now + quiet))
 
     def _route(self, recording: Recording, study: StudyRow) -> None:
         session = recording.session

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -18,6 +18,8 @@ from node.archive.tables import InstanceRow, JournalPositionRow, PatientRow, Qua
 from node.states import StudyState
 
 Bench = Any
+
+NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 
 
 def settle(bench: Bench, state: StudyState = StudyState.ROUTED) -> None:
@@ -292,7 +294,7 @@ class TestObjectsOfOurOwn:
         study = bench.study()
         assert (study.state, study.reason_code, study.revision) == ("unrouted", "own-objects-only", 0)
         with bench.database.read() as session:
-            assert Catalogue(session).studies_to_settle(bench.clock.now() + timedelta(days=9)) == []
+            assert Catalogue(session).studies_to_settle(bench.clock.now() + timedelta(days=9), NEVER) == []
         bench.receive(ct(1))
         bench.take_in()
         assert (bench.study().state, bench.study().revision) == ("receiving", 1)
@@ -341,13 +343,13 @@ def test_settling_is_asked_by_the_last_instance(bench: Bench) -> None:
     at = bench.study().last_instance_at
     with bench.database.read() as session:
         catalogue = Catalogue(session)
-        assert [study.study_uid for study in catalogue.studies_to_settle(at)] == [STUDY]
-        assert catalogue.studies_to_settle(at - timedelta(seconds=1)) == []
+        assert [study.study_uid for study in catalogue.studies_to_settle(at, NEVER)] == [STUDY]
+        assert catalogue.studies_to_settle(at - timedelta(seconds=1), NEVER) == []
         assert catalogue.instance_count(STUDY) == 1
         assert [study.study_uid for study in catalogue.studies()] == [STUDY]
     settle(bench)
     with bench.database.read() as session:
-        assert Catalogue(session).studies_to_settle(at) == []
+        assert Catalogue(session).studies_to_settle(at, NEVER) == []
 
 
 def test_two_hundred_instances_take_about_a_second(bench: Bench) -> None:

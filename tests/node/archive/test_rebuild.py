@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import shutil
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from node.errors import Permanent, Refusal
 Bench = Any
 OWN = f"{ROOT}.1.5"
 BY = Actor.person("admin")
+NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -73,7 +74,7 @@ def test_the_same_catalogue_comes_back_and_nothing_runs(filled: Bench, new_node_
     states = {(row.state, row.reason_code) for row in filled.rows(StudyRow)}
     assert states == {("rebuilt", "catalogue-rebuilt")}
     with database.read() as session:
-        assert Catalogue(session).studies_to_settle(filled.clock.now() + timedelta(days=9)) == []
+        assert Catalogue(session).studies_to_settle(filled.clock.now() + timedelta(days=9), NEVER) == []
     (row,) = filled.audit("archive-rebuilt")
     assert json.loads(row.details)["quarantined"] == 3
     assert row.actor_name == "admin"

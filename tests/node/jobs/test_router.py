@@ -51,6 +51,19 @@ def test_a_study_settles_only_when_it_is_quiet(rooms, mr_study: Callable[..., li
     )
 
 
+@pytest.mark.hazard("HAZ-11")
+def test_a_study_settles_though_the_clock_was_set_back(rooms, mr_study) -> None:
+    first, *rest = mr_study(3)
+    rooms.file(first)
+    rooms.clock.advance(-365 * 24 * 3600)
+    assert rooms.node.router.settle_due() == 1
+    rooms.file(*rest)
+    assert rooms.node.router.settle_due() == 0
+    rooms.clock.advance(31)
+    assert rooms.node.router.settle_due() == 1
+    assert [len(run.inputs) for run in runs(rooms)] == [1, 3]
+
+
 def test_the_job_stands_in_the_engines_queue_with_the_decision(rooms, mr_study) -> None:
     rooms.file(*mr_study())
     rooms.settle()

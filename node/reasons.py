@@ -98,6 +98,7 @@ TEXTS: Mapping[str, str] = {
     "model-changed": "The installed model {model} has hash {found}, the run was ordered with {expected}: "
     "order a new run, or reinstall that model.",
     "model-missing": "The model {model} is not installed (any more).",
+    "model-unusable": "The installed models cannot be used ({found}): install that package again.",
     "no-dicom-file": "No DICOM file: {found}.",
     "no-node-here": "{data} holds no node: name the data folder by --data or the settings by --config.",
     "own-object-not-filed": "The own object {sop_instance} conflicts with what the archive has: see what is "

@@ -18,13 +18,22 @@ def status(
     config: Config = None,
     data: Data = None,
 ) -> None:
-    """Show studies, what was decided for them, their runs, checks and deliveries."""
+    """Show studies, what was decided for them, their runs, checks and deliveries.
+
+    Exit status 1 when a study was asked for that is not known.
+    """
     node = existing_node(config, data)
     with node.database.read() as session:
         found = report(session, node.results, study)
     if as_json:
         print_json(found.to_json())
-        return
+    else:
+        _show(found, study)
+    if study is not None and not found.studies:
+        raise typer.Exit(1)
+
+
+def _show(found: StatusReport, study: str | None) -> None:
     out = console()
     out.print(_overview(found))
     for item in found.studies if study is not None else ():

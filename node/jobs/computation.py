@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pydicom import Dataset, dcmread
 
+from models.errors import PackageError
 from models.packages import ModelPackage
 from node.actor import Actor
 from node.archive.files import ArchiveFiles
@@ -140,7 +141,10 @@ class Computation:
     def _pipeline(self, identity: RunIdentity) -> Pipeline:
         key = (identity.pipeline, identity.model_sha256)
         if key not in self._warm:
-            package = self._packages().get(identity.model_name)
+            try:
+                package = self._packages().get(identity.model_name)
+            except PackageError as why:
+                raise Permanent("model-unusable", found=str(why)) from why
             if package is None:
                 raise Permanent("model-missing", model=identity.model_name)
             if package.sha256 != identity.model_sha256:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import select
 
+from models.errors import PackageTampered
 from node.actor import Actor
 from node.errors import Permanent, Refusal
 from node.jobs.tables import RunRow
@@ -128,4 +129,16 @@ def test_a_damaged_input_computes_nothing(rooms, run_id: str) -> None:
     file.write_bytes(file.read_bytes()[:-1] + b"!")
     with pytest.raises(Permanent, match="file-damaged"):
         rooms.computation().compute_and_keep(run_id, WORKER)
+    assert rooms.pipeline.runs == 0
+
+
+@pytest.mark.hazard("HAZ-15")
+def test_a_package_that_was_tampered_with_computes_nothing_and_is_named(rooms, run_id: str) -> None:
+    def tampered() -> None:
+        raise PackageTampered(folder="models/x", found="1", stated="2")
+
+    computation = rooms.computation()
+    computation._packages = tampered
+    with pytest.raises(Permanent, match=r"model-unusable.*package-tampered.*models/x"):
+        computation.compute_and_keep(run_id, WORKER)
     assert rooms.pipeline.runs == 0

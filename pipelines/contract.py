@@ -21,7 +21,7 @@ Parameter = str | int | float
 class Verdict(StrEnum):
     """What a check concluded, in rising order of gravity."""
 
-    PASS = "PASS"
+    PASS = "PASS"  # noqa: S105 (a verdict, no password)
     REVIEW = "REVIEW"
     REJECT = "REJECT"
 
@@ -89,7 +89,8 @@ class Declaration:
     default_model
         Name of the model package that it uses when a rule names none.
     factory
-        ``module:callable`` that builds it: ``(package: ModelPackage, device: str) -> Pipeline``. Imported by GPU workers only.
+        ``module:callable`` that builds it: ``(package: ModelPackage, device: str) -> Pipeline``. Imported by compute
+        workers only.
     """
 
     name: str

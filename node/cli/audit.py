@@ -12,6 +12,7 @@ from node.audit.chain import Mark
 from node.audit.identities import subjects_with
 from node.audit.verify import verify as verify_trail
 from node.cli.output import AsJson, console, print_json
+from node.cli.person import By
 from node.cli.place import Config, Data, existing_node, node_at
 from node.errors import Refusal
 from node.reasons import text
@@ -56,7 +57,7 @@ def verify(seen: Seen = None, as_json: AsJson = False, config: Config = None, da
 @app.command()
 def erase(
     patient_id: Annotated[str, typer.Option("--patient-id", help="Patient ID (0010,0020), exactly as it was sent.")],
-    by: Annotated[str, typer.Option("--by", help="Who erases.")],
+    by: By,
     reason: Annotated[str, typer.Option("--reason", help="Why; it stays in the audit, so name no patient.")],
     as_json: AsJson = False,
     config: Config = None,
@@ -81,7 +82,7 @@ def erase(
 
 @app.command()
 def begin(
-    by: Annotated[str, typer.Option("--by", help="Who has looked and begins a new trail.")],
+    by: By,
     reason: Annotated[str, typer.Option("--reason", help="What was found; it stands in the new trail's first row.")],
     config: Config = None,
     data: Data = None,

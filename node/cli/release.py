@@ -9,20 +9,13 @@ import typer
 
 from node.actor import Actor
 from node.cli.output import AsJson, console, print_json
+from node.cli.person import By
 from node.cli.place import Config, Data, existing_node
 from node.composition import Node
 from node.database.migrate import refuse_other_revision
 from node.release.desk import held_run_of
 
-
-def _name(given: str) -> str:
-    if not given.strip():
-        raise typer.BadParameter("nobody releases or rejects without a name")
-    return given
-
-
 Study = Annotated[str, typer.Argument(help="Study Instance UID.")]
-By = Annotated[str, typer.Option("--by", callback=_name, help="Your name; it stands in the audit log.")]
 Run = Annotated[str | None, typer.Option("--run", help="The run, when the study has several held ones.")]
 
 

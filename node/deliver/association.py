@@ -152,7 +152,9 @@ class StoreAssociation:
     def _on_open(self, event: evt.Event) -> None:
         self._connected = True
         # With Nagle's algorithm and delayed acknowledgements every C-STORE waits 40 ms (measured).
-        event.assoc.dul.socket.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        wrapped = event.assoc.dul.socket
+        if wrapped is not None and wrapped.socket is not None:
+            wrapped.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def _why_not(self, association: Association) -> Permanent | Transient:
         if association.is_rejected:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from pydicom import Dataset, dcmread
@@ -20,7 +20,7 @@ from node.errors import Permanent
 from node.jobs.results import KeptObject, Manifest, Results
 from node.jobs.tables import RunInputRow, RunRow
 from node.states import RunState, advance
-from pipelines.contract import Outcome, Pipeline, RunIdentity, SourceInstance
+from pipelines.contract import Declaration, Outcome, Pipeline, RunIdentity, SourceInstance
 from pipelines.objects.encoding import encode
 
 PipelineBuilder = Callable[[str, ModelPackage], Pipeline]
@@ -66,6 +66,20 @@ class Computation:
         self._station = station
         self._software_version = software_version
         self._warm: dict[tuple[str, str], Pipeline] = {}
+
+    def warm(self, declarations: Iterable[Declaration]) -> None:
+        """Build each pipeline with its default model now, so that the first run does not wait for it.
+
+        Raises
+        ------
+        ModelsError, PipelineError
+            When one cannot be built; runs that need it will say so by name.
+        """
+        packages = self._packages()
+        for declaration in declarations:
+            package = packages.get(declaration.default_model)
+            if package is not None:
+                self._warm[declaration.name, package.sha256] = self._build(declaration.name, package)
 
     def traced(self, run_id: str) -> tuple[str, str]:
         """Return the correlation id and the study of the run, for the logs."""

@@ -44,12 +44,17 @@ def test_another_revision_is_refused(database: Database) -> None:
         refuse_other_revision(database)
 
 
+def enqueue_and_fail(database: Database, queue: JobQueue) -> None:
+    with database.write() as session:
+        queue.enqueue_run(session, "never", 1)
+        raise RuntimeError("the change came to nothing")
+
+
 def test_a_job_is_enqueued_with_the_change_or_not_at_all(database: Database) -> None:
     queue = JobQueue(database.url)
     try:
-        with pytest.raises(RuntimeError), database.write() as session:
-            queue.enqueue_run(session, "never", 1)
-            raise RuntimeError
+        with pytest.raises(RuntimeError, match="came to nothing"):
+            enqueue_and_fail(database, queue)
         with database.write() as session:
             queue.enqueue_run(session, "once", 1)
             queue.enqueue_run(session, "once", 1)

@@ -116,6 +116,7 @@ def pack(run: Path, labels: Path, card_file: Path, metrics: CardMetrics, folder:
 def _written(folder: Path, card: dict[str, Any], weights: dict[str, torch.Tensor]) -> ModelPackage:
     folder.mkdir(parents=True, exist_ok=True)
     save_file({name: value.half().contiguous() for name, value in sorted(weights.items())}, folder / WEIGHTS)
+    (folder / WEIGHTS).chmod(0o644)  # the writer keeps it to its owner; a package is for every user of a machine
     text = yaml.safe_dump(card, sort_keys=False, allow_unicode=True, width=110)
     (folder / CARD).write_text(text, encoding="utf-8")
     (folder / CARD).write_text(f"{text}sha256: {content_hash(folder)}\n", encoding="utf-8")

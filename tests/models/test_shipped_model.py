@@ -14,13 +14,13 @@ from models.metrics import region_errors
 from models.packages import ModelPackage, Status, installed
 from models.phantoms.head import head_ct, head_labels, head_phantom
 from models.tissues import Tissue
-from models.volumes import Grid, Volume
+from models.volumes import Grid
 
-# A sagittal read of the head above the mouth: i runs backwards, j downwards, k to the right.
+# A sagittal read of the head from the eyes upwards: i runs backwards, j downwards, k to the right.
 MR_GRID = Grid(
-    (120, 84, 88), (2.0, 2.0, 2.0), (87.0, -121.0, 110.0), ((0.0, 1.0, 0.0), (0.0, 0.0, -1.0), (-1.0, 0.0, 0.0))
+    (120, 70, 88), (2.0, 2.0, 2.0), (87.0, -121.0, 110.0), ((0.0, 1.0, 0.0), (0.0, 0.0, -1.0), (-1.0, 0.0, 0.0))
 )
-TARGET = Grid((116, 160, 112), (1.5, 1.5, 1.5), (-86.25, -120.0, -56.25))
+TARGET = Grid((116, 160, 92), (1.5, 1.5, 1.5), (-86.25, -120.0, -27.75))
 
 
 @pytest.fixture(scope="module")
@@ -90,13 +90,4 @@ def test_precisions_agree_within_the_card(package: ModelPackage) -> None:
         Predictor(package, precision=precision).predict(mr, part, lambda _: None).synthetic.values
         for precision in ("bfloat16", "float32")
     )
-    assert np.quantile(np.abs(one - other), 0.999) < package.card.tolerance_hu
-
-
-def test_nothing_but_noise_gives_no_skull(package: ModelPackage) -> None:
-    grid = Grid((80, 80, 80), (1.5, 1.5, 1.5), (0.0, 0.0, 0.0))
-    empty = np.zeros(grid.shape, np.float32)
-    empty[40, 40, 40] = 1.0
-    found = Predictor(package).predict(Volume(empty, grid), grid, lambda _: None)
-    assert found.tiles == 0
-    assert found.synthetic.values.max() == -1000
+    assert np.abs(one - other).max() < package.card.tolerance_hu

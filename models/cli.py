@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from json import dumps
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from models.errors import PackageError
+from models.errors import ModelsError, PackageError
 from models.packages import ModelPackage, card_text, installed, load_package
 
 if TYPE_CHECKING:
@@ -47,8 +48,9 @@ def train(
             f"gradient {row.gradient_hu:.1f} HU  dice loss {row.dice_loss:.3f}"
         )
 
-    plan = load_recipe(recipe)
-    steps = run(plan, labels, out, minutes or plan.minutes, resume, report)
+    with _refusals_told():
+        plan = load_recipe(recipe)
+        steps = run(plan, labels, out, minutes or plan.minutes, resume, report)
     typer.echo(_json({"run": str(out), "steps": steps}) if json else f"{steps} steps, run kept in {out}")
 
 
@@ -70,7 +72,7 @@ def evaluate(
     def tell(result: Result) -> None:
         typer.echo(_figures(result.case, result.method, result.contrast, asdict(result.errors)))
 
-    with TemporaryDirectory() as folder:
+    with _refusals_told(), TemporaryDirectory() as folder:
         package = pack(run, labels, card, NOT_EVALUATED, Path(folder))
         evaluation = judge(package, recipe_of(run), labels, run / "maps", tell)
     report.write_text(_json(evaluation.as_json()) + "\n", encoding="utf-8")
@@ -93,14 +95,16 @@ def pack(
     from models.training.packing import NOT_EVALUATED, metrics_of
     from models.training.packing import pack as write
 
-    package = write(run, labels, card, metrics_of(evaluation) if evaluation else NOT_EVALUATED, out)
+    with _refusals_told():
+        package = write(run, labels, card, metrics_of(evaluation) if evaluation else NOT_EVALUATED, out)
     _tell_package(package, json)
 
 
 @app.command(name="list")
 def list_packages(packages: Packages = None, json: Json = False) -> None:
     """List the installed models."""
-    found = installed(packages)
+    with _refusals_told():
+        found = installed(packages)
     for package in found.values():
         typer.echo(f"{package.card.name}  {package.card.version}  {package.card.status}  {package.card.task}")
     if json:
@@ -114,7 +118,8 @@ def show(
     json: Json = False,
 ) -> None:
     """Print an installed model's card."""
-    found = installed(packages)
+    with _refusals_told():
+        found = installed(packages)
     if name not in found:
         raise typer.BadParameter(f"no model {name!r} is installed; there are: {', '.join(found) or 'none'}")
     package = found[name]
@@ -130,6 +135,16 @@ def verify(folder: Annotated[Path, typer.Argument(help="Folder of a package.")],
         typer.echo(_json({"verified": False, "code": why.code, **why.parameters}) if json else f"not verified: {why}")
         raise typer.Exit(1) from why
     _tell_package(package, json)
+
+
+@contextmanager
+def _refusals_told() -> Iterator[None]:
+    """Tell what was refused and why in one line, instead of a traceback; exit status 1."""
+    try:
+        yield
+    except ModelsError as why:
+        typer.echo(str(why), err=True)
+        raise typer.Exit(1) from why
 
 
 def _tell_package(package: ModelPackage, json: bool) -> None:

@@ -123,6 +123,17 @@ def test_a_tampered_package_fails_to_verify(tmp_path: Path) -> None:
     assert last_json(result)["code"] == "package-tampered"
 
 
+@pytest.mark.parametrize("text", ["{", "recipe: x\n"])
+def test_a_bad_recipe_is_one_line_and_status_1(label_maps: Path, tmp_path: Path, text: str) -> None:
+    (tmp_path / "bad.yaml").write_text(text)
+    where = ["--labels", str(label_maps), "--out", str(tmp_path / "run")]
+    result = CliRunner().invoke(app, ["train", str(tmp_path / "bad.yaml"), *where])
+    assert result.exit_code == 1
+    assert "recipe-" in result.output
+    assert "Traceback" not in result.output
+    assert not (tmp_path / "run").exists()
+
+
 def _wait(condition: object, seconds: float = 60.0) -> None:
     until = time.monotonic() + seconds
     while not condition():  # type: ignore[operator]

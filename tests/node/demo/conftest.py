@@ -139,7 +139,7 @@ PlayDemo = Callable[..., DemoResult]
 def small_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The phantom in few and coarse slices, enough of them for the shipped rule."""
     folder = tmp_path_factory.mktemp("phantom") / "study"
-    write_series(head_series(grid=sagittal_grid(6.0, 4.5)), folder)
+    write_series(head_series(grid=sagittal_grid(2.0, 4.5)), folder)
     return folder
 
 

@@ -1,7 +1,8 @@
 """The catalogue made anew from the files, when the database is gone.
 
 Files are taken in the order in which they came: by the journals' receipts, and where there is none by the file's time,
-ties by hash. So of two files with one SOP Instance UID the same one wins again, and the other is quarantined again.
+ties by hash; structure sets last. So of two files with one SOP Instance UID the same one wins again, and the other is
+quarantined again.
 What was decided and computed for the studies is not in the files: every study becomes `rebuilt`, and nothing runs for
 it by itself. Journals count as read to their end.
 """
@@ -77,13 +78,14 @@ def rebuild(journal: Path, files: ArchiveFiles, trail: AuditTrail, by: Actor) ->
         session = recording.session
         if session.scalars(select(StudyRow).limit(1)).first() is not None:
             raise Refusal("catalogue-not-empty")
+        # A structure set is known as drawn on an image of ours only once that image is filed, and files that
+        # came within one tick of the file system's clock have no order.
+        structures: list[str] = []
         while some := list(islice(in_order, BATCH)):
             arrivals = [_arrival(files, location, receipts.get(location)) for location in some]
-            filing = Filing(session, files)
-            filing.expect(arrivals)
-            for arrival in arrivals:
-                counts[filing.file(arrival).outcome] += 1
-            session.flush()
+            structures += [arrival.kept.location for arrival in arrivals if _refers(arrival)]
+            _file(session, files, [arrival for arrival in arrivals if not _refers(arrival)], counts)
+        _file(session, files, [_arrival(files, location, receipts.get(location)) for location in structures], counts)
         studies = _mark_rebuilt(session)
         _skip_journals(session, reader)
         result = Rebuilt(
@@ -107,6 +109,18 @@ def rebuild(journal: Path, files: ArchiveFiles, trail: AuditTrail, by: Actor) ->
             )
         )
     return result
+
+
+def _file(session: Session, files: ArchiveFiles, arrivals: Sequence[Arrival], counts: dict[Outcome, int]) -> None:
+    filing = Filing(session, files)
+    filing.expect(arrivals)
+    for arrival in arrivals:
+        counts[filing.file(arrival).outcome] += 1
+    session.flush()
+
+
+def _refers(arrival: Arrival) -> bool:
+    return isinstance(arrival.found, Header) and bool(arrival.found.refers_to)
 
 
 def _first_receipts(reader: JournalReader) -> Mapping[str, InstanceReceived]:

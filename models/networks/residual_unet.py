@@ -31,11 +31,6 @@ class ResidualUNetSpec:
     widths: tuple[int, ...]
     anchors: tuple[float, ...]
 
-    @property
-    def multiple(self) -> int:
-        """Voxels of which each side of the input must be a multiple."""
-        return int(2 ** len(self.widths))
-
 
 class ResidualBlock(nn.Module):
     """Two 3x3x3 convolutions with instance normalisation around a shortcut."""
@@ -74,7 +69,7 @@ class ResidualUNet(nn.Module):
     def forward(self, image: Tensor) -> Tensor:
         """Return logits of shape (batch, anchors, d, h, w) for an image of shape (batch, 1, d, h, w).
 
-        Each of d, h, w must be a multiple of ``spec.multiple``.
+        Each of d, h, w must be a multiple of 2 to the number of resolution levels.
         """
         features = self.stem(_fold(image))
         kept = []

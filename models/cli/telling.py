@@ -1,0 +1,58 @@
+"""How the commands of this floor tell results and refusals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from json import dumps
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from models.errors import ModelsError
+from models.packages import ModelPackage
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line.")]
+Packages = Annotated[Path | None, typer.Option(help="A folder of packages beside the shipped ones.")]
+
+
+@contextmanager
+def refusals_told() -> Iterator[None]:
+    """Tell what was refused and why in one line, instead of a traceback; exit status 1."""
+    try:
+        yield
+    except ModelsError as why:
+        typer.echo(str(why), err=True)
+        raise typer.Exit(1) from why
+
+
+def tell_package(package: ModelPackage, json: bool) -> None:
+    """Print which package was made or verified."""
+    if json:
+        typer.echo(as_json({"verified": True, **brief(package)}))
+    else:
+        typer.echo(f"{package.card.name} {package.card.version} in {package.folder}, sha256 {package.sha256}")
+
+
+def brief(package: ModelPackage) -> dict[str, str]:
+    """Return what names a package."""
+    card = package.card
+    return {
+        "name": card.name,
+        "version": card.version,
+        "status": card.status.value,
+        "sha256": package.sha256,
+        "folder": str(package.folder),
+    }
+
+
+def figures_line(case: str, method: str, contrast: str, figures: Mapping[str, object]) -> str:
+    """Return one method's figures on one case as a line."""
+    values = "  ".join(f"{key} {value:.3f}" for key, value in figures.items() if isinstance(value, float))
+    return f"{case}  {method}  {contrast}  {values}"
+
+
+def as_json(content: object) -> str:
+    """Return `content` as one line of JSON."""
+    return dumps(content)

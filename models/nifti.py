@@ -1,0 +1,78 @@
+"""NIfTI files in and out: this floor's only image files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import nibabel
+import numpy as np
+import numpy.typing as npt
+from nibabel.filebasedimages import ImageFileError
+
+from models.errors import InputError
+from models.volumes import Grid, Triple, Volume
+
+_RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
+"""NIfTI counts millimetres towards right, anterior and superior; DICOM and ITK towards left, posterior and superior."""
+
+
+def read_nifti(file: Path) -> Volume:
+    """Read a NIfTI file of one volume; values become float32, scaled by the header's slope and intercept.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read (``nifti-unreadable``), holds not one volume of three axes (``nifti-not-3d``), or has
+        voxels that are sheared, empty or not finite (``nifti-geometry``).
+    """
+    try:
+        image = nibabel.load(file)
+        if not isinstance(image, nibabel.Nifti1Image):
+            raise InputError("nifti-unreadable", file=str(file), found=type(image).__name__)
+        values = np.asarray(image.dataobj, dtype=np.float32)
+    except (OSError, EOFError, ValueError, ImageFileError) as why:
+        raise InputError("nifti-unreadable", file=str(file), found=str(why)) from why
+    while values.ndim > 3 and values.shape[-1] == 1:
+        values = values[..., 0]
+    if values.ndim != 3:
+        raise InputError("nifti-not-3d", file=str(file), shape=str(image.shape), accepted="one volume of three axes")
+    affine = _RAS_TO_LPS @ np.asarray(image.affine, dtype=np.float64)
+    spacing = np.linalg.norm(affine[:3, :3], axis=0)
+    try:
+        grid = Grid(
+            size=(int(values.shape[0]), int(values.shape[1]), int(values.shape[2])),
+            spacing=_triple(spacing),
+            origin=_triple(affine[:3, 3]),
+            direction=(
+                _triple(affine[:3, 0] / spacing[0]),
+                _triple(affine[:3, 1] / spacing[1]),
+                _triple(affine[:3, 2] / spacing[2]),
+            ),
+        )
+    except (ValueError, ZeroDivisionError, FloatingPointError) as why:
+        raise InputError("nifti-geometry", file=str(file), found=str(why)) from why
+    return Volume(np.ascontiguousarray(values.transpose(2, 1, 0)), grid)
+
+
+def write_nifti(volume: Volume, file: Path, dtype: npt.DTypeLike = np.float32) -> None:
+    """Write a volume as NIfTI (``.nii`` or ``.nii.gz``), whole or not at all.
+
+    Values are rounded to the nearest where `dtype` is a whole number.
+    """
+    values = volume.values
+    if np.issubdtype(dtype, np.integer):
+        values = np.rint(values)
+    # No slope or intercept: what is stored is what is meant.
+    image = nibabel.Nifti1Image(values.transpose(2, 1, 0).astype(dtype), _RAS_TO_LPS @ volume.grid.affine)
+    image.header.set_xyzt_units("mm")
+    part = file.with_name(f".part-{file.name}")
+    try:
+        nibabel.save(image, part)
+        part.replace(file)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _triple(vector: npt.NDArray[np.float64]) -> Triple:
+    x, y, z = (float(value) for value in vector)
+    return x, y, z

@@ -15,7 +15,7 @@ from models.errors import InputError, PackageError
 from models.inference.resampling import resample
 from models.inference.tiling import importance, tiles, tissue_box
 from models.intensity import normalise, reference_intensity
-from models.networks.residual_unet import ResidualUNet, ResidualUNetSpec, expected_hu, spread_hu
+from models.networks.residual_unet import ResidualUNet, ResidualUNetSpec, decode
 from models.packages import CardNetwork, ModelPackage
 from models.volumes import Array, Grid, Volume
 
@@ -37,7 +37,7 @@ class Prediction:
     resampled
         float32, the source on the target grid in its own units; 0 outside its field.
     uncertainty
-        float32 HU: the excess spread of the network's answer. Uncalibrated: larger means less sure, no more.
+        float32 HU: the scale of a Laplace distribution around `synthetic`. Calibrated only as far as the card says.
     tiles
         Number of tiles that were computed; tiles of nothing but air are not.
     precision
@@ -145,9 +145,10 @@ class Predictor:
                 hu[place] += self._card.output.air_hu * weight
                 continue
             with torch.autocast(self._device.type, torch.bfloat16, enabled=self._precision == "bfloat16"):
-                logits = self._network(patch[None, None])
-            hu[place] += expected_hu(logits / self._card.network.temperature, self._anchors)[0, 0] * weight
-            spread[place] += spread_hu(logits, self._anchors)[0, 0] * weight
+                raw = self._network(patch[None, None])
+            answer = decode(raw, self._anchors, self._card.network.temperature)
+            hu[place] += answer.hu[0, 0] * weight
+            spread[place] += answer.scale[0, 0] * weight
             computed += 1
         return hu / total, spread / total, computed
 

@@ -1,4 +1,4 @@
-"""The loss: weighted L1 on HU, a distribution term, gradients, and the overlap of bone."""
+"""The loss: weighted L1 on HU, a distribution term, a Laplace likelihood, gradients, and the overlap of bone."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from models.networks.residual_unet import expected_hu
+from models.networks.residual_unet import SCALE_UNIT_HU, expected_hu, scale_hu
 from models.training.recipe import LossPlan
 
 BONE_HU = 250.0
@@ -25,17 +25,18 @@ class LossTerms:
     total: Tensor
     l1_hu: Tensor
     distribution: Tensor
+    likelihood: Tensor
     gradient: Tensor
     dice: Tensor
 
 
-def synthesis_loss(logits: Tensor, ct: Tensor, body: Tensor, anchors: Tensor, plan: LossPlan) -> LossTerms:
-    """Compare logits with the true CT.
+def synthesis_loss(answer: Tensor, ct: Tensor, body: Tensor, anchors: Tensor, plan: LossPlan) -> LossTerms:
+    """Compare one head's answer with the true CT.
 
     Parameters
     ----------
-    logits
-        (batch, anchors, d, h, w).
+    answer
+        Of `ResidualUNet.one_head`, (batch, anchors + 1, d, h, w).
     ct
         HU, (batch, 1, d, h, w).
     body
@@ -47,15 +48,25 @@ def synthesis_loss(logits: Tensor, ct: Tensor, body: Tensor, anchors: Tensor, pl
     weight = torch.where(body, 1.0, plan.outside_weight)
     weight = torch.where(ct > BONE_HU, plan.bone_weight, weight)
     weight = weight / weight.mean()
+    logits = answer[:, :-1]
     hu = expected_hu(logits, anchors)
     l1 = (weight * (hu - ct).abs()).mean()
     distribution = (weight * _cross_entropy(logits, ct, anchors)).mean()
+    # The scale learns how far off the mean is; the mean must not be drawn off by it (Seitzer et al. 2022).
+    scale = scale_hu(answer[:, -1:])
+    likelihood = (weight * ((hu.detach() - ct).abs() / scale + (scale / SCALE_UNIT_HU).log())).mean()
     gradient = sum(((hu.diff(dim=axis) - ct.diff(dim=axis)).abs().mean() for axis in (2, 3, 4)), torch.zeros(()))
     ours = torch.sigmoid((hu - BONE_HU) / _BONE_SOFTNESS_HU)
     theirs = torch.sigmoid((ct - BONE_HU) / _BONE_SOFTNESS_HU)
     dice = 1.0 - (2.0 * (ours * theirs).sum() + 1.0) / (ours.square().sum() + theirs.square().sum() + 1.0)
-    total = l1 / _KILO + plan.distribution * distribution + plan.gradient * gradient / _KILO + plan.dice * dice
-    return LossTerms(total, l1.detach(), distribution.detach(), gradient.detach(), dice.detach())
+    total = (
+        l1 / _KILO
+        + plan.distribution * distribution
+        + plan.likelihood * likelihood
+        + plan.gradient * gradient / _KILO
+        + plan.dice * dice
+    )
+    return LossTerms(total, l1.detach(), distribution.detach(), likelihood.detach(), gradient.detach(), dice.detach())
 
 
 def _cross_entropy(logits: Tensor, ct: Tensor, anchors: Tensor) -> Tensor:

@@ -21,6 +21,7 @@ class NetworkPlan(_Closed):
     kind: Literal["residual-unet"]
     widths: tuple[int, ...] = Field(min_length=2, max_length=6)
     anchors_hu: tuple[float, ...] = Field(min_length=3)
+    heads: int = Field(ge=1, le=8)
 
 
 class GeometryPlan(_Closed):
@@ -56,6 +57,7 @@ class LossPlan(_Closed):
     bone_weight: float = Field(gt=0)
     outside_weight: float = Field(ge=0)
     distribution: float = Field(ge=0)
+    likelihood: float = Field(ge=0)
     gradient: float = Field(ge=0)
     dice: float = Field(ge=0)
 

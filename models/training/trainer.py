@@ -39,6 +39,7 @@ class LogRow:
     loss: float
     l1_hu: float
     distribution: float
+    likelihood: float
     gradient_hu: float
     dice_loss: float
 
@@ -79,7 +80,7 @@ def train(
 
 def spec_of(recipe: Recipe) -> ResidualUNetSpec:
     """Return the network's shape that `recipe` asks for."""
-    return ResidualUNetSpec(recipe.network.widths, recipe.network.anchors_hu)
+    return ResidualUNetSpec(recipe.network.widths, recipe.network.anchors_hu, recipe.network.heads)
 
 
 class _State:
@@ -111,8 +112,10 @@ class _State:
             since[-1].append(now - began)
             began = now
             if len(since) == _LOG_EVERY or self.seconds >= budget_seconds:
-                loss, l1, distribution, gradient, dice, seconds = (float(v) for v in np.mean(since, axis=0))
-                row = LogRow(self.step, self.seconds / 60, rate, seconds, loss, l1, distribution, gradient, dice)
+                loss, l1, distribution, likelihood, gradient, dice, seconds = (float(v) for v in np.mean(since, axis=0))
+                row = LogRow(
+                    self.step, self.seconds / 60, rate, seconds, loss, l1, distribution, likelihood, gradient, dice
+                )
                 if not math.isfinite(loss):
                     raise RecipeError("training-diverged", step=self.step)
                 yield row
@@ -122,8 +125,9 @@ class _State:
         mr, ct = (torch.from_numpy(v).float()[None, None] for v in (pair.mr, pair.ct))
         body = torch.from_numpy(pair.body)[None, None]
         with torch.autocast("cpu", torch.bfloat16):
-            logits = self.network(mr)
-        terms = synthesis_loss(logits, ct, body, anchors, self.recipe.loss)
+            # Each pair teaches one head: heads that learn from different pairs differ where pairs tell too little.
+            answer = self.network.one_head(mr, self.step % self.recipe.network.heads)
+        terms = synthesis_loss(answer, ct, body, anchors, self.recipe.loss)
         self.optimiser.zero_grad(set_to_none=True)
         terms.total.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.optimiser.clip_norm)
@@ -135,7 +139,7 @@ class _State:
         with torch.no_grad():
             for name, value in self.network.state_dict().items():
                 self.average[name].lerp_(value, 1 - decay)
-        parts = (terms.total, terms.l1_hu, terms.distribution, terms.gradient, terms.dice)
+        parts = (terms.total, terms.l1_hu, terms.distribution, terms.likelihood, terms.gradient, terms.dice)
         return [float(part.detach()) for part in parts]
 
     def _learning_rate(self, budget_seconds: float) -> float:

@@ -28,7 +28,7 @@ def small_recipe_file(recipe_content: dict[str, object], tmp_path: Path) -> Path
         "patch_voxels": 24,
         "held_out": 1,
         "checkpoint_minutes": 0.01,
-        "network": {"kind": "residual-unet", "widths": [4, 8], "anchors_hu": [-1000, -100, 40, 500, 1200]},
+        "network": {"kind": "residual-unet", "widths": [4, 8], "anchors_hu": [-1000, -100, 40, 500, 1200], "heads": 3},
     }
     file.write_text(yaml.safe_dump(recipe_content | changes))
     return file

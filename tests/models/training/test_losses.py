@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from models.networks.residual_unet import ResidualUNet, ResidualUNetSpec, expected_hu, spread_hu
+from models.networks.residual_unet import ResidualUNet, ResidualUNetSpec, decode, expected_hu
 from models.training.losses import synthesis_loss
 from models.training.recipe import LossPlan, Recipe
 
@@ -24,6 +24,12 @@ def exact_logits(ct: Tensor) -> Tensor:
     return torch.log(shares.clamp_min(1e-9))
 
 
+def sure(logits: Tensor, scale_hu: float = 100.0) -> Tensor:
+    """One head's answer: these logits, and one Laplace scale everywhere."""
+    log_scale = torch.full_like(logits[:, :1], scale_hu / 100.0).log()
+    return torch.cat([logits, log_scale], dim=1)
+
+
 def volume() -> Tensor:
     return torch.rand(1, 1, 8, 8, 8, generator=torch.Generator().manual_seed(0)) * 2200 - 1000
 
@@ -37,15 +43,31 @@ def test_a_sure_and_right_answer_has_no_error_and_no_spread(plan: LossPlan) -> N
     ct = volume()
     logits = exact_logits(ct)
     torch.testing.assert_close(expected_hu(logits, ANCHORS), ct, atol=0.05, rtol=1e-4)
-    assert float(spread_hu(logits, ANCHORS).max()) < 2.0
-    terms = synthesis_loss(logits, ct, torch.ones_like(ct, dtype=torch.bool), ANCHORS, plan)
+    terms = synthesis_loss(sure(logits), ct, torch.ones_like(ct, dtype=torch.bool), ANCHORS, plan)
     assert float(terms.l1_hu) < 0.1
     assert float(terms.gradient) < 0.2
 
 
-def test_an_unsure_answer_has_spread() -> None:
-    logits = torch.zeros(1, 5, 2, 2, 2)
-    assert float(spread_hu(logits, ANCHORS).min()) > 300
+def test_heads_that_disagree_are_unsure() -> None:
+    one, other = exact_logits(torch.full((1, 1, 2, 2, 2), 0.0)), exact_logits(torch.full((1, 1, 2, 2, 2), 300.0))
+    alike, apart = (
+        decode(torch.stack([sure(one, 20.0), sure(second, 20.0)], dim=1), ANCHORS) for second in (one, other)
+    )
+    torch.testing.assert_close(alike.scale, torch.full_like(alike.scale, 20.0))
+    torch.testing.assert_close(apart.hu, torch.full_like(apart.hu, 150.0), atol=0.1, rtol=0)
+    # Variance of a Laplace distribution is twice its scale squared; that between the means is 150 squared.
+    torch.testing.assert_close(apart.scale, torch.full_like(apart.scale, (20.0**2 + 150.0**2 / 2) ** 0.5))
+
+
+def test_the_likelihood_asks_for_a_scale_as_large_as_the_error(plan: LossPlan) -> None:
+    ct = torch.full((1, 1, 4, 4, 4), 40.0)
+    body = torch.ones_like(ct, dtype=torch.bool)
+    off_by_60 = exact_logits(ct + 60.0)
+    likelihood = {
+        scale: float(synthesis_loss(sure(off_by_60, scale), ct, body, ANCHORS, plan).likelihood)
+        for scale in (30.0, 60.0, 120.0)
+    }
+    assert min(likelihood, key=lambda scale: likelihood[scale]) == 60.0
 
 
 def test_bone_weighs_more_than_the_outside(plan: LossPlan) -> None:
@@ -58,9 +80,9 @@ def test_bone_weighs_more_than_the_outside(plan: LossPlan) -> None:
     def loss_with_error_at(*place: int) -> float:
         wrong = ct.clone()
         wrong[(0, 0, *place)] = 500.0
-        return float(synthesis_loss(exact_logits(wrong), ct, body, ANCHORS, plan).l1_hu)
+        return float(synthesis_loss(sure(exact_logits(wrong)), ct, body, ANCHORS, plan).l1_hu)
 
-    base = float(synthesis_loss(truth, ct, body, ANCHORS, plan).l1_hu)
+    base = float(synthesis_loss(sure(truth), ct, body, ANCHORS, plan).l1_hu)
     in_bone = (loss_with_error_at(0, 0, 0) - base) / 700
     in_body = (loss_with_error_at(3, 3, 2) - base) / 460
     in_air = (loss_with_error_at(3, 3, 7) - base) / 1500
@@ -79,7 +101,7 @@ def test_a_few_steps_learn_a_ball(plan: LossPlan) -> None:
     optimiser = torch.optim.AdamW(network.parameters(), lr=5e-3)
     losses = []
     for _ in range(60):
-        terms = synthesis_loss(network(mr), ct, ct > -500, ANCHORS, plan)
+        terms = synthesis_loss(network.one_head(mr, 1), ct, ct > -500, ANCHORS, plan)
         optimiser.zero_grad()
         terms.total.backward()
         optimiser.step()
@@ -92,3 +114,12 @@ def test_folding_is_undone_by_unfolding() -> None:
 
     image = torch.arange(4 * 6 * 8, dtype=torch.float32).reshape(1, 1, 4, 6, 8)
     assert torch.equal(_unfold(_fold(image), 1), image)
+
+
+def test_one_head_answers_as_it_does_among_all() -> None:
+    torch.manual_seed(0)
+    network = ResidualUNet(ResidualUNetSpec((4, 8), tuple(ANCHORS.tolist()), heads=2, channels=3)).eval()
+    image = torch.rand(1, 3, 8, 8, 8)
+    together = network(image)
+    assert together.shape == (1, 2, 6, 8, 8, 8)
+    torch.testing.assert_close(network.one_head(image, 1), together[:, 1])

@@ -44,3 +44,9 @@ class InputError(ModelsError):
     """An array or grid that a model cannot take: wrong shape, spacing, orientation, or not finite."""
 
     code = "model-input-invalid"
+
+
+class PairsError(ModelsError):
+    """A folder of image pairs, or one pair in it, cannot be used."""
+
+    code = "pairs-invalid"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from pathlib import Path
 
 import nibabel
@@ -30,17 +31,34 @@ def read_nifti(file: Path) -> Volume:
         if not isinstance(image, nibabel.Nifti1Image):
             raise InputError("nifti-unreadable", file=str(file), found=type(image).__name__)
         values = np.asarray(image.dataobj, dtype=np.float32)
-    except (OSError, EOFError, ValueError, ImageFileError) as why:
+    except (OSError, EOFError, ValueError, zlib.error, ImageFileError) as why:
         raise InputError("nifti-unreadable", file=str(file), found=str(why)) from why
-    while values.ndim > 3 and values.shape[-1] == 1:
-        values = values[..., 0]
-    if values.ndim != 3:
+    grid = _grid(image, file)
+    return Volume(np.ascontiguousarray(values.reshape(grid.size).transpose(2, 1, 0)), grid)
+
+
+def read_nifti_grid(file: Path) -> Grid:
+    """Read where the voxels of a NIfTI file stand, without reading the voxels; errors as of `read_nifti`."""
+    try:
+        image = nibabel.load(file)
+    except (OSError, EOFError, ValueError, zlib.error, ImageFileError) as why:
+        raise InputError("nifti-unreadable", file=str(file), found=str(why)) from why
+    if not isinstance(image, nibabel.Nifti1Image):
+        raise InputError("nifti-unreadable", file=str(file), found=type(image).__name__)
+    return _grid(image, file)
+
+
+def _grid(image: nibabel.Nifti1Image, file: Path) -> Grid:
+    size = tuple(int(count) for count in image.shape)
+    while len(size) > 3 and size[-1] == 1:
+        size = size[:-1]
+    if len(size) != 3:
         raise InputError("nifti-not-3d", file=str(file), shape=str(image.shape), accepted="one volume of three axes")
     affine = _RAS_TO_LPS @ np.asarray(image.affine, dtype=np.float64)
     spacing = np.linalg.norm(affine[:3, :3], axis=0)
     try:
-        grid = Grid(
-            size=(int(values.shape[0]), int(values.shape[1]), int(values.shape[2])),
+        return Grid(
+            size=size,
             spacing=_triple(spacing),
             origin=_triple(affine[:3, 3]),
             direction=(
@@ -51,7 +69,6 @@ def read_nifti(file: Path) -> Volume:
         )
     except (ValueError, ZeroDivisionError, FloatingPointError) as why:
         raise InputError("nifti-geometry", file=str(file), found=str(why)) from why
-    return Volume(np.ascontiguousarray(values.transpose(2, 1, 0)), grid)
 
 
 def write_nifti(volume: Volume, file: Path, dtype: npt.DTypeLike = np.float32) -> None:

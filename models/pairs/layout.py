@@ -38,13 +38,13 @@ class PairFolder:
     Attributes
     ----------
     patient
-        The folder's name, which is the patient's pseudonym. Cross-validation splits by it.
+        The folder's name, which is the patient's pseudonym.
     folder, mr, ct, mask
         The folder and the files in it.
     grid
         Where the voxels of all three stand.
     about
-        What ``about.json`` says, where there is one: site, contrast, how the pair was registered.
+        What ``about.json`` says, where there is one: site, contrast, case, how the pair was registered.
     """
 
     patient: str
@@ -54,6 +54,15 @@ class PairFolder:
     mask: Path
     grid: Grid
     about: Mapping[str, object] | None = None
+
+    @property
+    def case(self) -> str:
+        """Whose anatomy this is: ``case`` of ``about.json``, else the patient.
+
+        One anatomy in several contrasts is several folders of one case, which may share a CT. Cross-validation splits,
+        and cohorts count, by it.
+        """
+        return str((self.about or {}).get("case", self.patient))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -99,7 +108,7 @@ def read_pairs(folder: Path) -> tuple[PairFolder, ...]:
     if not found:
         raise PairsError("pairs-missing", folder=str(folder), accepted="PATIENT/mr.nii.gz, ct.nii.gz and mask.nii.gz")
     _prove_names(found)
-    prove_no_copies([(pair.patient, (pair.mr, pair.ct)) for pair in found])
+    prove_no_copies([(pair.case, (pair.mr, pair.ct)) for pair in found])
     return tuple(found)
 
 

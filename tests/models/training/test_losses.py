@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from models.networks.residual_unet import ResidualUNet, ResidualUNetSpec, decode, expected_hu
+from models.networks.residual_unet import ResidualUNet, ResidualUNetSpec, expected_hu
 from models.training.losses import synthesis_loss
 from models.training.recipe import LossPlan, Recipe
 
@@ -46,17 +46,6 @@ def test_a_sure_and_right_answer_has_no_error_and_no_spread(plan: LossPlan) -> N
     terms = synthesis_loss(sure(logits), ct, torch.ones_like(ct, dtype=torch.bool), ANCHORS, plan)
     assert float(terms.l1_hu) < 0.1
     assert float(terms.gradient) < 0.2
-
-
-def test_heads_that_disagree_are_unsure() -> None:
-    one, other = exact_logits(torch.full((1, 1, 2, 2, 2), 0.0)), exact_logits(torch.full((1, 1, 2, 2, 2), 300.0))
-    alike, apart = (
-        decode(torch.stack([sure(one, 20.0), sure(second, 20.0)], dim=1), ANCHORS) for second in (one, other)
-    )
-    torch.testing.assert_close(alike.scale, torch.full_like(alike.scale, 20.0))
-    torch.testing.assert_close(apart.hu, torch.full_like(apart.hu, 150.0), atol=0.1, rtol=0)
-    # Variance of a Laplace distribution is twice its scale squared; that between the means is 150 squared.
-    torch.testing.assert_close(apart.scale, torch.full_like(apart.scale, (20.0**2 + 150.0**2 / 2) ** 0.5))
 
 
 def test_the_likelihood_asks_for_a_scale_as_large_as_the_error(plan: LossPlan) -> None:
@@ -107,19 +96,3 @@ def test_a_few_steps_learn_a_ball(plan: LossPlan) -> None:
         optimiser.step()
         losses.append(float(terms.total.detach()))
     assert losses[-1] < 0.6 * losses[0]
-
-
-def test_folding_is_undone_by_unfolding() -> None:
-    from models.networks.residual_unet import _fold, _unfold
-
-    image = torch.arange(4 * 6 * 8, dtype=torch.float32).reshape(1, 1, 4, 6, 8)
-    assert torch.equal(_unfold(_fold(image), 1), image)
-
-
-def test_one_head_answers_as_it_does_among_all() -> None:
-    torch.manual_seed(0)
-    network = ResidualUNet(ResidualUNetSpec((4, 8), tuple(ANCHORS.tolist()), heads=2, channels=3)).eval()
-    image = torch.rand(1, 3, 8, 8, 8)
-    together = network(image)
-    assert together.shape == (1, 2, 6, 8, 8, 8)
-    torch.testing.assert_close(network.one_head(image, 1), together[:, 1])

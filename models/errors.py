@@ -50,3 +50,9 @@ class PairsError(ModelsError):
     """A folder of image pairs, or one pair in it, cannot be used."""
 
     code = "pairs-invalid"
+
+
+class Uncalibrated(ModelsError):
+    """Too little was measured for a statement about uncertainty."""
+
+    code = "uncalibrated"

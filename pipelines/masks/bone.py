@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from models.masks.components import without_islands
 from models.volumes import Volume
-from pipelines.masks.components import without_islands
 
 BONE_HU = 200.0
 """Above soft tissue and blood (at most about 80 HU), below cancellous bone's usual range: marrow stays outside."""

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from models.masks.distance import distance_mm
 from models.volumes import Grid, Volume
 from pipelines.masks.body import mr_body
-from pipelines.masks.distance import distance_mm
 
 _COARSE_MM = 2.0
 _TOP_MM = 80.0

@@ -8,12 +8,12 @@ import numpy as np
 import numpy.typing as npt
 from pydicom import Dataset
 
+from models.masks.body import CT_SKIN_HU
 from models.packages import ModelPackage
 from models.volumes import Volume
 from pipelines.contract import Check, RunIdentity, SourceInstance, Verdict
 from pipelines.errors import UnreadableSeries
 from pipelines.geometry.target import to_index, to_mm
-from pipelines.masks.body import CT_SKIN_HU
 from pipelines.reading.reader import read_series
 from pipelines.reading.series import SourceSeries
 from pipelines.synthetic_ct_head.judging import judged

@@ -169,8 +169,8 @@ def test_a_prostate_is_refused_by_body_part_and_field(card: Card, series: str) -
 def test_the_real_head_stripped_is_refused_or_held(card: Card) -> None:
     instances = real("mr-head-dicom")
     volume = read_series(instances).volume
+    from models.masks.distance import distance_mm
     from pipelines.masks.body import mr_body
-    from pipelines.masks.distance import distance_mm
 
     body = mr_body(volume, np.ones(volume.grid.shape, dtype=bool))
     deep = distance_mm(~body, volume.grid.spacing) > 14

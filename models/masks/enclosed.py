@@ -7,8 +7,8 @@ import numpy.typing as npt
 import SimpleITK
 from scipy import ndimage
 
+from models.masks.distance import distance_mm
 from models.volumes import Grid, Triple
-from pipelines.masks.distance import distance_mm
 
 Mask = npt.NDArray[np.bool_]
 

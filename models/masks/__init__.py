@@ -1,0 +1,1 @@
+"""Masks of what stands in an image, by its values."""

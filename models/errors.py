@@ -56,3 +56,9 @@ class Uncalibrated(ModelsError):
     """Too little was measured for a statement about uncertainty."""
 
     code = "uncalibrated"
+
+
+class StorageFull(ModelsError):
+    """There is no room where a run is kept. It passes: what was kept stays whole, and the run goes on from it."""
+
+    code = "storage-full"

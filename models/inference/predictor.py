@@ -7,16 +7,15 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from safetensors.torch import load_file
 from torch import Tensor
 from torch.nn import functional
 
-from models.errors import InputError, PackageError
+from models.errors import InputError
 from models.inference.resampling import resample
 from models.inference.tiling import importance, tiles, tissue_box
 from models.intensity import normalise, reference_intensity
-from models.networks.residual_unet import ResidualUNet, ResidualUNetSpec, decode
-from models.packages import CardNetwork, ModelPackage
+from models.networks.building import network_for
+from models.packages import ModelPackage
 from models.volumes import Array, Grid, Volume
 
 _AIR_LEVEL = 0.12
@@ -63,13 +62,7 @@ class Predictor:
         self._precision = precision or fastest_precision(self._device)
         if self._precision not in ("bfloat16", "float32"):
             raise InputError("precision-unknown", found=self._precision, accepted="bfloat16, float32")
-        self._network = network_of(self._card.network)
-        try:
-            self._network.load_state_dict({name: v.float() for name, v in load_file(package.weights).items()})
-        except RuntimeError as why:
-            raise PackageError("weights-unfit", folder=str(package.folder), found=str(why)[:300]) from why
-        self._network.eval().to(self._device)
-        self._anchors = torch.tensor(self._card.network.anchors_hu, device=self._device)
+        self._network = network_for(package, device, self._precision)
 
     def predict(self, source: Volume, target: Grid, progress: Callable[[float], None]) -> Prediction:
         """Compute synthetic CT for `source` on `target`.
@@ -98,7 +91,7 @@ class Predictor:
         image = torch.from_numpy(normalise(resampled.values, reference)).to(self._device)
         hu, spread, computed = self._tiled(image, progress)
         output = self._card.output
-        hu = np.where(field, np.clip(hu, output.lowest, output.highest), np.float32(output.air_hu))
+        hu = np.where(field, np.clip(hu, output.lowest, output.highest), np.float32(output.outside))
         return Prediction(
             synthetic=Volume(hu.astype(np.float32), target),
             resampled=resampled,
@@ -118,11 +111,11 @@ class Predictor:
 
     @torch.inference_mode()
     def _tiled(self, image: Tensor, progress: Callable[[float], None]) -> tuple[Array, Array, int]:
-        tile = self._card.network.tile_voxels
+        tile = self._card.network.tile_voxels[0]
         k, j, i = image.shape
         short = [max(0, tile - length) for length in (i, j, k)]
         image = functional.pad(image, (0, short[0], 0, short[1], 0, short[2]))
-        hu = torch.full(image.shape, float(self._card.output.air_hu), device=self._device)
+        hu = torch.full(image.shape, float(self._card.output.outside), device=self._device)
         spread = torch.zeros(image.shape, device=self._device)
         box, computed = tissue_box(image, _AIR_LEVEL, tile), 0
         if box is not None:
@@ -132,7 +125,7 @@ class Predictor:
         return hu[inside].cpu().numpy(), spread[inside].cpu().numpy(), computed
 
     def _merged(self, image: Tensor, progress: Callable[[float], None]) -> tuple[Tensor, Tensor, int]:
-        tile = self._card.network.tile_voxels
+        tile = self._card.network.tile_voxels[0]
         hu, spread, total = (torch.zeros(image.shape, device=self._device) for _ in range(3))
         weight = importance(tile).to(self._device)
         places = tiles((image.shape[0], image.shape[1], image.shape[2]), tile)
@@ -142,20 +135,13 @@ class Predictor:
             patch = image[place]
             total[place] += weight
             if float((patch > _AIR_LEVEL).float().mean()) < _AIR_SHARE:
-                hu[place] += self._card.output.air_hu * weight
+                hu[place] += self._card.output.outside * weight
                 continue
-            with torch.autocast(self._device.type, torch.bfloat16, enabled=self._precision == "bfloat16"):
-                raw = self._network(patch[None, None])
-            answer = decode(raw, self._anchors, self._card.network.temperature)
-            hu[place] += answer.hu[0, 0] * weight
-            spread[place] += answer.scale[0, 0] * weight
+            answer = self._network(patch[None, None])
+            hu[place] += answer[0, 0] * weight
+            spread[place] += answer[0, 1] * weight
             computed += 1
         return hu / total, spread / total, computed
-
-
-def network_of(card: CardNetwork) -> ResidualUNet:
-    """Return the card's network without its weights."""
-    return ResidualUNet(ResidualUNetSpec(card.widths, card.anchors_hu))
 
 
 def fastest_precision(device: torch.device) -> str:

@@ -1,30 +1,59 @@
-"""Model packages: a card, weights, and one hash over both. Importing this needs no torch."""
+"""Model packages: a card, a network, a golden example, and one hash over all. Importing this needs no torch."""
 
 from models.packages.card import (
+    DISCLAIMER,
     Card,
-    CardMetrics,
     CardNetwork,
     CardOutput,
-    CardTraining,
+    CardTask,
+    Fixed,
+    ForegroundPercentile,
     InputLimits,
-    MetricRow,
+    Normalisation,
+    OnnxNetwork,
+    ResidualUNetNetwork,
     Status,
+    ZScore,
 )
 from models.packages.card_text import card_text
-from models.packages.package import ModelPackage, content_hash, installed, load_package
+from models.packages.contents import content_hash
+from models.packages.evidence import (
+    CardCalibration,
+    CardGate,
+    CardGolden,
+    CardMetrics,
+    CardTraining,
+    Figure,
+    MetricRow,
+)
+from models.packages.package import ModelPackage, installed, load_package
+from models.packages.writing import write_package
 
 __all__ = [
+    "DISCLAIMER",
     "Card",
+    "CardCalibration",
+    "CardGate",
+    "CardGolden",
     "CardMetrics",
     "CardNetwork",
     "CardOutput",
+    "CardTask",
     "CardTraining",
+    "Figure",
+    "Fixed",
+    "ForegroundPercentile",
     "InputLimits",
     "MetricRow",
     "ModelPackage",
+    "Normalisation",
+    "OnnxNetwork",
+    "ResidualUNetNetwork",
     "Status",
+    "ZScore",
     "card_text",
     "content_hash",
     "installed",
     "load_package",
+    "write_package",
 ]

@@ -1,11 +1,26 @@
-"""The model card: what a model is for, what it may be given, what it was trained on, and how well it did."""
+"""The model card, schema 2: what a model is for, what it may be given, how it is built, and what was measured.
+
+Unknown keys fail, so that nothing that a person wrote on a card is silently passed over.
+"""
 
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from models.packages.closed import Closed
+from models.packages.evidence import CardCalibration, CardGate, CardGolden, CardMetrics, CardTraining
+
+DISCLAIMER = "Research use only. Not a medical device."
+"""Opens every card."""
+
+SCHEMA = 2
+"""The only schema of cards that is read; what was written for an older one is packed or imported again."""
+
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
+Millimetres = tuple[float, float, float]
 
 
 class Status(StrEnum):
@@ -15,19 +30,52 @@ class Status(StrEnum):
     SITE_RELEASED = "site-released"
 
 
-class _Closed(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+class CardTask(Closed):
+    """What the model does: its kind, and a line for people."""
+
+    kind: Literal["synthesis", "segmentation"]
+    title: str = Field(min_length=1)
 
 
-class InputLimits(_Closed):
+class ForegroundPercentile(Closed):
+    """Divided by the 90th percentile of the foreground and cut to [0, 3]: see `models.intensity`."""
+
+    kind: Literal["foreground-percentile"] = "foreground-percentile"
+
+
+class ZScore(Closed):
+    """Mean 0 and standard deviation 1 over `region`: the whole image, or its voxels that are not 0."""
+
+    kind: Literal["zscore"] = "zscore"
+    region: Literal["image", "nonzero"] = "image"
+
+
+class Fixed(Closed):
+    """Cut to [lowest, highest], then (value - mean) / deviation: for units that mean the same everywhere, as HU do."""
+
+    kind: Literal["fixed"] = "fixed"
+    lowest: float
+    highest: float
+    mean: float
+    deviation: float = Field(gt=0)
+
+
+Normalisation = Annotated[ForegroundPercentile | ZScore | Fixed, Field(discriminator="kind")]
+
+
+class InputLimits(Closed):
     """One input and the acquisition limits outside which the model was never tried.
 
     Attributes
     ----------
-    name, modality
-        The slot's name and its DICOM modality.
+    name, aliases
+        The input's name, and other names by which a person may give it on the command line, e.g. ``t1``.
+    modality
+        DICOM modality.
     contrasts
-        Weightings that training covered, e.g. ``T1``.
+        Weightings that training covered, e.g. ``T1``; of CT none.
+    normalisation
+        How its values are brought to the scale that the network sees.
     age_years_min
         Youngest patient in years.
     distortion_correction_required
@@ -35,142 +83,197 @@ class InputLimits(_Closed):
     max_in_plane_mm, max_slice_mm
         Coarsest sampling in mm.
     field_strength_tesla
-        Lowest and highest field strength in tesla.
+        Lowest and highest field strength in tesla; None for modalities without a field.
     min_field_of_view_mm
         Least extent along each of the patient's axes in mm.
     min_slices
         Fewest slices.
     """
 
-    name: str
-    modality: str
-    contrasts: tuple[str, ...] = Field(min_length=1)
+    name: Name
+    aliases: tuple[Name, ...] = ()
+    modality: Literal["MR", "CT", "PT"]
+    contrasts: tuple[str, ...]
+    normalisation: Normalisation
     age_years_min: float = Field(ge=0)
     distortion_correction_required: bool
     max_in_plane_mm: float = Field(gt=0)
     max_slice_mm: float = Field(gt=0)
-    field_strength_tesla: tuple[float, float]
+    field_strength_tesla: tuple[float, float] | None
     min_field_of_view_mm: float = Field(gt=0)
     min_slices: int = Field(ge=1)
 
+    @model_validator(mode="after")
+    def _says_what_its_modality_needs(self) -> InputLimits:
+        if self.modality == "MR" and (not self.contrasts or self.field_strength_tesla is None):
+            raise ValueError("an MR input states contrasts and field_strength_tesla")
+        return self
 
-class CardOutput(_Closed):
+
+class CardOutput(Closed):
     """What comes out.
 
     Attributes
     ----------
     modality, unit
-        E.g. CT in HU.
+        CT in HU, MR in arbitrary units, SEG in labels.
     lowest, highest
         Values never leave this range, in `unit`.
     voxel_mm
         Voxel spacing along x, y, z on which the model works and on which it must be asked, in mm.
-    air_hu
-        Value given to air outside the body.
+    outside
+        Value given outside the source's field and to tiles without body: of CT that of air.
+    labels
+        Of a SEG, the value of each structure by its name; 0 is background and has no name.
     """
 
-    modality: Literal["CT"]
-    unit: Literal["HU"]
+    modality: Literal["CT", "MR", "SEG"]
+    unit: Literal["HU", "arbitrary", "label"]
     lowest: float
     highest: float
-    voxel_mm: tuple[float, float, float]
-    air_hu: float
+    voxel_mm: Millimetres
+    outside: float
+    labels: dict[str, int] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _agrees(self) -> CardOutput:
+        unit = {"CT": "HU", "MR": "arbitrary", "SEG": "label"}[self.modality]
+        if self.unit != unit:
+            raise ValueError(f"the unit of {self.modality} is {unit}, got {self.unit}")
+        if self.lowest >= self.highest:
+            raise ValueError(f"lowest must be below highest, got {self.lowest:g} and {self.highest:g}")
+        if min(self.voxel_mm) <= 0:
+            raise ValueError(f"voxel_mm must be positive, got {self.voxel_mm}")
+        if sorted(self.labels.values()) != list(range(1, len(self.labels) + 1)):
+            raise ValueError(f"labels must have the values 1 to {len(self.labels)}, got {self.labels}")
+        if (self.modality == "SEG") != bool(self.labels):
+            raise ValueError("a SEG states its labels, and nothing else does")
+        return self
 
 
-class CardNetwork(_Closed):
-    """How to build the network around the weights.
+class _Network(Closed):
+    """What every network has.
 
     Attributes
     ----------
-    kind
-        The network's name.
-    widths, anchors_hu
-        See `models.networks.residual_unet.ResidualUNetSpec`.
     tile_voxels
-        Side of the cubic tile that the network is run on, as in training.
+        Size of the tile along x, y, z that the network is run on, as in training.
+    overlap
+        Share of a tile that its neighbour covers too.
+    precisions
+        Number formats in which its output was found within the golden tolerance; the device's fastest is used.
+    parameters
+        Number of trained values.
+    """
+
+    tile_voxels: tuple[int, int, int]
+    overlap: float = Field(default=0.5, ge=0, le=0.75)
+    precisions: tuple[Literal["bfloat16", "float32"], ...] = Field(min_length=1)
+    parameters: int = Field(ge=1)
+
+    @model_validator(mode="after")
+    def _can_be_compared(self) -> _Network:
+        if "float32" not in self.precisions:
+            raise ValueError("precisions must have float32, in which the golden output is made")
+        if min(self.tile_voxels) < 1:
+            raise ValueError(f"tile_voxels must be positive, got {self.tile_voxels}")
+        return self
+
+    @property
+    def tile_shape(self) -> tuple[int, int, int]:
+        """Shape (k, j, i) of a tile as an array."""
+        x, y, z = self.tile_voxels
+        return z, y, x
+
+
+class ResidualUNetNetwork(_Network):
+    """A `models.networks.residual_unet.ResidualUNet` around the weights.
+
+    Attributes
+    ----------
+    widths, anchors_hu, heads
+        See `models.networks.residual_unet.ResidualUNetSpec`.
     temperature
         What the logits are divided by before the mean is taken. Below 1 the mean leans towards the likeliest CT number,
         which lowers the absolute error; 1 gives the distribution as trained.
-    parameters
-        Number of trained values.
     """
 
     kind: Literal["residual-unet"]
     widths: tuple[int, ...] = Field(min_length=2)
     anchors_hu: tuple[float, ...] = Field(min_length=3)
-    tile_voxels: int = Field(ge=16)
+    heads: int = Field(ge=1)
     temperature: float = Field(default=1.0, gt=0, le=1)
-    parameters: int = Field(ge=1)
+    precisions: tuple[Literal["bfloat16", "float32"], ...] = ("bfloat16", "float32")
 
     @model_validator(mode="after")
-    def _fits(self) -> CardNetwork:
-        if self.tile_voxels % 2 ** len(self.widths):
-            raise ValueError(f"tile_voxels must be a multiple of {2 ** len(self.widths)}, got {self.tile_voxels}")
+    def _fits(self) -> ResidualUNetNetwork:
+        step = 2 ** len(self.widths)
+        if min(self.tile_voxels) < step or any(side % step for side in self.tile_voxels):
+            raise ValueError(f"tile_voxels must be multiples of {step}, got {self.tile_voxels}")
         if list(self.anchors_hu) != sorted(set(self.anchors_hu)):
             raise ValueError("anchors_hu must rise")
         return self
 
 
-class CardTraining(_Closed):
-    """Where the weights come from.
+class OnnxNetwork(_Network):
+    """A graph in `model.onnx` that needs no spec: (batch, inputs, z, y, x) float32 in, (batch, fields, z, y, x) out.
+
+    Fields of a synthesis are the value in the output's unit and, where there is a second, the scale of its Laplace
+    distribution; of a segmentation the logits of background and of each label in rising order.
+    """
+
+    kind: Literal["onnx"]
+    precisions: tuple[Literal["float32"], ...] = ("float32",)
+
+
+CardNetwork = Annotated[ResidualUNetNetwork | OnnxNetwork, Field(discriminator="kind")]
+
+
+class Card(Closed):
+    """A model card.
 
     Attributes
     ----------
-    data, source, licence
-        What was trained on, from where, under which licence.
-    trained_on, held_out
-        Names of the cases.
-    recipe
-        Name of the recipe.
-    steps, minutes
-        How long it was trained.
+    calibration, gate
+        None where the uncertainty was never measured or the model has no input gate.
+    site_must
+        What a site must still do before it may release the model for its own use; empty once that is done.
+    sha256
+        Hash of the package's content without this entry itself.
     """
 
-    data: str
-    source: str
-    licence: str
-    trained_on: tuple[str, ...]
-    held_out: tuple[str, ...]
-    recipe: str
-    steps: int = Field(ge=0)
-    minutes: float = Field(ge=0)
-
-
-class MetricRow(_Closed):
-    """One method's figures, means over the held-out cases: MAE in HU by region, and the Dice overlap of bone."""
-
-    method: str
-    contrast: str
-    mae_body: float
-    mae_soft: float
-    mae_bone: float
-    dice_bone: float
-
-
-class CardMetrics(_Closed):
-    """How the figures were measured, and the figures."""
-
-    protocol: str
-    rows: tuple[MetricRow, ...]
-
-
-class Card(_Closed):
-    """A model card. `sha256` is the hash of the package's content without that entry itself."""
-
-    schema_: Literal[1] = Field(alias="schema")
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")
+    schema_: Literal[2] = Field(alias="schema")
+    name: Name
     version: str = Field(pattern=r"^\d+\.\d+\.\d+$")
     status: Status
-    task: str
+    task: CardTask
     body_site: str
     intended_use: str
-    disclaimer: str
+    disclaimer: Literal["Research use only. Not a medical device."]
     licence: str
     inputs: tuple[InputLimits, ...] = Field(min_length=1)
     output: CardOutput
     network: CardNetwork
     training: CardTraining
     metrics: CardMetrics
-    tolerance_hu: float = Field(gt=0)
+    calibration: CardCalibration | None
+    gate: CardGate | None
+    golden: CardGolden
     limits: tuple[str, ...] = Field(min_length=1)
+    site_must: tuple[str, ...]
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+
+    @model_validator(mode="after")
+    def _agrees(self) -> Card:
+        names = [name for one in self.inputs for name in (one.name, *one.aliases)]
+        if doubled := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"inputs: a name is used twice: {', '.join(doubled)}")
+        if (self.task.kind == "segmentation") != (self.output.modality == "SEG"):
+            raise ValueError(f"output: a {self.task.kind} cannot give a {self.output.modality}")
+        if isinstance(self.network, ResidualUNetNetwork) and self.output.modality != "CT":
+            raise ValueError("network: residual-unet answers in HU, so the output must be a CT")
+        return self
+
+    def input(self, name: str) -> InputLimits | None:
+        """Return the input of that name or alias, None when there is none."""
+        return next((one for one in self.inputs if name in (one.name, *one.aliases)), None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from models.packages.card import Card, InputLimits
+from models.packages.evidence import CardCalibration, CardGate, CardMetrics, Figure
 
 
 def card_text(card: Card) -> str:
@@ -12,11 +13,14 @@ def card_text(card: Card) -> str:
         f"{card.name} {card.version} ({card.status})",
         card.disclaimer,
         "",
-        f"Task           {card.task}",
+        f"Task           {card.task.title} ({card.task.kind}), {card.body_site}",
         f"Intended use   {card.intended_use}",
         f"Output         {output.modality} in {output.unit}, {output.lowest:g} to {output.highest:g}, "
-        f"voxels {' x '.join(f'{v:g}' for v in output.voxel_mm)} mm",
-        f"Network        {card.network.kind}, {card.network.parameters} parameters",
+        f"voxels {_by(output.voxel_mm)} mm",
+        *([f"Labels         {', '.join(f'{v} {name}' for name, v in output.labels.items())}"] if output.labels else []),
+        f"Network        {card.network.kind}, {card.network.parameters} parameters, tiles of "
+        f"{_by(card.network.tile_voxels)} voxels, {', '.join(card.network.precisions)}",
+        f"Golden         {_by(card.golden.voxels)} voxels, within {card.golden.tolerance_hu:g}",
         f"Licence        {card.licence}",
         f"SHA-256        {card.sha256}",
         "",
@@ -24,29 +28,83 @@ def card_text(card: Card) -> str:
         "",
         f"Trained on     {training.data}",
         f"               {training.source}, {training.licence}; {training.steps} steps in {training.minutes:g} minutes",
-        f"               {', '.join(training.trained_on)}",
-        f"Held out       {', '.join(training.held_out)}",
+        *([f"               from {training.parent}"] if training.parent else []),
+        f"               {', '.join(training.trained_on) or 'cases not named'}",
+        f"Held out       {', '.join(training.held_out) or 'none named'}",
         "",
-        "Figures        " + card.metrics.protocol,
-        f"               {'method':<10} {'contrast':<8} {'body':>7} {'soft':>7} {'bone':>7} {'Dice':>6}",
-        *(
-            f"               {row.method:<10} {row.contrast:<8} {row.mae_body:>7.1f} {row.mae_soft:>7.1f} "
-            f"{row.mae_bone:>7.1f} {row.dice_bone:>6.3f}"
-            for row in card.metrics.rows
-        ),
+        *_figures(card.metrics),
+        "",
+        *_calibration(card.calibration),
+        *_gate(card.gate),
         "",
         "Limits",
         *(f"- {limit}" for limit in card.limits),
+        *(["", "Before a site may release it", *(f"- {step}" for step in card.site_must)] if card.site_must else []),
     ]
     return "\n".join(lines)
 
 
+def _by(sides: tuple[float, float, float]) -> str:
+    return " x ".join(f"{side:g}" for side in sides)
+
+
 def _limits(one: InputLimits) -> list[str]:
-    low, high = one.field_strength_tesla
+    scanned = [", ".join(one.contrasts)] if one.contrasts else []
+    if one.field_strength_tesla is not None:
+        low, high = one.field_strength_tesla
+        corrected = "distortion corrected" if one.distortion_correction_required else "distortion correction not needed"
+        scanned += [f"{low:g} to {high:g} T", corrected]
+    also = f" (also {', '.join(one.aliases)})" if one.aliases else ""
     return [
-        f"Input {one.name:<8} {one.modality}, {', '.join(one.contrasts)}, {low:g} to {high:g} T, "
-        f"from {one.age_years_min:g} years, "
-        f"{'distortion corrected' if one.distortion_correction_required else 'distortion correction not needed'}",
+        f"Input {one.name:<8} {', '.join([one.modality + also, *scanned, f'from {one.age_years_min:g} years'])}",
         f"               spacing up to {one.max_in_plane_mm:g} mm in plane and {one.max_slice_mm:g} mm between slices, "
         f"at least {one.min_slices} slices and {one.min_field_of_view_mm:g} mm along each axis",
+        f"               normalised by {one.normalisation.kind}",
+    ]
+
+
+def _figures(metrics: CardMetrics) -> list[str]:
+    lines = ["Figures        " + metrics.protocol]
+    names = list(dict.fromkeys(name for row in metrics.rows for name in row.figures))
+    if not names:
+        return lines
+    cells = [["method", "contrast", "cases", *names]]
+    for row in metrics.rows:
+        method = f"{row.method} (baseline)" if row.method in metrics.baselines else row.method
+        cells.append([method, row.contrast, str(row.cases), *(_figure(row.figures.get(name)) for name in names)])
+    widths = [max(len(line[column]) for line in cells) for column in range(len(cells[0]))]
+    return lines + [
+        "               " + "  ".join(c.rjust(w) for c, w in zip(line, widths, strict=True)) for line in cells
+    ]
+
+
+def _figure(figure: Figure | None) -> str:
+    if figure is None:
+        return "-"
+    digits = 3 if abs(figure.mean) < 2 else 1
+    if figure.low is None:
+        return f"{figure.mean:.{digits}f}"
+    return f"{figure.mean:.{digits}f} [{figure.low:.{digits}f}, {figure.high:.{digits}f}]"
+
+
+def _calibration(found: CardCalibration | None) -> list[str]:
+    if found is None:
+        return ["Uncertainty    not measured"]
+    lines = [f"Uncertainty    {found.statement}: {found.protocol}"]
+    if found.coverage is not None and found.nominal is not None:
+        rank = "" if found.spearman is None else f", rank correlation with the error {found.spearman:.2f}"
+        lines.append(f"               intervals for {found.nominal:.0%} held {found.coverage:.1%} of voxels{rank}")
+    if found.bounds_hu:
+        lines.append("               bounds " + ", ".join(f"{name} {hu:g} HU" for name, hu in found.bounds_hu.items()))
+    return lines
+
+
+def _gate(found: CardGate | None) -> list[str]:
+    if found is None:
+        return ["Input gate     none of its own"]
+    let_in = ", ".join(f"{kind} {rate:.1%}" for kind, rate in found.false_acceptances.items())
+    return [
+        f"Input gate     {found.protocol}; {found.cases} cases",
+        f"               refuses {found.false_refusals:.1%} of what it should take; takes of what it should refuse: "
+        f"{let_in}",
     ]

@@ -1,24 +1,31 @@
-"""Packages on disk: a folder with `card.yaml` and `weights.safetensors`, and nothing that could run."""
+"""Packages as they are used: read once, verified whole, and never believed again without their hash."""
 
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 from safetensors import SafetensorError, safe_open
 
 from models.errors import PackageError, PackageTampered
-from models.packages.card import Card
+from models.packages.card import SCHEMA, Card
+from models.packages.contents import (
+    CARD,
+    GOLDEN_OUTPUT,
+    card_content,
+    digests,
+    golden_file,
+    network_file,
+    whole_hash,
+)
 
-CARD = "card.yaml"
-WEIGHTS = "weights.safetensors"
+SHIPPED = ("head-mr-to-ct",)
+"""Packages that the software brings; all others are imported into a folder of the site's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,16 +40,38 @@ class ModelPackage:
         What it is.
     sha256
         Hash of its content, as computed when it was loaded.
+    digests
+        SHA-256 of each of its files by path within the folder, as it was then.
     """
 
     folder: Path
-    card: Card
+    card: Card = field(hash=False)
     sha256: str
+    digests: Mapping[str, str] = field(default_factory=dict, hash=False, repr=False)
 
     @property
     def weights(self) -> Path:
-        """The safetensors file."""
-        return self.folder / WEIGHTS
+        """The file that holds the network."""
+        return self.folder / network_file(self.card.network.kind)
+
+    def content(self, name: str) -> bytes:
+        """Return the bytes of the file at the path `name`, as they were when the package was verified.
+
+        Raises
+        ------
+        PackageTampered
+            If they have changed since.
+        """
+        content = (self.folder / name).read_bytes()
+        found = hashlib.sha256(content).hexdigest()
+        if found != self.digests.get(name):
+            raise PackageTampered(
+                folder=str(self.folder), file=name, found=found, stated=self.digests.get(name, "none"), remedy=_AGAIN
+            )
+        return content
+
+
+_AGAIN = "install the package again from its source"
 
 
 def load_package(folder: Path) -> ModelPackage:
@@ -51,41 +80,50 @@ def load_package(folder: Path) -> ModelPackage:
     Raises
     ------
     PackageError
-        If a file is missing, is one too many (only card and safetensors may be there), or does not follow its schema.
+        If a file is missing, is one too many, cannot be what it is called, or does not follow its schema.
     PackageTampered
         If the content does not have the hash that the card states.
     """
-    _refuse_strangers(folder)
-    content = _card_content(folder)
-    stated, found = content.get("sha256"), content_hash(folder)
-    if stated != found:
-        raise PackageTampered(
-            folder=str(folder), found=found, stated=str(stated), remedy="install the package again from its source"
+    each = digests(folder)
+    content = card_content(folder)
+    stated, found = content.get("sha256"), whole_hash(each)
+    if content.get("schema") != SCHEMA:
+        # Older packages had another hash too; what is told first is what helps.
+        raise PackageError(
+            "card-schema",
+            folder=str(folder),
+            found=str(content.get("schema")),
+            accepted=str(SCHEMA),
+            remedy="pack or import it again",
         )
+    if stated != found:
+        raise PackageTampered(folder=str(folder), found=found, stated=str(stated), remedy=_AGAIN)
+    card = card_of(content, folder)
+    _refuse_other_files(folder, card, each)
+    package = ModelPackage(folder, card, found, each)
+    if card.network.kind == "onnx":
+        from models.packages.onnx_file import check_onnx
+
+        check_onnx(package.weights)
+    else:
+        _check_safetensors(package.weights)
+    return package
+
+
+def card_of(content: Mapping[str, Any], folder: Path) -> Card:
+    """Return the card with that content.
+
+    Raises
+    ------
+    PackageError
+        ``card-invalid``, with the first key that does not follow the schema.
+    """
     try:
-        card = Card.model_validate(content)
+        return Card.model_validate(content)
     except ValidationError as why:
         first = why.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
         raise PackageError("card-invalid", folder=str(folder), key=key, found=first["msg"]) from why
-    try:
-        with safe_open(folder / WEIGHTS, framework="np") as weights:
-            names = list(weights.keys())
-    except (SafetensorError, OSError) as why:
-        raise PackageError("weights-unreadable", folder=str(folder), found=str(why)) from why
-    if not names:
-        raise PackageError("weights-unreadable", folder=str(folder), found="no tensors")
-    return ModelPackage(folder, card, found)
-
-
-def content_hash(folder: Path) -> str:
-    """Return the SHA-256 over the package's files by name; of the card, its content without the entry ``sha256``."""
-    content = {key: value for key, value in _card_content(folder).items() if key != "sha256"}
-    canonical = json.dumps(content, sort_keys=True, ensure_ascii=True, separators=(",", ":")).encode()
-    whole = hashlib.sha256()
-    for name, digest in ((CARD, hashlib.sha256(canonical)), (WEIGHTS, _file_hash(folder / WEIGHTS))):
-        whole.update(f"{name}\0{digest.hexdigest()}\n".encode())
-    return whole.hexdigest()
 
 
 def installed(extra: Path | None = None) -> Mapping[str, ModelPackage]:
@@ -96,8 +134,9 @@ def installed(extra: Path | None = None) -> Mapping[str, ModelPackage]:
     PackageError
         If one cannot be loaded, or two have the same name.
     """
+    library = Path(str(files("models") / "library"))
     found: dict[str, ModelPackage] = {}
-    for folder in [*_packages_in(Path(str(files("models") / "library"))), *(_packages_in(extra) if extra else [])]:
+    for folder in [*(library / name for name in SHIPPED), *(_packages_in(extra) if extra else [])]:
         package = load_package(folder)
         if (other := found.get(package.card.name)) is not None:
             raise PackageError("package-doubled", name=package.card.name, first=str(other.folder), second=str(folder))
@@ -109,31 +148,26 @@ def _packages_in(folder: Path) -> list[Path]:
     return sorted(inner for inner in folder.glob("*") if (inner / CARD).is_file()) if folder.is_dir() else []
 
 
-def _refuse_strangers(folder: Path) -> None:
+def _refuse_other_files(folder: Path, card: Card, each: Mapping[str, str]) -> None:
+    needed = {
+        CARD,
+        network_file(card.network.kind),
+        golden_file(GOLDEN_OUTPUT),
+        *(golden_file(one.name) for one in card.inputs),
+    }
+    if missing := sorted(needed - set(each)):
+        raise PackageError("package-incomplete", folder=str(folder), missing=", ".join(missing))
+    if strangers := sorted(set(each) - needed):
+        raise PackageError(
+            "package-stranger", folder=str(folder), file=strangers[0], accepted=", ".join(sorted(needed))
+        )
+
+
+def _check_safetensors(file: Path) -> None:
     try:
-        present = sorted(folder.iterdir())
-    except OSError as why:
-        raise PackageError("package-absent", folder=str(folder)) from why
-    for file in present:
-        if file.name not in (CARD, WEIGHTS) or file.is_symlink() or not file.is_file():
-            raise PackageError(
-                "package-stranger", folder=str(folder), file=file.name, accepted=f"{CARD} and {WEIGHTS}, as plain files"
-            )
-    for name in (CARD, WEIGHTS):
-        if not (folder / name).is_file():
-            raise PackageError("package-incomplete", folder=str(folder), missing=name)
-
-
-def _card_content(folder: Path) -> dict[str, Any]:
-    try:
-        content = yaml.safe_load((folder / CARD).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as why:
-        raise PackageError("card-unreadable", folder=str(folder), found=str(why)) from why
-    if not isinstance(content, dict):
-        raise PackageError("card-unreadable", folder=str(folder), found=type(content).__name__, accepted="a mapping")
-    return content
-
-
-def _file_hash(file: Path) -> hashlib._Hash:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256")
+        with safe_open(file, framework="np") as weights:
+            names = list(weights.keys())
+    except (SafetensorError, OSError) as why:
+        raise PackageError("weights-unreadable", file=str(file), found=str(why), accepted="safetensors") from why
+    if not names:
+        raise PackageError("weights-unreadable", file=str(file), found="no tensors", accepted="safetensors")

@@ -10,7 +10,7 @@ import numpy as np
 
 from models.inference import Predictor
 from models.metrics import BONE_ABOVE_HU, SOFT_FROM_HU, RegionErrors, mean_errors, region_errors
-from models.packages import CardMetrics, MetricRow, ModelPackage
+from models.packages import CardMetrics, Figure, MetricRow, ModelPackage
 from models.sequences import InversionRecovery, SpinEcho
 from models.sequences import Sequence as PulseSequence
 from models.training.appearance import contrast_of, draw_ct, draw_mr
@@ -59,13 +59,16 @@ class Evaluation:
                 MetricRow(
                     method=method,
                     contrast=contrast,
-                    mae_body=round(mean.mae_body, 1),
-                    mae_soft=round(mean.mae_soft, 1),
-                    mae_bone=round(mean.mae_bone, 1),
-                    dice_bone=round(mean.dice_bone, 3),
+                    cases=len(of_kind),
+                    figures={
+                        "mae_body": Figure(mean=round(mean.mae_body, 1)),
+                        "mae_soft": Figure(mean=round(mean.mae_soft, 1)),
+                        "mae_bone": Figure(mean=round(mean.mae_bone, 1)),
+                        "dice_bone": Figure(mean=round(mean.dice_bone, 3)),
+                    },
                 )
             )
-        return CardMetrics(protocol=self._protocol(), rows=tuple(rows))
+        return CardMetrics(protocol=self._protocol(), baselines=("all-water", "mean-map"), rows=tuple(rows))
 
     def _protocol(self) -> str:
         cases = sorted({result.case for result in self.results})

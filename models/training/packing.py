@@ -8,11 +8,11 @@ from typing import Any
 
 import torch
 import yaml
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from models.errors import RecipeError
-from models.packages import CardMetrics, ModelPackage, content_hash, load_package
-from models.packages.package import CARD, WEIGHTS
+from models.packages import CardMetrics, ModelPackage
+from models.packages.golden import write_with_golden
 from models.training.generator import AIR_HU
 from models.training.maps import map_files
 from models.training.recipe import Recipe
@@ -88,14 +88,15 @@ def pack(run: Path, labels: Path, card_file: Path, metrics: CardMetrics, folder:
             "lowest": anchors[0],
             "highest": anchors[-1],
             "voxel_mm": [recipe.voxel_mm] * 3,
-            "air_hu": AIR_HU,
+            "outside": AIR_HU,
         },
         "network": {
             **written["network"],
             "kind": recipe.network.kind,
             "widths": list(recipe.network.widths),
             "anchors_hu": list(anchors),
-            "tile_voxels": recipe.patch_voxels,
+            "heads": recipe.network.heads,
+            "tile_voxels": [recipe.patch_voxels] * 3,
             "parameters": sum(value.numel() for value in weights.values()),
         },
         "training": {
@@ -114,10 +115,5 @@ def pack(run: Path, labels: Path, card_file: Path, metrics: CardMetrics, folder:
 
 
 def _written(folder: Path, card: dict[str, Any], weights: dict[str, torch.Tensor]) -> ModelPackage:
-    folder.mkdir(parents=True, exist_ok=True)
-    save_file({name: value.half().contiguous() for name, value in sorted(weights.items())}, folder / WEIGHTS)
-    (folder / WEIGHTS).chmod(0o644)  # the writer keeps it to its owner; a package is for every user of a machine
-    text = yaml.safe_dump(card, sort_keys=False, allow_unicode=True, width=110)
-    (folder / CARD).write_text(text, encoding="utf-8")
-    (folder / CARD).write_text(f"{text}sha256: {content_hash(folder)}\n", encoding="utf-8")
-    return load_package(folder)
+    network = save({name: value.half().contiguous() for name, value in sorted(weights.items())})
+    return write_with_golden(folder, card, network)

@@ -170,13 +170,13 @@ def _distortion(source: SourceSeries, limits: InputLimits) -> Check:
 
 def _strength(source: SourceSeries, limits: InputLimits) -> Check:
     found = field_strength(source.header)
-    low, high = limits.field_strength_tesla
+    accepted = limits.field_strength_tesla
     return judged(
         "field-strength",
-        found is not None and low <= found <= high,
+        accepted is None or (found is not None and accepted[0] <= found <= accepted[1]),
         Verdict.REVIEW,
         found="unknown" if found is None else f"{found:g} T",
-        accepted=f"{low:g} to {high:g} T",
+        accepted="any" if accepted is None else f"{accepted[0]:g} to {accepted[1]:g} T",
     )
 
 

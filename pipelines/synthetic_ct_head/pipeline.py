@@ -91,14 +91,14 @@ class SyntheticCtHead:
             target = axial_target(source.volume.grid, card.output.voxel_mm)
             prediction = self._predicted(source.volume, target, stages)
         with stages.stage("contour"):
-            made = _made(prediction, source, target, card.output.air_hu)
+            made = _made(prediction, source, target, card.output.outside)
             rois = _rois(made)
         with stages.stage("encode"):
             digest = run.digest(inputs)
             images = synthetic_ct_series(made.hu, source, run, digest, resampled=True, prone=_is_prone(source))
             objects = (*images, structure_set(rois, images, made.hu.grid, source, run, digest))
         with stages.stage("check"):
-            checks += image_checks(made, source.volume.grid, target, card.output.air_hu)
+            checks += image_checks(made, source.volume.grid, target, card.output.outside)
             checks += image_set_checks(images, source, made.hu)
             checks += check_objects(objects, source)
         with stages.stage("preview"):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pydicom import Dataset
 
-from models.packages import Card, ModelPackage
+from models.packages import Card, Figure, ModelPackage
 from models.volumes import Volume
 from pipelines.contract import Check, RunIdentity
 from pipelines.objects.rtstruct import Roi
@@ -20,7 +20,13 @@ from pipelines.synthetic_ct_head.declaration import DECLARATION
 MONTAGE, REPORT = "montage.png", "report.html"
 """Names of the previews."""
 
-_HEADINGS = ("MAE in body, HU", "MAE in soft tissue, HU", "MAE in bone, HU", "Dice of bone")
+_SHOWN = {
+    "mae_body": "MAE in body, HU",
+    "mae_soft": "MAE in soft tissue, HU",
+    "mae_bone": "MAE in bone, HU",
+    "dice_bone": "Dice of bone",
+}
+"""Which of the card's figures the report shows, and their headings; `synthnode models show` has them all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +63,7 @@ class Presenter:
             run=self._run(),
             model=self._model(),
             protocol=card.metrics.protocol,
-            headings=_HEADINGS,
+            headings=tuple(_SHOWN.values()),
             figures=_figures(card),
             limits=card.limits,
             checks=tuple(CheckLine(c.name, c.verdict, text(c.reason), c.overridable) for c in checks),
@@ -99,12 +105,15 @@ class Presenter:
 
 def _figures(card: Card) -> tuple[Measured, ...]:
     return tuple(
-        Measured(
-            f"{row.method}, {row.contrast}",
-            (f"{row.mae_body:.0f}", f"{row.mae_soft:.0f}", f"{row.mae_bone:.0f}", f"{row.dice_bone:.2f}"),
-        )
+        Measured(f"{row.method}, {row.contrast}", tuple(_told(row.figures.get(name)) for name in _SHOWN))
         for row in card.metrics.rows
     )
+
+
+def _told(figure: Figure | None) -> str:
+    if figure is None:
+        return "not measured"
+    return f"{figure.mean:.0f}" if abs(figure.mean) > 1 else f"{figure.mean:.2f}"
 
 
 def _outputs(objects: Sequence[Dataset]) -> tuple[Output, ...]:

@@ -9,14 +9,15 @@ import nibabel
 import numpy as np
 import pytest
 import torch
-import yaml
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from models.networks.residual_unet import ResidualUNet, ResidualUNetSpec
-from models.packages import content_hash
+from models.packages import write_package
+from models.volumes import Grid, Volume
 
 WIDTHS = (4, 8)
 ANCHORS = (-1000.0, 40.0, 1200.0)
+HEADS = 2
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -29,11 +30,11 @@ def one_thread() -> None:
 def small_card() -> dict[str, object]:
     """A complete card but for its hash."""
     return {
-        "schema": 1,
+        "schema": 2,
         "name": "small",
         "version": "1.2.3",
         "status": "reference",
-        "task": "Synthetic CT of a cube",
+        "task": {"kind": "synthesis", "title": "Synthetic CT of a cube"},
         "body_site": "head",
         "intended_use": "tests",
         "disclaimer": "Research use only. Not a medical device.",
@@ -43,6 +44,8 @@ def small_card() -> dict[str, object]:
                 "name": "mr",
                 "modality": "MR",
                 "contrasts": ["T1"],
+                "aliases": ["t1"],
+                "normalisation": {"kind": "foreground-percentile"},
                 "age_years_min": 18,
                 "distortion_correction_required": True,
                 "max_in_plane_mm": 2.0,
@@ -58,13 +61,14 @@ def small_card() -> dict[str, object]:
             "lowest": -1000.0,
             "highest": 1200.0,
             "voxel_mm": [2.0, 2.0, 2.0],
-            "air_hu": -1000.0,
+            "outside": -1000.0,
         },
         "network": {
             "kind": "residual-unet",
             "widths": list(WIDTHS),
             "anchors_hu": list(ANCHORS),
-            "tile_voxels": 16,
+            "heads": HEADS,
+            "tile_voxels": [16, 16, 16],
             "temperature": 1.0,
             "parameters": 1,
         },
@@ -79,25 +83,32 @@ def small_card() -> dict[str, object]:
             "minutes": 0,
         },
         "metrics": {"protocol": "none", "rows": []},
-        "tolerance_hu": 40.0,
+        "calibration": None,
+        "gate": None,
+        "golden": {"voxels": [16, 16, 16], "tolerance_hu": 40.0},
         "limits": ["Untrained."],
+        "site_must": ["Train it."],
     }
 
 
 @pytest.fixture
 def write_small_package(small_card: dict[str, object], tmp_path: Path) -> Callable[[], Path]:
-    """Write a package with an untrained network that answers in the middle of its anchors."""
+    """Write a package with an untrained network that answers in the middle of its anchors.
+
+    Its golden output is a stand-in: nothing but `verify` computes it.
+    """
 
     def write() -> Path:
-        folder = tmp_path / "small"
-        folder.mkdir()
         torch.manual_seed(7)
-        weights = ResidualUNet(ResidualUNetSpec(WIDTHS, ANCHORS)).state_dict()
-        save_file({name: value.half().contiguous() for name, value in weights.items()}, folder / "weights.safetensors")
-        (folder / "card.yaml").write_text(yaml.safe_dump(small_card))
-        stated = content_hash(folder)
-        (folder / "card.yaml").write_text(yaml.safe_dump(small_card | {"sha256": stated}))
-        return folder
+        state = ResidualUNet(ResidualUNetSpec(WIDTHS, ANCHORS, HEADS)).state_dict()
+        weights = save({name: value.half().contiguous() for name, value in state.items()})
+        grid = Grid((16, 16, 16), (2.0, 2.0, 2.0), (0.0, 0.0, 0.0))
+        ball = np.linalg.norm(np.indices((16, 16, 16)) - 7.5, axis=0) < 7
+        golden = {
+            "mr": Volume((500 * ball).astype(np.float32), grid),
+            "output": Volume(np.zeros((16, 16, 16), np.float32), grid),
+        }
+        return write_package(tmp_path / "small", small_card, weights, golden).folder
 
     return write
 

@@ -68,7 +68,7 @@ def test_both_precisions_agree(write_small_package: Callable[[], Path]) -> None:
     source = ball(TARGET)
     one, other = (Predictor(package, precision=p).predict(source, TARGET, quiet) for p in ("bfloat16", "float32"))
     assert (one.precision, other.precision) == ("bfloat16", "float32")
-    assert np.abs(one.synthetic.values - other.synthetic.values).max() < package.card.tolerance_hu
+    assert np.abs(one.synthetic.values - other.synthetic.values).max() < package.card.golden.tolerance_hu
 
 
 def test_air_is_not_computed(predictor: Predictor) -> None:

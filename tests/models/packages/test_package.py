@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -104,7 +105,6 @@ def test_a_pickle_named_safetensors_is_refused(write_small_package: Writer) -> N
     ("changes", "key"),
     [
         ({"colour": "red"}, "colour"),
-        ({"schema": 2}, "schema"),
         ({"status": "released"}, "status"),
         ({"name": "../small"}, "name"),
         ({"limits": []}, "limits"),
@@ -121,10 +121,25 @@ def test_a_card_off_its_schema_is_refused_by_key(
     assert caught.value.parameters["key"] == key
 
 
-@pytest.mark.parametrize("missing", ["card.yaml", "weights.safetensors"])
+@pytest.mark.parametrize("schema", [1, 3, None, "2"])
+def test_a_card_of_another_schema_is_refused_with_what_to_do(write_small_package: Writer, schema: object) -> None:
+    folder = write_small_package()
+    rewritten(folder, schema=schema)
+    with pytest.raises(PackageError) as caught:
+        load_package(folder)
+    assert caught.value.code == "card-schema"
+    assert caught.value.parameters["accepted"] == "2"
+    assert "again" in str(caught.value.parameters["remedy"])
+
+
+@pytest.mark.parametrize(
+    "missing", ["card.yaml", "weights.safetensors", "golden/mr.nii.gz", "golden/output.nii.gz"]
+)
 def test_an_incomplete_package_names_what_is_missing(write_small_package: Writer, missing: str) -> None:
     folder = write_small_package()
     (folder / missing).unlink()
+    if missing != "card.yaml":
+        rewritten(folder)
     with pytest.raises(PackageError) as caught:
         load_package(folder)
     assert caught.value.parameters["missing"] == missing
@@ -154,8 +169,7 @@ def test_two_packages_of_one_name_are_refused(write_small_package: Writer) -> No
     folder = write_small_package()
     twin = folder.parent / "twin"
     twin.mkdir()
-    for file in folder.iterdir():
-        (twin / file.name).write_bytes(file.read_bytes())
+    shutil.copytree(folder, twin, dirs_exist_ok=True)
     with pytest.raises(PackageError, match="package-doubled"):
         installed(folder.parent)
 

@@ -91,11 +91,11 @@ class KnowingPredictor:
 def stand_in_card() -> Card:
     return Card.model_validate(
         {
-            "schema": 1,
+            "schema": 2,
             "name": "head-mr-to-ct",
             "version": "0.1.0",
             "status": "reference",
-            "task": "MR to CT",
+            "task": {"kind": "synthesis", "title": "MR to CT"},
             "body_site": "head",
             "intended_use": "tests",
             "disclaimer": "Research use only. Not a medical device.",
@@ -105,6 +105,7 @@ def stand_in_card() -> Card:
                     "name": "t1",
                     "modality": "MR",
                     "contrasts": ["T1"],
+                    "normalisation": {"kind": "foreground-percentile"},
                     "age_years_min": 18,
                     "distortion_correction_required": True,
                     "max_in_plane_mm": 3.0,
@@ -120,13 +121,14 @@ def stand_in_card() -> Card:
                 "lowest": -1024,
                 "highest": 3071,
                 "voxel_mm": [VOXEL_MM] * 3,
-                "air_hu": -1000,
+                "outside": -1000,
             },
             "network": {
                 "kind": "residual-unet",
                 "widths": [8, 16],
                 "anchors_hu": [-1000, 0, 1000],
-                "tile_voxels": 16,
+                "heads": 1,
+                "tile_voxels": [16, 16, 16],
                 "parameters": 1,
             },
             "training": {
@@ -140,8 +142,11 @@ def stand_in_card() -> Card:
                 "minutes": 0,
             },
             "metrics": {"protocol": "none", "rows": []},
-            "tolerance_hu": 20,
+            "calibration": None,
+            "gate": None,
+            "golden": {"voxels": [16, 16, 16], "tolerance_hu": 20},
             "limits": ["a stand-in for tests"],
+            "site_must": [],
             "sha256": HASH,
         }
     )

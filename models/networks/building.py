@@ -1,0 +1,111 @@
+"""From a package to a network that answers for a batch of tiles, whatever it is made of."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load
+from torch import Tensor, nn
+
+from models.errors import PackageError
+from models.networks.onnx_network import OnnxRunner
+from models.networks.residual_unet import ResidualUNet, ResidualUNetSpec, decode
+from models.packages import ModelPackage, OnnxNetwork, ResidualUNetNetwork
+
+GATE = "gate."
+"""Tensors of a package's weights whose names start so belong to its input gate."""
+
+
+class Network(Protocol):
+    """What the tiler needs of a network."""
+
+    def __call__(self, tiles: Tensor) -> Tensor:
+        """Answer for a batch of tiles.
+
+        Parameters
+        ----------
+        tiles
+            (batch, inputs, z, y, x), float32, normalised, on the network's device.
+
+        Returns
+        -------
+        (batch, fields, z, y, x), float32, on the same device. Of a synthesis, fields are the value in the output's unit
+        and, where there is a second, the scale of its Laplace distribution in that unit, as the network has it; of a
+        segmentation, the logits of background and of each label in rising order.
+        """
+        ...
+
+
+class ResidualUNetRunner(nn.Module):
+    """A residual U-Net with what its heads say read out: value and scale in HU."""
+
+    def __init__(self, network: ResidualUNet, temperature: float) -> None:
+        super().__init__()
+        self.network = network
+        self.temperature = temperature
+        self.register_buffer("anchors", torch.tensor(network.spec.anchors, dtype=torch.float32), persistent=False)
+        self.anchors: Tensor
+
+    def forward(self, tiles: Tensor) -> Tensor:
+        """Map (batch, inputs, z, y, x) to (batch, 2, z, y, x): HU and its Laplace scale."""
+        answer = decode(self.network(tiles), self.anchors, self.temperature)
+        return torch.cat([answer.hu, answer.scale], dim=1)
+
+
+class _InPrecision:
+    """A network under autocast: convolutions in bfloat16 where asked for, what is read out of them in float32."""
+
+    def __init__(self, network: nn.Module, device: torch.device, precision: str) -> None:
+        self._network, self._device, self._precision = network, device, precision
+
+    def __call__(self, tiles: Tensor) -> Tensor:
+        with (
+            torch.inference_mode(),
+            torch.autocast(self._device.type, torch.bfloat16, enabled=self._precision == "bfloat16"),
+        ):
+            answer: Tensor = self._network(tiles)
+        return answer
+
+
+def network_for(package: ModelPackage, device: str, precision: str) -> Network:
+    """Return the package's network on `device` (``cpu``, ``cuda:0``), computing in `precision`.
+
+    Raises
+    ------
+    PackageError
+        ``weights-unfit`` when the weights are those of another architecture than the card states;
+        ``precision-refused`` when the card does not allow `precision`.
+    PackageTampered
+        If the file changed since the package was verified.
+    """
+    network = package.card.network
+    if precision not in network.precisions:
+        raise PackageError(
+            "precision-refused", package=package.card.name, found=precision, accepted=", ".join(network.precisions)
+        )
+    if isinstance(network, OnnxNetwork):
+        return OnnxRunner(package, device)
+    return _InPrecision(residual_unet(package, network).to(device), torch.device(device), precision)
+
+
+def residual_unet(package: ModelPackage, network: ResidualUNetNetwork) -> ResidualUNetRunner:
+    """Return the package's residual U-Net with its weights, on the CPU, in float32, for use.
+
+    Raises
+    ------
+    PackageError, PackageTampered
+        As `network_for`.
+    """
+    spec = ResidualUNetSpec(network.widths, network.anchors_hu, network.heads, len(package.card.inputs))
+    built = ResidualUNet(spec)
+    try:
+        tensors = load(package.content(package.weights.name))
+        built.load_state_dict({name: v.float() for name, v in tensors.items() if not name.startswith(GATE)})
+    except (RuntimeError, SafetensorError) as why:
+        found = " ".join(str(why).split())[:300]
+        raise PackageError(
+            "weights-unfit", folder=str(package.folder), found=found, accepted=f"weights of the card's {network.kind}"
+        ) from why
+    return ResidualUNetRunner(built, network.temperature).eval()

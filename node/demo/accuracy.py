@@ -6,10 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 from pydicom import Dataset, dcmread
 
-from models.metrics import RegionErrors, region_errors
-from models.volumes import Grid, Volume
+from models.metrics import region_errors
+from models.volumes import Array, Grid, Volume
 from node.demo.evidence import Arrived
 from pipelines.geometry.field import inside_field
 from pipelines.masks.body import ct_body
@@ -36,11 +37,22 @@ _WATER_HU = 0.0
 
 
 @dataclass(frozen=True, slots=True)
+class MethodErrors:
+    """Mean absolute errors in HU, the signed mean error in HU, and the Dice overlap of bone (0 to 1)."""
+
+    mae_body: float
+    mae_soft: float
+    mae_bone: float
+    bias_body: float
+    dice_bone: float
+
+
+@dataclass(frozen=True, slots=True)
 class Accuracy:
     """Errors of the synthetic CT that arrived, and of water in the same outline."""
 
-    synthetic: RegionErrors
-    all_water: RegionErrors
+    synthetic: MethodErrors
+    all_water: MethodErrors
 
     @property
     def finds_bone(self) -> bool:
@@ -55,8 +67,21 @@ def measure(images: Sequence[Arrived], truth: Truth) -> Accuracy:
     body = ct_body(true, inside_field(truth.field, arrived.grid))
     water = np.where(body, _WATER_HU, _AIR_HU).astype(np.float32)
     return Accuracy(
-        synthetic=region_errors(true.values, arrived.values, body),
-        all_water=region_errors(true.values, water, body),
+        synthetic=_errors(true.values, arrived.values, body),
+        all_water=_errors(true.values, water, body),
+    )
+
+
+def _errors(truth: Array, prediction: Array, body: npt.NDArray[np.bool_]) -> MethodErrors:
+    found = region_errors(truth, prediction, body)
+    if found.soft is None or found.bone is None or found.dice_bone is None:
+        raise ValueError("the true CT has no soft tissue or no bone to compare")
+    return MethodErrors(
+        mae_body=found.body.mae,
+        mae_soft=found.soft.mae,
+        mae_bone=found.bone.mae,
+        bias_body=found.body.me,
+        dice_bone=found.dice_bone,
     )
 
 

@@ -21,6 +21,9 @@ from models.volumes import Grid, Volume
 PARTS = ("mr", "ct", "mask")
 """The images of a patient, by the names of their files."""
 
+LABELS = "labels"
+"""A fourth image that a patient may have: true labels, to judge a segmentation by."""
+
 NOT_PATIENTS = ("aside", "overview")
 """Folders that may stand among the patients: pairs that were set aside, and SynthRAD's pictures."""
 
@@ -45,6 +48,8 @@ class PairFolder:
         Where the voxels of all three stand.
     about
         What ``about.json`` says, where there is one: site, contrast, case, how the pair was registered.
+    labels
+        The file of true labels, where there is one.
     """
 
     patient: str
@@ -54,6 +59,7 @@ class PairFolder:
     mask: Path
     grid: Grid
     about: Mapping[str, object] | None = None
+    labels: Path | None = None
 
     @property
     def case(self) -> str:
@@ -171,27 +177,28 @@ def _may_be_patient(path: Path) -> bool:
 
 def _patient_folder(folder: Path) -> PairFolder:
     _prove_name(folder.name, folder.parent)
-    mr, ct, mask = _images(folder)
+    mr, ct, mask, labels = _images(folder)
     about = _about(folder)
     grid = read_nifti_grid(mr)
-    for file in (ct, mask):
+    for file in (ct, mask, *([labels] if labels else [])):
         _prove_same_grid(grid, read_nifti_grid(file), file)
-    return PairFolder(folder.name, folder, mr, ct, mask, grid, about)
+    return PairFolder(folder.name, folder, mr, ct, mask, grid, about, labels)
 
 
-def _images(folder: Path) -> tuple[Path, Path, Path]:
+def _images(folder: Path) -> tuple[Path, Path, Path, Path | None]:
     files = [path for path in sorted(folder.rglob("*")) if path.name.endswith(_SUFFIXES) and path.name[0] != "."]
     chosen = {}
-    for part in PARTS:
+    for part in (*PARTS, LABELS):
         named = [folder / (part + suffix) for suffix in _SUFFIXES if folder / (part + suffix) in files]
-        if not named:
+        if not named and part != LABELS:
             raise PairsError(
                 "pair-file-missing",
                 file=str(folder / f"{part}.nii.gz"),
                 found=", ".join(str(file.relative_to(folder)) for file in files) or "no NIfTI file",
                 remedy="give each patient mr.nii.gz, ct.nii.gz and mask.nii.gz",
             )
-        chosen[part] = named[0]
+        if named:
+            chosen[part] = named[0]
     others = [file for file in files if file not in chosen.values()]
     if others:
         raise PairsError(
@@ -200,7 +207,7 @@ def _images(folder: Path) -> tuple[Path, Path, Path]:
             accepted="one patient a folder, with mr, ct and mask once each",
             remedy="give another patient or acquisition a folder of its own, or take the file out",
         )
-    return chosen["mr"], chosen["ct"], chosen["mask"]
+    return chosen["mr"], chosen["ct"], chosen["mask"], chosen.get(LABELS)
 
 
 def _about(folder: Path) -> Mapping[str, object] | None:

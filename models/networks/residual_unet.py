@@ -11,6 +11,7 @@ and no two of them learn from the same pairs, so that where they disagree the ne
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -116,12 +117,25 @@ class ResidualUNet(nn.Module):
         Of the third axis, the last entry is the logarithm of the Laplace scale in units of `SCALE_UNIT_HU`, the others
         are logits over the anchors. Each of d, h, w must be a multiple of 2 to the number of resolution levels.
         """
+        return torch.stack([self._unfolded(answer) for answer in self.folded(image)], dim=1)
+
+    def folded(self, image: Tensor) -> list[Tensor]:
+        """Return each head's answer before unfolding, (batch, 8 * (anchors + 1), d / 2, h / 2, w / 2).
+
+        `models.networks.readout.decode_folded` reads it.
+        """
         features = self.features(image)
-        return torch.stack([self._unfolded(head(features)) for head in self.heads], dim=1)
+        return [head(features) for head in self.heads]
 
     def one_head(self, image: Tensor, head: int) -> Tensor:
         """Return the answer of one head alone, (batch, anchors + 1, d, h, w): what training asks for."""
         return self._unfolded(self.heads[head](self.features(image)))
+
+    def one_head_each(self, images: Tensor, heads: Sequence[int]) -> Tensor:
+        """Return of each image the answer of its head, (batch, anchors + 1, d, h, w); `heads` has one entry an image."""
+        features = self.features(images)
+        answers = [self.heads[head](features[n : n + 1]) for n, head in enumerate(heads)]
+        return self._unfolded(torch.cat(answers))
 
     def features(self, image: Tensor) -> Tensor:
         """Return the decoder's features, (batch, widths[0], d / 2, h / 2, w / 2)."""
@@ -142,7 +156,7 @@ class ResidualUNet(nn.Module):
         return kept
 
     def _unfolded(self, answer: Tensor) -> Tensor:
-        return _unfold(answer, len(self.spec.anchors) + 1)
+        return unfold(answer, len(self.spec.anchors) + 1)
 
 
 def decode(raw: Tensor, anchors: Tensor, temperature: float = 1.0) -> Answer:
@@ -183,7 +197,8 @@ def _fold(image: Tensor) -> Tensor:
     return cells.permute(0, 1, 3, 5, 7, 2, 4, 6).reshape(batch, 8 * channels, depth // 2, height // 2, width // 2)
 
 
-def _unfold(features: Tensor, channels: int) -> Tensor:
+def unfold(features: Tensor, channels: int) -> Tensor:
+    """Return (batch, channels, d, h, w) from (batch, 8 * channels, d / 2, h / 2, w / 2): what `_fold` did, undone."""
     batch, _, depth, height, width = features.shape
     cells = features.reshape(batch, channels, 2, 2, 2, depth, height, width)
     return cells.permute(0, 1, 5, 2, 6, 3, 7, 4).reshape(batch, channels, depth * 2, height * 2, width * 2)

@@ -46,8 +46,10 @@ def synthesis_loss(answer: Tensor, ct: Tensor, body: Tensor, anchors: Tensor, pl
     """
     ct = ct.clamp(float(anchors[0]), float(anchors[-1]))
     weight = torch.where(body, 1.0, plan.outside_weight)
-    weight = torch.where(ct > BONE_HU, plan.bone_weight, weight)
-    weight = weight / weight.mean()
+    weight = torch.where(body & (ct > BONE_HU), plan.bone_weight, weight)
+    weight = weight / weight.mean().clamp_min(1e-6)
+    # An outside that weighs nothing, as a real CT's couch and head rest must, is taken out of the other terms too.
+    counted = weight > 0
     logits = answer[:, :-1]
     hu = expected_hu(logits, anchors)
     l1 = (weight * (hu - ct).abs()).mean()
@@ -55,9 +57,10 @@ def synthesis_loss(answer: Tensor, ct: Tensor, body: Tensor, anchors: Tensor, pl
     # The scale learns how far off the mean is; the mean must not be drawn off by it (Seitzer et al. 2022).
     scale = scale_hu(answer[:, -1:])
     likelihood = (weight * ((hu.detach() - ct).abs() / scale + (scale / SCALE_UNIT_HU).log())).mean()
-    gradient = sum(((hu.diff(dim=axis) - ct.diff(dim=axis)).abs().mean() for axis in (2, 3, 4)), torch.zeros(()))
-    ours = torch.sigmoid((hu - BONE_HU) / _BONE_SOFTNESS_HU)
-    theirs = torch.sigmoid((ct - BONE_HU) / _BONE_SOFTNESS_HU)
+    error = torch.where(counted, hu - ct, 0.0)
+    gradient = torch.stack([error.diff(dim=axis).abs().mean() for axis in (2, 3, 4)]).sum()
+    ours = torch.sigmoid((hu - BONE_HU) / _BONE_SOFTNESS_HU) * counted
+    theirs = torch.sigmoid((ct - BONE_HU) / _BONE_SOFTNESS_HU) * counted
     dice = 1.0 - (2.0 * (ours * theirs).sum() + 1.0) / (ours.square().sum() + theirs.square().sum() + 1.0)
     total = (
         l1 / _KILO

@@ -3,55 +3,57 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-import torch
 import yaml
-from safetensors.torch import save
+from pydantic import BaseModel, ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+from torch import Tensor
 
+from models.anatomy import map_files
 from models.errors import RecipeError
-from models.packages import CardMetrics, ModelPackage
+from models.generator.density import AIR_HU
+from models.packages import CardCalibration, CardGate, CardMetrics, ModelPackage
 from models.packages.golden import write_with_golden
-from models.training.generator import AIR_HU
-from models.training.maps import map_files
+from models.training.checkpoint import UNREADABLE, load_checkpoint, read_tensors
+from models.training.keeping import BEST
 from models.training.recipe import Recipe
-from models.training.trainer import CHECKPOINT, RECIPE
+from models.training.regression import NETWORK
+from models.training.trainer import read_run
+from models.training.weights import GATE
 
 NOT_EVALUATED = CardMetrics(protocol="Not evaluated.", rows=())
 
-_DATA = "Whole-head label maps; MR and CT were rendered from them by domain randomisation. No patient's MR or CT."
+Part = TypeVar("Part", bound=BaseModel)
 
 
-def recipe_of(run: Path) -> Recipe:
-    """Return the recipe of a run folder.
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Files with what was measured after training, each of which may still be wanting.
 
-    Raises
-    ------
-    RecipeError
-        If there is none.
+    Attributes
+    ----------
+    evaluation
+        Report (JSON) whose ``card_metrics`` become the card's metrics.
+    calibration, gate
+        JSON whose ``card_calibration`` and ``card_gate`` become the card's.
+    gate_weights
+        The gate's tensors (safetensors), named ``gate.*``.
+    best
+        Whether the weights of the best validation are packed instead of the last.
     """
-    try:
-        return Recipe.model_validate_json((run / RECIPE).read_text(encoding="utf-8"))
-    except OSError as why:
-        raise RecipeError("run-absent", folder=str(run), expected=RECIPE) from why
+
+    evaluation: Path | None = None
+    calibration: Path | None = None
+    gate: Path | None = None
+    gate_weights: Path | None = None
+    best: bool = False
 
 
-def metrics_of(report: Path) -> CardMetrics:
-    """Return the card's figures from an evaluation report.
-
-    Raises
-    ------
-    RecipeError
-        If the report cannot be read.
-    """
-    try:
-        return CardMetrics.model_validate(json.loads(report.read_text(encoding="utf-8"))["metrics"])
-    except (OSError, ValueError, KeyError) as why:
-        raise RecipeError("report-unreadable", file=str(report), found=str(why)) from why
-
-
-def pack(run: Path, labels: Path, card_file: Path, metrics: CardMetrics, folder: Path) -> ModelPackage:
+def pack(run: Path, labels: Path, card_file: Path, parts: Parts, folder: Path) -> ModelPackage:
     """Write the run's averaged weights and its card into `folder` and load them as anyone would.
 
     Parameters
@@ -62,58 +64,113 @@ def pack(run: Path, labels: Path, card_file: Path, metrics: CardMetrics, folder:
         Its label maps, for their names in the card.
     card_file
         The part of the card that people write (YAML).
-    metrics
-        The figures, or `NOT_EVALUATED`.
 
     Raises
     ------
     RecipeError
-        If the run has no checkpoint or the card's file cannot be read.
+        If the run, the card's file or one of `parts` cannot be read.
     PackageError
         If the card is not complete.
     """
-    recipe = recipe_of(run)
-    try:
-        written: dict[str, Any] = yaml.safe_load(card_file.read_text(encoding="utf-8"))
-        state: dict[str, Any] = torch.load(run / CHECKPOINT, weights_only=True)
-    except (OSError, yaml.YAMLError) as why:
-        raise RecipeError("run-unreadable", run=str(run), card=str(card_file), found=str(why)) from why
+    kept = read_run(run)
+    recipe = Recipe.model_validate(kept["recipe"])
+    checkpoint = load_checkpoint(run)
+    weights, steps = _weights(run, checkpoint, parts.best)
     names = [file.name.split(".")[0] for file in map_files(labels)]
-    weights: dict[str, torch.Tensor] = state["average"]
-    anchors = recipe.network.anchors_hu
-    card = written | {
+    written = _written(card_file)
+    training = {
+        **written.get("training", {}),
+        "trained_on": names[: -recipe.held_out],
+        "held_out": names[-recipe.held_out :],
+        "recipe": recipe.recipe,
+        "steps": steps,
+        "minutes": round(float(checkpoint["progress"]["seconds"]) / 60, 1),
+        "parent": kept["parent"],
+    }
+    metrics = _part(parts.evaluation, "card_metrics", CardMetrics) or NOT_EVALUATED
+    card = written | _built(recipe, written.get("network", {}), weights)
+    card |= {"training": training, "metrics": metrics.model_dump(mode="json")}
+    if calibration := _part(parts.calibration, "card_calibration", CardCalibration):
+        card["calibration"] = calibration.model_dump(mode="json")
+    if gate := _part(parts.gate, "card_gate", CardGate):
+        card["gate"] = gate.model_dump(mode="json")
+    return write_with_golden(folder, card, half_precision(weights | _gate_weights(parts.gate_weights)))
+
+
+def half_precision(weights: dict[str, Tensor]) -> bytes:
+    """Return weights as a safetensors file in float16, by name."""
+    return save({name: value.half().contiguous() for name, value in sorted(weights.items())})
+
+
+def _weights(run: Path, checkpoint: dict[str, Any], best: bool) -> tuple[dict[str, Tensor], int]:
+    """Return averaged weights and the steps that they saw."""
+    if not best:
+        return checkpoint["averages"][NETWORK], int(checkpoint["progress"]["step"])
+    try:
+        content = read_tensors(run / BEST)
+    except UNREADABLE as why:
+        raise RecipeError("run-unreadable", file=str(run / BEST), found=str(why)) from why
+    return content["averages"][NETWORK], int(content["step"])
+
+
+def _built(recipe: Recipe, written: dict[str, Any], weights: dict[str, Tensor]) -> dict[str, Any]:
+    """Return the parts of the card that follow from the recipe."""
+    network = recipe.network
+    return {
         "output": {
             "modality": "CT",
             "unit": "HU",
-            "lowest": anchors[0],
-            "highest": anchors[-1],
+            "lowest": network.anchors_hu[0],
+            "highest": network.anchors_hu[-1],
             "voxel_mm": [recipe.voxel_mm] * 3,
             "outside": AIR_HU,
         },
         "network": {
-            **written["network"],
-            "kind": recipe.network.kind,
-            "widths": list(recipe.network.widths),
-            "anchors_hu": list(anchors),
-            "heads": recipe.network.heads,
+            **written,
+            "kind": network.kind,
+            "widths": list(network.widths),
+            "anchors_hu": list(network.anchors_hu),
+            "heads": network.heads,
             "tile_voxels": [recipe.patch_voxels] * 3,
             "parameters": sum(value.numel() for value in weights.values()),
         },
-        "training": {
-            "data": _DATA,
-            "source": "BBillot/SynthSeg (training label maps)",
-            "licence": "Apache-2.0",
-            "trained_on": names[: -recipe.held_out],
-            "held_out": names[-recipe.held_out :],
-            "recipe": recipe.recipe,
-            "steps": int(state["step"]),
-            "minutes": round(float(state["seconds"]) / 60, 1),
-        },
-        "metrics": metrics.model_dump(mode="json"),
     }
-    return _written(folder, card, weights)
 
 
-def _written(folder: Path, card: dict[str, Any], weights: dict[str, torch.Tensor]) -> ModelPackage:
-    network = save({name: value.half().contiguous() for name, value in sorted(weights.items())})
-    return write_with_golden(folder, card, network)
+def _written(card_file: Path) -> dict[str, Any]:
+    try:
+        written = yaml.safe_load(card_file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as why:
+        raise RecipeError("card-unreadable", file=str(card_file), found=str(why)) from why
+    if not isinstance(written, dict):
+        raise RecipeError("card-unreadable", file=str(card_file), found=type(written).__name__, accepted="a mapping")
+    return written
+
+
+def _part(file: Path | None, key: str, kind: type[Part]) -> Part | None:
+    """Return what `file` has under `key`, None without a file."""
+    if file is None:
+        return None
+    try:
+        return kind.model_validate(json.loads(file.read_text(encoding="utf-8"))[key])
+    except (OSError, ValueError, KeyError, TypeError) as why:
+        told = why.errors()[0] if isinstance(why, ValidationError) else why
+        raise RecipeError("report-unreadable", file=str(file), key=key, found=str(told)) from why
+
+
+def _gate_weights(file: Path | None) -> dict[str, Tensor]:
+    if file is None:
+        return {}
+    try:
+        tensors: dict[str, Tensor] = load_file(file)
+    except (OSError, SafetensorError) as why:
+        raise RecipeError("weights-unreadable", file=str(file), found=str(why)) from why
+    strangers = [name for name in tensors if not name.startswith(GATE)]
+    if strangers or not tensors:
+        raise RecipeError(
+            "weights-unreadable",
+            file=str(file),
+            found=strangers[0] if strangers else "no tensors",
+            accepted=f"tensors named {GATE}*",
+        )
+    return tensors

@@ -6,9 +6,13 @@ from pathlib import Path
 from typing import Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from models.errors import RecipeError
+from models.generator.plan import AppearancePlan, GeometryPlan
+from models.networks.residual_unet import ResidualUNetSpec
+from models.training.loop import LoopPlan
+from models.training.schedule import Schedule
 
 
 class _Closed(BaseModel):
@@ -23,36 +27,19 @@ class NetworkPlan(_Closed):
     anchors_hu: tuple[float, ...] = Field(min_length=3)
     heads: int = Field(ge=1, le=8)
 
+    @property
+    def spec(self) -> ResidualUNetSpec:
+        """What the network is built by."""
+        return ResidualUNetSpec(self.widths, self.anchors_hu, self.heads)
 
-class GeometryPlan(_Closed):
-    """How heads are placed and bent; every figure is the largest draw, in its unit."""
-
-    rotation_degrees: float = Field(ge=0, le=90)
-    scale_least: float = Field(gt=0)
-    scale_most: float = Field(gt=0)
-    shear: float = Field(ge=0, le=0.5)
-    coarse_node_mm: float = Field(gt=0)
-    coarse_velocity_mm: float = Field(ge=0)
-    fine_node_mm: float = Field(gt=0)
-    fine_velocity_mm: float = Field(ge=0)
-    crop_share: float = Field(ge=0, le=1)
-
-
-class AppearancePlan(_Closed):
-    """How MR images are made to differ; every figure is the largest draw, shares are probabilities."""
-
-    plausible_share: float = Field(ge=0, le=1)
-    fat_suppressed_share: float = Field(ge=0, le=1)
-    noise: float = Field(ge=0, le=0.5)
-    bias: float = Field(ge=0, le=1)
-    gamma: float = Field(ge=0, le=1)
-    slice_mm: float = Field(gt=0)
-    lesion_share: float = Field(ge=0, le=1)
-    craniotomy_share: float = Field(ge=0, le=1)
+    @property
+    def step_voxels(self) -> int:
+        """A patch's side must be a multiple of this."""
+        return 1 << len(self.widths)
 
 
 class LossPlan(_Closed):
-    """Weights of the loss's terms."""
+    """Weights of the loss's terms; an outside weight of 0 takes what lies outside the body out of every term."""
 
     bone_weight: float = Field(gt=0)
     outside_weight: float = Field(ge=0)
@@ -63,11 +50,10 @@ class LossPlan(_Closed):
 
 
 class OptimiserPlan(_Closed):
-    """AdamW under a cosine that ends with the time budget."""
+    """AdamW, and the running average of the weights that it finds."""
 
     learning_rate: float = Field(gt=0)
     weight_decay: float = Field(ge=0)
-    warmup_steps: int = Field(ge=1)
     clip_norm: float = Field(gt=0)
     average_decay: float = Field(gt=0, lt=1)
 
@@ -76,18 +62,32 @@ class Recipe(_Closed):
     """All that a training run depends on besides its label maps."""
 
     recipe: str
-    schema_: Literal[1] = Field(alias="schema")
+    schema_: Literal[2] = Field(alias="schema")
+    trainer: Literal["regression"]
     voxel_mm: float = Field(gt=0)
     patch_voxels: int = Field(ge=16)
+    batch: int = Field(ge=1)
     held_out: int = Field(ge=1)
-    seed: int
-    minutes: float = Field(gt=0)
-    checkpoint_minutes: float = Field(gt=0)
+    validation_pairs: int = Field(ge=1)
+    seed: int = Field(ge=0)
+    schedule: Schedule
     network: NetworkPlan
     geometry: GeometryPlan
     appearance: AppearancePlan
     loss: LossPlan
     optimiser: OptimiserPlan
+
+    @model_validator(mode="after")
+    def _fits(self) -> Recipe:
+        if self.patch_voxels % self.network.step_voxels:
+            raise ValueError(f"patch_voxels must be a multiple of {self.network.step_voxels}, got {self.patch_voxels}")
+        return self
+
+    @property
+    def loop(self) -> LoopPlan:
+        """The part that every trainer has."""
+        plan = self.optimiser
+        return LoopPlan(self.schedule, self.batch, self.seed, plan.clip_norm, plan.average_decay)
 
 
 def load_recipe(file: Path) -> Recipe:
@@ -100,7 +100,7 @@ def load_recipe(file: Path) -> Recipe:
     """
     try:
         return Recipe.model_validate(yaml.safe_load(file.read_text(encoding="utf-8")))
-    except (OSError, yaml.YAMLError) as why:
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as why:
         raise RecipeError("recipe-unreadable", file=str(file), found=str(why)) from why
     except ValidationError as why:
         first = why.errors()[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -11,24 +12,32 @@ from models.training.recipe import Recipe, load_recipe
 
 
 @pytest.fixture
-def recipe_content() -> dict[str, object]:
+def recipe_content() -> dict[str, Any]:
     """The shipped recipe's content."""
     file = Path(__file__).parents[3] / "models" / "recipes" / "head-mr-to-ct.yaml"
-    content: dict[str, object] = yaml.safe_load(file.read_text())
+    content: dict[str, Any] = yaml.safe_load(file.read_text())
     return content
 
 
 @pytest.fixture
-def small_recipe_file(recipe_content: dict[str, object], tmp_path: Path) -> Path:
-    """The shipped recipe made small."""
+def small_recipe_file(recipe_content: dict[str, Any], tmp_path: Path) -> Path:
+    """The shipped recipe made small; twelve steps with two validations and three checkpoints."""
     file = tmp_path / "small.yaml"
     changes = {
         "recipe": "small",
         "voxel_mm": 3.0,
         "patch_voxels": 24,
         "held_out": 1,
-        "checkpoint_minutes": 0.01,
+        "validation_pairs": 2,
         "network": {"kind": "residual-unet", "widths": [4, 8], "anchors_hu": [-1000, -100, 40, 500, 1200], "heads": 3},
+        "schedule": {
+            "length": {"steps": 12},
+            "warmup_steps": 3,
+            "shape": "cosine",
+            "checkpoint": {"steps": 4},
+            "validation": {"steps": 6},
+            "montage": {"steps": 6},
+        },
     }
     file.write_text(yaml.safe_dump(recipe_content | changes))
     return file

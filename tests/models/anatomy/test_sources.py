@@ -8,16 +8,23 @@ import nibabel
 import numpy as np
 import pytest
 
+from models.anatomy import map_files, prepare, prepared
 from models.errors import InputError
-from models.tissues import Tissue
-from models.training.maps import OTHER, SCALP, map_files, prepare, prepared
+from models.tissues import Mixture, Tissue
 
 
 def test_tissues_and_depths(label_maps: Path) -> None:
     head = prepare(map_files(label_maps)[0])
     middle = tuple(n // 2 for n in head.tissue.shape)
     assert head.tissue[middle] == Tissue.WHITE
-    assert set(np.unique(head.tissue)) >= {Tissue.AIR, SCALP, OTHER, Tissue.CORTICAL_BONE, Tissue.MARROW, Tissue.GREY}
+    assert set(np.unique(head.tissue)) >= {
+        Tissue.AIR,
+        Mixture.SCALP,
+        Mixture.SOFT,
+        Tissue.CORTICAL_BONE,
+        Tissue.MARROW,
+        Tissue.GREY,
+    }
     # The island in the air is gone, so the box is the head's with a rim of one voxel.
     assert max(head.tissue.shape) <= 2 * 21 + 3
     assert not head.tissue[0].any()
@@ -77,3 +84,35 @@ def test_voxels_must_be_cubes(tmp_path: Path) -> None:
 def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="labels-absent"):
         map_files(tmp_path)
+
+
+def test_specks_of_air_are_filled_and_cavities_kept(tmp_path: Path) -> None:
+    labels = np.zeros((30, 30, 30), np.int32)
+    labels[3:27, 3:27, 3:27] = 507
+    labels[8:20, 8:20, 8:20] = 515
+    labels[10, 10, 10] = labels[14, 14, 14] = labels[14, 14, 15] = 0
+    labels[22:26, 22:26, 22:26] = 0
+    nibabel.save(nibabel.Nifti1Image(labels, np.eye(4)), tmp_path / "a.nii.gz")
+    tissue = prepare(tmp_path / "a.nii.gz").tissue
+    assert (tissue == Tissue.CORTICAL_BONE).sum() == 12**3
+    assert (tissue[1:-1, 1:-1, 1:-1] == Tissue.AIR).sum() == 4**3
+
+
+def test_eyes_tell_where_jaws_and_sinus_walls_are(tmp_path: Path) -> None:
+    labels = np.zeros((100, 120, 130), np.int32)  # RAS: right, anterior, superior
+    labels[5:95, 5:115, 2:125] = 511
+    labels[11:89, 11:109, 2:119] = 507
+    for x in (32, 68):
+        labels[x - 6 : x + 6, 90:102, 80:92] = 506
+    labels[25:40, 85:98, 55:70] = 0  # a sinus below the eye
+    labels[30:70, 90:100, 30:40] = 515  # the jaw
+    labels[30:70, 20:30, 30:40] = 515  # the neck's spine
+    nibabel.save(nibabel.Nifti1Image(labels, np.eye(4)), tmp_path / "a.nii.gz")
+    found = prepare(tmp_path / "a.nii.gz")
+    jaw, wall = found.tissue == Mixture.JAW, found.tissue == Mixture.SINUS_WALL
+    assert jaw.sum() == 40 * 10 * 10
+    assert (found.tissue == Tissue.CORTICAL_BONE).sum() == 40 * 10 * 10
+    assert np.argwhere(jaw)[:, 1].max() < np.argwhere(found.tissue == Tissue.CORTICAL_BONE)[:, 1].min()
+    assert wall.sum() == 15 * 13 * 15 - 13 * 11 * 13
+    assert (found.orbit[found.tissue == Tissue.EYE] == 0).all()
+    assert found.orbit.max() == 255

@@ -1,0 +1,150 @@
+"""Endless training pairs from label maps: sample number n is always the same pair."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from models.anatomy import LabelMap
+from models.generator.acquisition import Scan, acquire, draw_scan
+from models.generator.atlas import Atlas
+from models.generator.contrast import draw_contrast, expected_reference
+from models.generator.density import AIR_HU, Density, compute_ct, draw_density
+from models.generator.fields import Floats
+from models.generator.geometry import Placement, draw_field_of_view, draw_placement
+from models.generator.inserts import Insert, draw_inserts, insert
+from models.generator.plan import PairPlan
+from models.generator.structure import Structure, divide, draw_structure
+from models.intensity import CEILING
+
+_SCALE = 0.84
+"""A whole image's own scale over the expected one: the mean over 24 whole heads, most of it the coil's fall-off."""
+_SCALE_JITTER = 0.05
+"""Standard deviation of the logarithm of the scale, beside about 0.2 by which the expectation misses by itself."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Batch:
+    """Training pairs, each tensor of shape (n, 1, d, h, w) along LPS axes, on the generator's device.
+
+    Attributes
+    ----------
+    mr
+        float32 intensities, normalised as `models.intensity` does it.
+    ct
+        float32 HU.
+    body
+        True inside the body's outline (air cavities included) and the field of view.
+    """
+
+    mr: Tensor
+    ct: Tensor
+    body: Tensor
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Draw:
+    """All that is random in one pair; a draw can be kept and rendered again, on any device.
+
+    Attributes
+    ----------
+    map
+        Number of the label map.
+    placement, structure, inserts, density, scan
+        What was drawn, see each.
+    view
+        The part of the patch (k, j, i) that was imaged.
+    scale
+        Intensity that becomes 1.
+    """
+
+    map: int
+    placement: Placement
+    structure: Structure
+    inserts: tuple[Insert, ...]
+    density: Density
+    scan: Scan
+    view: tuple[slice, slice, slice]
+    scale: float
+
+
+class PairGenerator:
+    """Makes pairs from `maps` as `plan` says, on `device`.
+
+    Parameters are drawn on the processor, so that they are the same for each device; the noise of single voxels is
+    drawn on the device and differs between kinds of device.
+    """
+
+    def __init__(self, maps: Iterable[LabelMap], plan: PairPlan, device: torch.device | str = "cpu") -> None:
+        self._device = torch.device(device)
+        self._atlas = Atlas(maps, self._device)
+        self._plan = plan
+
+    def batch(self, numbers: Sequence[int]) -> Batch:
+        """Return the pairs `numbers`; the same numbers, plan and maps give the same pairs."""
+        return self.render([self.draw(number) for number in numbers])
+
+    def draw(self, number: int) -> Draw:
+        """Draw all that is random in pair `number`."""
+        plan, atlas = self._plan, self._atlas
+        rng = np.random.default_rng([plan.seed, number])
+        chosen = int(rng.integers(len(atlas)))
+        extent = (plan.patch_voxels - 1) * plan.voxel_mm
+        placement = draw_placement(rng, plan.geometry, atlas.shapes[chosen], atlas.voxel_mm[chosen], extent)
+        look = plan.appearance
+        means = draw_contrast(rng, look.contrast)
+        below = levels_below_top(placement, atlas.shapes[chosen][0], atlas.voxel_mm[chosen], plan.patch_voxels)
+        scan = draw_scan(rng, look.artefacts, look.contrast.gamma, means, below, plan.voxel_mm)
+        scale = _SCALE * expected_reference(means, atlas.shares[chosen]) * np.exp(rng.normal(0.0, _SCALE_JITTER))
+        return Draw(
+            map=chosen,
+            placement=placement,
+            structure=draw_structure(rng, look.pathology, extent),
+            inserts=draw_inserts(rng, look.pathology),
+            density=draw_density(rng, extent),
+            scan=scan,
+            view=draw_field_of_view(rng, plan.geometry, plan.patch_voxels),
+            scale=float(scale**scan.gamma),
+        )
+
+    @torch.no_grad()
+    def render(self, draws: Sequence[Draw]) -> Batch:
+        """Return the pairs that `draws` describe."""
+        plan = self._plan
+        tissue, body = self._anatomy(draws)
+        ct = compute_ct(tissue, [d.density for d in draws], plan.voxel_mm, plan.appearance.ct_highest_hu)
+        mr = acquire(tissue, body, [d.scan for d in draws], plan.voxel_mm)
+        mr.div_(torch.tensor([d.scale for d in draws], device=self._device)[:, None, None, None]).clamp_(0.0, CEILING)
+        for number, draw in enumerate(draws):
+            beyond = torch.ones_like(body[number])
+            beyond[draw.view] = False
+            mr[number].masked_fill_(beyond, 0.0)
+            ct[number].masked_fill_(beyond, AIR_HU)
+            body[number].masked_fill_(beyond, False)
+        return Batch(mr[:, None], ct[:, None], body[:, None])
+
+    @torch.no_grad()
+    def tissues(self, draws: Sequence[Draw]) -> Tensor:
+        """Return the tissues of the pairs that `draws` describe, uint8 `Tissue` of shape (n, 1, d, h, w)."""
+        return self._anatomy(draws)[0][:, None]
+
+    def _anatomy(self, draws: Sequence[Draw]) -> tuple[Tensor, Tensor]:
+        points = self._plan.patch_voxels
+        read = self._atlas.read([d.map for d in draws], [d.placement for d in draws], points)
+        tissue = divide(read, [d.structure for d in draws], points)
+        body = read.skin_depth > 0
+        for number, draw in enumerate(draws):
+            insert(tissue[number], read.code[number], body[number], draw.inserts, self._plan.voxel_mm)
+        return tissue, body
+
+
+def levels_below_top(placement: Placement, height: int, map_voxel_mm: float, points: int) -> Floats:
+    """Return how far each level k of a patch lies below the top of its map, in mm; about, as bending is left out."""
+    level = np.linspace(-placement.patch_mm / 2, placement.patch_mm / 2, points)
+    at = placement.centre[0] * map_voxel_mm + placement.matrix[0, 0] * level
+    below: Floats = (height * map_voxel_mm - at).astype(np.float32)
+    return below

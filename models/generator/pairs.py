@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -90,35 +91,46 @@ class PairGenerator:
 
     def draw(self, number: int) -> Draw:
         """Draw all that is random in pair `number`."""
+        rng = np.random.default_rng([self._plan.seed, number])
+        return self.draw_from(rng, int(rng.integers(len(self._atlas))))
+
+    def draw_from(self, rng: np.random.Generator, chosen: int, centre: npt.NDArray[np.float64] | None = None) -> Draw:
+        """Draw all that is random in a pair of map `chosen`; `centre` (voxels, k j i) fixes where the patch looks."""
         plan, atlas = self._plan, self._atlas
-        rng = np.random.default_rng([plan.seed, number])
-        chosen = int(rng.integers(len(atlas)))
         extent = (plan.patch_voxels - 1) * plan.voxel_mm
-        placement = draw_placement(rng, plan.geometry, atlas.shapes[chosen], atlas.voxel_mm[chosen], extent)
-        look = plan.appearance
-        means = draw_contrast(rng, look.contrast)
-        below = levels_below_top(placement, atlas.shapes[chosen][0], atlas.voxel_mm[chosen], plan.patch_voxels)
-        scan = draw_scan(rng, look.artefacts, look.contrast.gamma, means, below, plan.voxel_mm)
-        scale = _SCALE * expected_reference(means, atlas.shares[chosen]) * np.exp(rng.normal(0.0, _SCALE_JITTER))
+        placement = draw_placement(rng, plan.geometry, atlas.shapes[chosen], atlas.voxel_mm[chosen], extent, centre)
+        means = draw_contrast(rng, plan.appearance.contrast)
+        scan, scale = self._acquisition(rng, chosen, placement, means)
         return Draw(
             map=chosen,
             placement=placement,
-            structure=draw_structure(rng, look.pathology, extent),
-            inserts=draw_inserts(rng, look.pathology),
+            structure=draw_structure(rng, plan.appearance.pathology, extent),
+            inserts=draw_inserts(rng, plan.appearance.pathology),
             density=draw_density(rng, extent),
             scan=scan,
             view=draw_field_of_view(rng, plan.geometry, plan.patch_voxels),
-            scale=float(scale**scan.gamma),
+            scale=scale,
         )
+
+    def scanned(self, rng: np.random.Generator, draw: Draw, means: Floats) -> Draw:
+        """Return the same anatomy and CT under another acquisition, in which tissues have the signals `means`."""
+        scan, scale = self._acquisition(rng, draw.map, draw.placement, means)
+        return replace(draw, scan=scan, scale=scale)
 
     @torch.no_grad()
     def render(self, draws: Sequence[Draw]) -> Batch:
         """Return the pairs that `draws` describe."""
+        batch = self.images(draws)
+        scales = torch.tensor([draw.scale for draw in draws], device=self._device)
+        return Batch(batch.mr.div_(scales[:, None, None, None, None]).clamp_(0.0, CEILING), batch.ct, batch.body)
+
+    @torch.no_grad()
+    def images(self, draws: Sequence[Draw]) -> Batch:
+        """Return the pairs that `draws` describe with MR as a scanner would store it, not normalised, about 0 to 1."""
         plan = self._plan
         tissue, body = self._anatomy(draws)
         ct = compute_ct(tissue, [d.density for d in draws], plan.voxel_mm, plan.appearance.ct_highest_hu)
         mr = acquire(tissue, body, [d.scan for d in draws], plan.voxel_mm)
-        mr.div_(torch.tensor([d.scale for d in draws], device=self._device)[:, None, None, None]).clamp_(0.0, CEILING)
         for number, draw in enumerate(draws):
             beyond = torch.ones_like(body[number])
             beyond[draw.view] = False
@@ -131,6 +143,16 @@ class PairGenerator:
     def tissues(self, draws: Sequence[Draw]) -> Tensor:
         """Return the tissues of the pairs that `draws` describe, uint8 `Tissue` of shape (n, 1, d, h, w)."""
         return self._anatomy(draws)[0][:, None]
+
+    def _acquisition(
+        self, rng: np.random.Generator, chosen: int, placement: Placement, means: Floats
+    ) -> tuple[Scan, float]:
+        plan, atlas = self._plan, self._atlas
+        below = levels_below_top(placement, atlas.shapes[chosen][0], atlas.voxel_mm[chosen], plan.patch_voxels)
+        look = plan.appearance
+        scan = draw_scan(rng, look.artefacts, look.contrast.gamma, means, below, plan.voxel_mm)
+        scale = _SCALE * expected_reference(means, atlas.shares[chosen]) * np.exp(rng.normal(0.0, _SCALE_JITTER))
+        return scan, float(scale**scan.gamma)
 
     def _anatomy(self, draws: Sequence[Draw]) -> tuple[Tensor, Tensor]:
         points = self._plan.patch_voxels

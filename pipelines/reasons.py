@@ -39,6 +39,29 @@ _READING = {
     "intensity-constant": "The series shows nothing: all its values lie between {smallest} and {largest}.",
 }
 
+_PAIRS = {
+    "pairs-folder-missing": "{folder} is no folder, or holds no patient's folder.",
+    "pairs-no-dicom": "None of the {files} files in {folder} is an MR or CT image in DICOM.",
+    "pairs-patient-unnamed": "{file} has no PatientID, so nobody can say whose image it is.",
+    "pairs-several-patients": "Two patients under one PatientID: {attribute} differs between {first} and {second}."
+    " Correct the wrong one at its source.",
+    "pairs-series-shared": "{first} and {second} are of one series, but under two PatientIDs. Correct the wrong one at"
+    " its source.",
+    "pairs-series-ambiguous": "A patient has {found} {modality} series (one with {file}): {descriptions}. Choose by"
+    " SeriesDescription with {option}, e.g. {option} '*t1*'.",
+    "pairs-series-missing": "The patient has no {modality} series that was asked for.",
+    "pairs-images-several": "{folder} holds {found} files for {part}: one patient a folder, with mr.nii.gz and"
+    " ct.nii.gz once each.",
+    "pairs-file-unreadable": "{file} cannot be read ({found}).",
+    "pairs-key-inside": "The key {file} would lie among the pairs in {out}: whoever gets them would get it too. Name a"
+    " file elsewhere.",
+    "pairs-key-exposed": "Others than its owner may read the key {file} (mode {found}): set its mode to 0600, and think"
+    " of what was made with it as no longer pseudonymous.",
+    "pairs-key-unreadable": "{file} is no key file, or cannot be read or written ({found}).",
+    "pairs-out-overlaps": "{out} and {folder} lie one inside the other: name a folder for the pairs apart from the"
+    " images.",
+}
+
 _GATE = {
     "modality": "Modality: {found}; accepted: {accepted}.",
     "source-origin": "Origin of the images: {found}; accepted: {accepted}.",
@@ -56,8 +79,14 @@ _GATE = {
     " the scanner.",
     "field-strength": "Magnetic field strength: {found}; accepted: {accepted}.",
     "lossy-compression": "Lossy compression: {found}; accepted: {accepted}.",
+    "intensity-finite": "Values of the image: {found}; accepted: {accepted}.",
+    "intensity-varied": "The image shows {found}; accepted: {accepted}.",
+    "magnitude-image": "Values of the image: {found}; accepted: {accepted}. CT numbers and standardised values go"
+    " below 0, an MR scanner's own images do not.",
     "body-in-air": "The body fills {found}; accepted: {accepted}. More than that is noise or a field inside"
     " the patient.",
+    "body-cut": "The field cuts the body: {found}; accepted: {accepted}. A part of a head gives a part of a CT.",
+    "input-gate": "The model's own input gate: {found}; accepted: {accepted}.",
     "whole-head": "Head with scalp and skull: {found}; accepted: {accepted}. A brain without its skull gives no CT.",
 }
 
@@ -141,7 +170,7 @@ _SEMANTICS = {
     " ({clause}).",
 }
 
-TEXTS: Mapping[str, str] = MappingProxyType({**_READING, **_GATE, **_CHECKS, **_OBJECTS, **_SEMANTICS})
+TEXTS: Mapping[str, str] = MappingProxyType({**_READING, **_PAIRS, **_GATE, **_CHECKS, **_OBJECTS, **_SEMANTICS})
 """Every reason code of this floor, and its text."""
 
 

@@ -101,6 +101,8 @@ def _otsu(values: npt.NDArray[np.float32]) -> float:
     sums = np.cumsum(counts * centres)
     with np.errstate(divide="ignore", invalid="ignore"):
         between = below * above * (sums / below - (sums[-1] - sums) / above) ** 2
+    if not np.isfinite(between).any():  # all in one bin: nothing to part
+        raise InputError("body-not-found")
     return float(centres[int(np.nanargmax(between))])
 
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from models.field import contact_areas
 from models.masks.distance import distance_mm
 from models.volumes import Grid, Volume
 from pipelines.contract import Check, Verdict
-from pipelines.geometry.field import contact_areas
 from pipelines.geometry.target import TargetGrid
 from pipelines.masks.bone import BONE_HU
 from pipelines.synthetic_ct_head.judging import judged

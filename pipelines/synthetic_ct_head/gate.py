@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from models.packages import InputLimits
-from models.volumes import Volume
-from pipelines.contract import Check, Verdict
+from models.gate import Finding
+from models.gate.assess import assess
+from models.packages import InputLimits, ModelPackage
+from pipelines.contract import Check, Reason, Verdict
 from pipelines.errors import UnreadableSeries
-from pipelines.geometry.field import faces
 from pipelines.geometry.posture import posture
 from pipelines.objects.provenance import is_ours
 from pipelines.reading.attributes import image_type
 from pipelines.reading.series import SourceSeries
-from pipelines.synthetic_ct_head import content
 from pipelines.synthetic_ct_head.acquisition import (
     age_years,
     contrast,
@@ -26,32 +25,26 @@ from pipelines.synthetic_ct_head.judging import judged
 HEAD_REGIONS = ("HEAD", "BRAIN", "HEADNECK", "SKULL", "WHOLEHEAD")
 """Values of BodyPartExamined that mean the head, spaces and case aside (PS3.16 Annex L and what scanners write)."""
 
-FULLEST_FIELD = 0.9
-"""A body that fills more of the field than this is not a body in air: noise, or a field cut far into the patient."""
 
-SMALLEST_HEAD_CC = 1800.0
-"""A head with its skin is larger from the age of two or so; a brain alone is smaller."""
-
-LEAST_SKULL_RISE = 0.05
-"""A quarter of what was measured on a real T1-weighted head of a child (0.19); the same head stripped gave 0.00."""
-
-
-def inspect(source: SourceSeries, limits: InputLimits) -> tuple[Check, ...]:
+def inspect(source: SourceSeries, package: ModelPackage) -> tuple[Check, ...]:
     """Judge a series before inference; a REJECT among the checks means that nothing is computed.
+
+    What the headers say is judged here, what the image shows by `models.gate`.
 
     Parameters
     ----------
     source
         The series that fills the slot.
-    limits
-        What the model's card accepts for it.
+    package
+        Its card says what is accepted of the first input, and its gate knows what such an image looks like.
 
     Returns
     -------
     All checks in a fixed order, those that pass included.
     """
-    judged = tuple(judge(source, limits) for judge in _HEADER)
-    return (*judged, *_of_content(source.volume))
+    limits = package.card.inputs[0]
+    assessment = assess({limits.name: source.volume}, package)
+    return (*(judge(source, limits) for judge in _HEADER), *(_check(found) for found in assessment.findings))
 
 
 def _modality(source: SourceSeries, limits: InputLimits) -> Check:
@@ -114,37 +107,6 @@ def _agent(source: SourceSeries, limits: InputLimits) -> Check:
     return judged("contrast-agent", not given, Verdict.REVIEW, found="given" if given else "none", accepted="none")
 
 
-def _slices(source: SourceSeries, limits: InputLimits) -> Check:
-    found = len(source.datasets)
-    return judged(
-        "slice-count", found >= limits.min_slices, Verdict.REJECT, found=found, accepted=f"{limits.min_slices} or more"
-    )
-
-
-def _voxels(source: SourceSeries, limits: InputLimits) -> Check:
-    columns, rows, slices = source.volume.grid.spacing
-    fits = max(columns, rows) <= limits.max_in_plane_mm and slices <= limits.max_slice_mm
-    return judged(
-        "voxel-size",
-        fits,
-        Verdict.REJECT,
-        found=f"{columns:.2f} x {rows:.2f} x {slices:.2f} mm",
-        accepted=f"up to {limits.max_in_plane_mm:g} mm in plane, {limits.max_slice_mm:g} mm between slices",
-    )
-
-
-def _extent(source: SourceSeries, limits: InputLimits) -> Check:
-    grid = source.volume.grid
-    sides = [grid.size[face.axis] * grid.spacing[face.axis] for face in faces(grid) if face.upper]
-    return judged(
-        "field-of-view",
-        min(sides) >= limits.min_field_of_view_mm,
-        Verdict.REJECT,
-        found=" x ".join(f"{side:.0f}" for side in sides) + " mm",
-        accepted=f"at least {limits.min_field_of_view_mm:g} mm along each axis",
-    )
-
-
 def _age(source: SourceSeries, limits: InputLimits) -> Check:
     found = age_years(source.header)
     least = limits.age_years_min
@@ -193,9 +155,6 @@ _HEADER: tuple[Callable[[SourceSeries, InputLimits], Check], ...] = (
     _identity,
     _contrast,
     _agent,
-    _slices,
-    _voxels,
-    _extent,
     _age,
     _distortion,
     _strength,
@@ -203,24 +162,7 @@ _HEADER: tuple[Callable[[SourceSeries, InputLimits], Check], ...] = (
 )
 
 
-def _of_content(volume: Volume) -> tuple[Check, ...]:
-    try:
-        found = content.measure(volume)
-    except UnreadableSeries as why:
-        return (Check("body-in-air", Verdict.REJECT, why.reason),)
-    in_air = judged(
-        "body-in-air",
-        found.body_share <= FULLEST_FIELD,
-        Verdict.REJECT,
-        found=f"{found.body_share:.0%} of the field",
-        accepted=f"at most {FULLEST_FIELD:.0%}",
+def _check(found: Finding) -> Check:
+    return Check(
+        found.code, Verdict(found.gravity.value), Reason(found.code, {"found": found.found, "accepted": found.accepted})
     )
-    small, bare = found.body_cc < SMALLEST_HEAD_CC, found.skull_rise < LEAST_SKULL_RISE
-    whole = judged(
-        "whole-head",
-        not (small or bare),
-        Verdict.REJECT if small and bare else Verdict.REVIEW,
-        found=f"{found.body_cc:.0f} cc, dark layer under the scalp {found.skull_rise:.2f}",
-        accepted=f"at least {SMALLEST_HEAD_CC:.0f} cc and {LEAST_SKULL_RISE:.2f}",
-    )
-    return in_air, whole

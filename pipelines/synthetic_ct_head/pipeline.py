@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from models.errors import InputError
+from models.field import inside_field
 from models.inference import Prediction, Predictor
 from models.packages import ModelPackage
 from models.volumes import Volume
@@ -20,7 +21,6 @@ from pipelines.contract import (
     Verdict,
 )
 from pipelines.errors import PipelineError, UnreadableSeries
-from pipelines.geometry.field import inside_field
 from pipelines.geometry.posture import Posture, posture
 from pipelines.geometry.target import TargetGrid, axial_target, thinned
 from pipelines.masks.body import ct_body, mr_body
@@ -83,7 +83,7 @@ class SyntheticCtHead:
                 raise UnreadableSeries("slot-empty", slot=T1)
             source = read_series(inputs[T1])
         with stages.stage("gate"):
-            checks = (model_check(self._package, run), *inspect(source, card.inputs[0]))
+            checks = (model_check(self._package, run), *inspect(source, self._package))
         presenter = Presenter(self._package, run, source)
         if Verdict.worst([check.verdict for check in checks]) is Verdict.REJECT:
             return Outcome((), checks, {REPORT: presenter.page(checks, stages.seconds, (), None)}, stages.seconds)

@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
+from models.field import inside_field
 from models.inference import resample
 from models.volumes import Grid, Volume
-from pipelines.geometry.field import inside_field
 from pipelines.geometry.target import axial_target, to_mm
 
 

@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
+from models.field import contact_areas, faces, inside_field
 from models.volumes import Grid, Volume
 from pipelines.errors import UnreadableSeries
-from pipelines.geometry.field import contact_areas, faces, inside_field
 from pipelines.geometry.posture import Posture, posture
 from pipelines.geometry.target import MOST_SLICES, axial_target, field_corners, thinned, to_index, to_mm
 

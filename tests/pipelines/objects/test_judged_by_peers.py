@@ -14,9 +14,9 @@ from derived import DIGEST, GRID, RUN, Derived, derived, radius, regions, source
 from peers import program
 from pydicom import Dataset, dcmread
 
+from models.field import inside_field
 from models.volumes import Grid, Volume
 from pipelines.contract import SourceInstance, Verdict
-from pipelines.geometry.field import inside_field
 from pipelines.geometry.target import axial_target
 from pipelines.masks.body import mr_body
 from pipelines.objects.ct import synthetic_ct_series

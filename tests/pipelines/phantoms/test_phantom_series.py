@@ -10,11 +10,11 @@ import pydicom
 import pytest
 from pydicom import Dataset
 
+from models.gate.content import measure
 from models.volumes import Volume
 from pipelines.contract import SourceInstance
 from pipelines.phantoms import head_series, head_truth, mr_series, sagittal_grid, write_series
 from pipelines.reading.reader import read_series
-from pipelines.synthetic_ct_head.content import measure
 
 COARSE = sagittal_grid(in_plane_mm=4.0, slice_mm=4.0)
 

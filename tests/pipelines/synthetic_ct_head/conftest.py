@@ -10,11 +10,11 @@ import pytest
 from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
+from models.field import inside_field
 from models.inference import Prediction
 from models.packages import Card, ModelPackage
 from models.volumes import Grid, Volume
 from pipelines.contract import RunIdentity, SourceInstance
-from pipelines.geometry.field import inside_field
 from pipelines.geometry.target import to_index, to_mm
 from pipelines.phantoms.series import mr_series
 

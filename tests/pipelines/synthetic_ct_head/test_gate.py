@@ -9,7 +9,7 @@ import pydicom
 import pytest
 from pydicom import Dataset
 
-from models.packages import Card
+from models.packages import Card, ModelPackage
 from models.volumes import Volume
 from pipelines.contract import Check, SourceInstance, Verdict
 from pipelines.phantoms.series import mr_series
@@ -19,7 +19,11 @@ from pipelines.synthetic_ct_head.gate import inspect
 
 
 def judged(instances: list[SourceInstance], card: Card) -> dict[str, Check]:
-    return {check.name: check for check in inspect(read_series(instances), card.inputs[0])}
+    return {check.name: check for check in inspect(read_series(instances), packaged(card))}
+
+
+def packaged(card: Card) -> ModelPackage:
+    return ModelPackage(folder=Path("nowhere"), card=card, sha256=card.sha256)
 
 
 def troubles(checks: dict[str, Check]) -> dict[str, Verdict]:
@@ -102,7 +106,7 @@ def test_the_limits_are_the_cards(head_instances: list[SourceInstance], card: Ca
     tight = card.inputs[0].model_copy(
         update={"min_slices": 49, "max_slice_mm": 2.0, "min_field_of_view_mm": 195.0, "age_years_min": 70.0}
     )
-    found = {check.name: check for check in inspect(read_series(head_instances), tight)}
+    found = judged(head_instances, card.model_copy(update={"inputs": (tight,)}))
     assert troubles(found) == {
         "slice-count": Verdict.REJECT,
         "voxel-size": Verdict.REJECT,
@@ -126,8 +130,14 @@ def test_noise_is_no_head(head_volume: Volume, card: Card) -> None:
 @pytest.mark.hazard("HAZ-07")
 def test_an_empty_volume_is_no_head(head_volume: Volume, card: Card) -> None:
     checks = judged(of_values(head_volume, np.zeros(head_volume.values.shape)), card)
-    assert checks["body-in-air"].verdict is Verdict.REJECT
-    assert checks["body-in-air"].reason.code == "body-not-found"
+    assert checks["intensity-varied"].verdict is Verdict.REJECT
+
+
+@pytest.mark.hazard("HAZ-07")
+def test_a_volume_in_which_nothing_stands_out_is_no_head(head_volume: Volume, card: Card) -> None:
+    even = np.full(head_volume.values.shape, 500.0)
+    even[:, :, 0] = 499.0
+    assert judged(of_values(head_volume, even), card)["body-in-air"].verdict is Verdict.REJECT
 
 
 @pytest.mark.hazard("HAZ-07")

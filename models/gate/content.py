@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from models.field import contact_areas
+from models.masks.body import mr_body
 from models.masks.distance import distance_mm
 from models.volumes import Grid, Volume
-from pipelines.masks.body import mr_body
 
 _COARSE_MM = 2.0
 _TOP_MM = 80.0
@@ -31,11 +33,14 @@ class Content:
     skull_rise
         How much the share of dark voxels rises from the scalp to the skull below it, over the topmost 8 cm of the head;
         near 0 without a scalp over a skull. A voxel is dark below 0.35 of the body's median.
+    cuts_cm2
+        How much of each face of the field the body touches, by the patient's side that the face looks to, cm².
     """
 
     body_cc: float
     body_share: float
     skull_rise: float
+    cuts_cm2: Mapping[str, float]
 
 
 def measure(volume: Volume) -> Content:
@@ -43,13 +48,19 @@ def measure(volume: Volume) -> Content:
 
     Raises
     ------
-    UnreadableSeries
+    InputError
         ``body-not-found`` when the volume is empty.
     """
     coarse = _thinned_out(volume)
     body = mr_body(coarse, np.ones(coarse.grid.shape, dtype=bool))
     cc = float(body.sum() * np.prod(coarse.grid.spacing)) / 1000.0
-    return Content(body_cc=cc, body_share=float(body.mean()), skull_rise=_skull_rise(coarse, body))
+    areas = contact_areas(coarse.grid, coarse.grid, body)
+    return Content(
+        body_cc=cc,
+        body_share=float(body.mean()),
+        skull_rise=_skull_rise(coarse, body),
+        cuts_cm2={face.side: area for face, area in areas.items()},
+    )
 
 
 def _thinned_out(volume: Volume) -> Volume:

@@ -1,0 +1,109 @@
+"""The whole gate: rules for every input, and the package's own network for the first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from safetensors import safe_open
+
+from models.gate.finding import Finding, Gravity, finding
+from models.gate.network import KINDS, PREFIX, GateNetwork, network_of, score_of
+from models.gate.ruled import is_image, ruled
+from models.gate.view import view_of
+from models.packages import CardGate, ModelPackage, Status
+from models.volumes import Volume
+
+LEARNED = "input-gate"
+"""Code of what the network found."""
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """What the gate says of a set of inputs.
+
+    Attributes
+    ----------
+    accepted
+        False when a finding is a REJECT: nothing may be computed.
+    score, threshold
+        The network's, and the card's; inputs with a lower score are refused. None where the network was not asked:
+        the package has none, or the input is no image that could be looked at.
+    findings
+        All of them in a fixed order, those that pass included.
+    """
+
+    accepted: bool
+    score: float | None
+    threshold: float | None
+    findings: tuple[Finding, ...]
+
+
+def assess(inputs: Mapping[str, Volume], package: ModelPackage) -> Assessment:
+    """Judge inputs before inference.
+
+    Parameters
+    ----------
+    inputs
+        By the names that the card gives them; one that is missing is left to whoever computes.
+    package
+        Its card says what is accepted; its network is asked about the first input, when the card has a gate.
+
+    Raises
+    ------
+    PackageError
+        If the card states a gate whose weights are missing or do not fit (``gate-unfit``).
+    """
+    card = package.card
+    given = [(limits, inputs[limits.name]) for limits in card.inputs if limits.name in inputs]
+    findings = tuple(one for limits, volume in given for one in ruled(volume, limits, card.body_site))
+    score = threshold = None
+    if card.gate is None:
+        findings = (*findings, _without_gate(package))
+    elif given and is_image(given[0][1]):
+        score, kind = judged(gate_of(package), given[0][1])
+        threshold = card.gate.threshold
+        findings = (*findings, _learned(score, kind, card.gate))
+    accepted = all(one.gravity is not Gravity.REJECT for one in findings)
+    return Assessment(accepted, score, threshold, findings)
+
+
+def gate_of(package: ModelPackage) -> GateNetwork:
+    """Return a package's gate network.
+
+    Raises
+    ------
+    PackageError
+        If its weights are missing or do not fit (``gate-unfit``).
+    """
+    with safe_open(package.weights, framework="pt") as weights:
+        return network_of({name: weights.get_tensor(name) for name in weights.keys() if name.startswith(PREFIX)})  # noqa: SIM118 (no mapping)
+
+
+@torch.inference_mode()
+def judged(network: GateNetwork, volume: Volume) -> tuple[float, str]:
+    """Return the score of a volume and which of `KINDS` it resembles most."""
+    logits = network(torch.from_numpy(view_of(volume))[None])
+    return float(score_of(logits)[0]), KINDS[int(logits[0].argmax())]
+
+
+def _learned(score: float, kind: str, gate: CardGate) -> Finding:
+    return finding(
+        LEARNED,
+        score >= gate.threshold,
+        Gravity.REJECT,
+        found=f"score {score:.2f}, most like {kind.replace('-', ' ')}",
+        accepted=f"from {gate.threshold:.2f}",
+    )
+
+
+def _without_gate(package: ModelPackage) -> Finding:
+    # A reference model reaches research destinations only; what a site released reaches patients, so a person looks.
+    released = package.card.status is Status.SITE_RELEASED
+    return Finding(
+        LEARNED,
+        "this package has no learned gate",
+        "a package with one, or a person who has looked at the images",
+        Gravity.REVIEW if released else Gravity.PASS,
+    )

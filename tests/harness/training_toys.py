@@ -24,7 +24,8 @@ from models.training.schedule import Progress, Schedule, Span
 class Adversaries:
     """A generator that is to reach 3 and a discriminator that is to tell it from 3; both with noise in every step."""
 
-    def __init__(self) -> None:
+    def __init__(self, noise: float = 0.01) -> None:
+        self._noise = noise
         torch.manual_seed(5)
         self.networks: Mapping[str, nn.Module] = {"generator": nn.Linear(2, 1), "discriminator": nn.Linear(1, 1)}
         self.averaged: Sequence[str] = ("generator",)
@@ -37,10 +38,12 @@ class Adversaries:
     def losses(self, batch: Tensor, numbers: Sequence[int]) -> Iterator[Descent]:
         self.seen += list(numbers)
         generator, discriminator = self.networks["generator"], self.networks["discriminator"]
-        made = generator(batch + 0.01 * torch.randn_like(batch))
+        made = generator(batch + self._noise * torch.randn_like(batch))
         fooled = (discriminator(made) - 1).square().mean()
         yield Descent("generator", (made - 3).square().mean() + 0.01 * fooled, {"distance": (made - 3).abs().mean()})
-        told = discriminator(made.detach()).square().mean() + (discriminator(torch.full_like(made, 3)) - 1).square().mean()
+        told = (
+            discriminator(made.detach()).square().mean() + (discriminator(torch.full_like(made, 3)) - 1).square().mean()
+        )
         yield Descent("discriminator", told)
 
     def validate(self) -> Mapping[str, float]:

@@ -59,9 +59,8 @@ def pack(
     card: Annotated[Path, typer.Option(help="The written part of the card.")],
     out: Annotated[Path, typer.Option(help="Folder of the package.")],
     evaluation: Annotated[Path | None, typer.Option(help="Evaluation report whose figures the card gets.")] = None,
-    calibration: Annotated[Path | None, typer.Option(help="Calibration (JSON) that the card gets.")] = None,
-    gate: Annotated[Path | None, typer.Option(help="The gate's figures (JSON) that the card gets.")] = None,
-    gate_weights: Annotated[Path | None, typer.Option(help="The gate's tensors (.safetensors).")] = None,
+    calibration: Annotated[Path | None, typer.Option(help="What `calibrate` wrote, for the card.")] = None,
+    gate: Annotated[Path | None, typer.Option(help="Folder of a trained gate.")] = None,
     best: Annotated[bool, typer.Option(help="The weights of the best validation instead of the last.")] = False,
     json: Json = False,
 ) -> None:
@@ -70,7 +69,7 @@ def pack(
     from models.training.packing import pack as write
 
     with refusals_told():
-        package = write(run, labels, card, Parts(evaluation, calibration, gate, gate_weights, best), out)
+        package = write(run, labels, card, Parts(evaluation, calibration, gate, best), out)
     tell_package(package, json)
 
 

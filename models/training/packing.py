@@ -9,21 +9,20 @@ from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save
+from safetensors.torch import save
 from torch import Tensor
 
 from models.anatomy import map_files
 from models.errors import RecipeError
+from models.gate.packing import gate_part
 from models.generator.density import AIR_HU
-from models.packages import CardCalibration, CardGate, CardMetrics, ModelPackage
+from models.packages import CardCalibration, CardMetrics, ModelPackage
 from models.packages.golden import write_with_golden
 from models.training.checkpoint import UNREADABLE, load_checkpoint, read_tensors
 from models.training.keeping import BEST
 from models.training.recipe import Recipe
 from models.training.regression import NETWORK
 from models.training.trainer import read_run
-from models.training.weights import GATE
 
 NOT_EVALUATED = CardMetrics(protocol="Not evaluated.", rows=())
 
@@ -38,10 +37,10 @@ class Parts:
     ----------
     evaluation
         Report (JSON) whose ``card_metrics`` become the card's metrics.
-    calibration, gate
-        JSON whose ``card_calibration`` and ``card_gate`` become the card's.
-    gate_weights
-        The gate's tensors (safetensors), named ``gate.*``.
+    calibration
+        JSON whose ``calibration`` becomes the card's.
+    gate
+        Folder of a trained gate, whose tensors and figures become the package's.
     best
         Whether the weights of the best validation are packed instead of the last.
     """
@@ -49,7 +48,6 @@ class Parts:
     evaluation: Path | None = None
     calibration: Path | None = None
     gate: Path | None = None
-    gate_weights: Path | None = None
     best: bool = False
 
 
@@ -90,11 +88,13 @@ def pack(run: Path, labels: Path, card_file: Path, parts: Parts, folder: Path) -
     metrics = _part(parts.evaluation, "card_metrics", CardMetrics) or NOT_EVALUATED
     card = written | _built(recipe, written.get("network", {}), weights)
     card |= {"training": training, "metrics": metrics.model_dump(mode="json")}
-    if calibration := _part(parts.calibration, "card_calibration", CardCalibration):
+    if calibration := _part(parts.calibration, "calibration", CardCalibration):
         card["calibration"] = calibration.model_dump(mode="json")
-    if gate := _part(parts.gate, "card_gate", CardGate):
+    gate_weights: dict[str, Tensor] = {}
+    if parts.gate is not None:
+        gate_weights, gate = gate_part(parts.gate)
         card["gate"] = gate.model_dump(mode="json")
-    return write_with_golden(folder, card, half_precision(weights | _gate_weights(parts.gate_weights)))
+    return write_with_golden(folder, card, half_precision(weights | gate_weights))
 
 
 def half_precision(weights: dict[str, Tensor]) -> bytes:
@@ -156,21 +156,3 @@ def _part(file: Path | None, key: str, kind: type[Part]) -> Part | None:
     except (OSError, ValueError, KeyError, TypeError) as why:
         told = why.errors()[0] if isinstance(why, ValidationError) else why
         raise RecipeError("report-unreadable", file=str(file), key=key, found=str(told)) from why
-
-
-def _gate_weights(file: Path | None) -> dict[str, Tensor]:
-    if file is None:
-        return {}
-    try:
-        tensors: dict[str, Tensor] = load_file(file)
-    except (OSError, SafetensorError) as why:
-        raise RecipeError("weights-unreadable", file=str(file), found=str(why)) from why
-    strangers = [name for name in tensors if not name.startswith(GATE)]
-    if strangers or not tensors:
-        raise RecipeError(
-            "weights-unreadable",
-            file=str(file),
-            found=strangers[0] if strangers else "no tensors",
-            accepted=f"tensors named {GATE}*",
-        )
-    return tensors

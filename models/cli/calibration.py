@@ -1,0 +1,44 @@
+"""The command that measures what a predicted uncertainty is worth: calibrate."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from models.cli.telling import Json, as_json, refusals_told
+
+
+def calibrate(
+    package: Annotated[Path, typer.Argument(help="Folder of the package.")],
+    pairs: Annotated[list[Path], typer.Option(help="Pairs it was not trained on; may be given several times.")],
+    out: Annotated[Path, typer.Option(help="Where the figures (JSON) go; `pack` takes the card's part from there.")],
+    device: Annotated[str, typer.Option(help="cpu or cuda:0.")] = "cpu",
+    json: Json = False,
+) -> None:
+    """Fit one factor on the predicted scale with half of the cases, and judge it with the others."""
+    from models.inference import Predictor
+    from models.packages import load_package
+    from models.uncertainty.measuring import measure
+
+    with refusals_told():
+        loaded = load_package(package)
+        measured = measure(loaded, Predictor(loaded, device), pairs, typer.echo)
+    part = out.with_name(f".part-{out.name}")
+    part.write_text(as_json(measured.as_json()) + "\n", encoding="utf-8")
+    part.replace(out)
+    card = measured.calibration
+    typer.echo(card.protocol)
+    typer.echo(f"factor {card.factor:g}; calibration error {measured.error:.3f}; AUSE {measured.order.area:.3f}")
+    for region, by_level in measured.coverage.items():
+        told = "  ".join(f"{float(level):.0%} {_share(found)}" for level, found in by_level.items())
+        rank = measured.spearman[region]
+        typer.echo(f"{region:<5} coverage at {told}  Spearman {'none' if rank is None else f'{rank:.2f}'}")
+    typer.echo(f"{card.statement}: {out}")
+    if json:
+        typer.echo(as_json(measured.as_json()))
+
+
+def _share(found: float | None) -> str:
+    return "none" if found is None else f"{found:.1%}"

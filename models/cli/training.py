@@ -28,6 +28,7 @@ def train(
     start_from: Annotated[
         Path | None, typer.Option(help="Begin from these weights: a package, a run, .safetensors or .pt.")
     ] = None,
+    maps: Annotated[Path | None, typer.Option(help="Keep prepared label maps here, for several runs.")] = None,
     device: Device = None,
     json: Json = False,
 ) -> None:
@@ -46,7 +47,7 @@ def train(
     with refusals_told():
         plan = _lasting(load_recipe(recipe), minutes, steps)
         with ranks_of(device) as ranks, TrainingTold(Console(quiet=ranks.rank > 0), plan.recipe) as told:
-            progress = run(plan, labels, out, ranks, told, resume=resume, start_from=start_from)
+            progress = run(plan, labels, out, ranks, told, resume=resume, start_from=start_from, maps=maps)
     if ranks.rank == 0:
         done = {"run": str(out), "steps": progress.step, "minutes": round(progress.seconds / 60, 2)}
         best = f", best at step {progress.best_step}" if progress.best_step >= 0 else ""

@@ -61,6 +61,7 @@ def train(
     *,
     resume: bool,
     start_from: Path | None = None,
+    maps: Path | None = None,
 ) -> Progress:
     """Train as `recipe` says and return how far the run came.
 
@@ -71,6 +72,8 @@ def train(
     ----------
     start_from
         Weights to begin from; see `models.training.weights`.
+    maps
+        Where label maps are kept prepared, for runs that share them; in `out` when left out.
 
     Raises
     ------
@@ -83,24 +86,24 @@ def train(
     StorageFull
         If there is no room.
     """
-    files = map_files(labels)
+    files, maps = map_files(labels), maps or out / "maps"
     if len(files) <= recipe.held_out:
         raise RecipeError("labels-too-few", folder=str(labels), found=len(files), accepted=f"over {recipe.held_out}")
     if ranks.rank == 0:
         claim_run(recipe, out, start_from, resume)
-        prepared(files, out / "maps")
+        prepared(files, maps)
     network = regression_network(recipe.network.spec, recipe.seed, ranks.device)
     if start_from is not None and not resume:
         load_weights(network, starting_weights(start_from))
     ranks.of_first(0.0)  # the others wait until the first has claimed the folder and prepared the maps
-    held_out = Maker(tuple(files[-recipe.held_out :]), out / "maps", recipe, str(ranks.device))
+    held_out = Maker(tuple(files[-recipe.held_out :]), maps, recipe, str(ranks.device))
     precision = fastest_precision(ranks.device)
     judged_by = _held_out(held_out, recipe) if ranks.rank == 0 else []
     objective = Regression(network, recipe.loss, recipe.optimiser, judged_by, precision)
     loop: Loop[Batch] = Loop(objective, recipe.loop, ranks)
     if resume:
         loop.load(out)
-    maker = Maker(tuple(files[: -recipe.held_out]), out / "maps", recipe, str(ranks.device))
+    maker = Maker(tuple(files[: -recipe.held_out]), maps, recipe, str(ranks.device))
     with samples(maker, loop, ranks.device) as batches:
         return loop.run(batches, out, listener)
 

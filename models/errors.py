@@ -46,6 +46,12 @@ class InputError(ModelsError):
     code = "model-input-invalid"
 
 
+class DeviceError(ModelsError):
+    """A device cannot run a network: its memory is too short."""
+
+    code = "device-unfit"
+
+
 class PairsError(ModelsError):
     """A folder of image pairs, or one pair in it, cannot be used."""
 

@@ -1,76 +1,82 @@
-"""The predictor: one package, kept warm, that turns MR volumes into synthetic CT."""
+"""The predictor: one package, kept warm, that turns a patient's images into a synthetic one."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Mapping
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from models.errors import InputError
-from models.inference.resampling import resample
-from models.inference.tiling import importance, tiles, tissue_box
-from models.intensity import normalise, reference_intensity
-from models.networks.building import network_for
-from models.packages import ModelPackage
-from models.volumes import Array, Grid, Volume
+from models.inference.device import chosen_precision, device_class, fitting_batch
+from models.inference.engine import Blended, Engine, Progress, smaller_tilings
+from models.inference.ensembling import Ensembling, ensembled
+from models.inference.inputs import Prepared, named, prepare
+from models.inference.plan import Tiling
+from models.inference.prediction import Prediction
+from models.networks.building import Network, network_for
+from models.packages import CardNetwork, ModelPackage, ResidualUNetNetwork
+from models.volumes import Grid, Volume
 
-_AIR_LEVEL = 0.12
-"""Normalised intensity under which nothing is tissue; the noise of air stays below it."""
-
-_AIR_SHARE = 0.0005
-"""A tile with fewer voxels than this above `_AIR_LEVEL` is not computed."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Prediction:
-    """What the model makes of a volume.
-
-    Attributes
-    ----------
-    synthetic
-        float32 HU on the target grid, within the card's range; the card's air outside the source's field.
-    resampled
-        float32, the source on the target grid in its own units; 0 outside its field.
-    uncertainty
-        float32 HU: the scale of a Laplace distribution around `synthetic`. Calibrated only as far as the card says.
-    tiles
-        Number of tiles that were computed; tiles of nothing but air are not.
-    precision
-        Number format of the convolutions: ``bfloat16`` or ``float32``.
-    device
-        Where it ran.
-    """
-
-    synthetic: Volume
-    resampled: Volume
-    uncertainty: Volume | None
-    tiles: int
-    precision: str
-    device: str
+Floats = npt.NDArray[np.float32]
 
 
 class Predictor:
-    """Runs the network of `package` on `device` (``cpu``, ``cuda:0``)."""
+    """Runs the network of a package.
 
-    def __init__(self, package: ModelPackage, device: str = "cpu", precision: str | None = None) -> None:
+    Parameters
+    ----------
+    package
+        Its card says what it takes and what comes out.
+    device
+        ``cpu`` or ``cuda:0``.
+    precision
+        ``bfloat16`` or ``float32``; where it is not given, the fastest that the card allows and the device has.
+    ensembling
+        Over which copies of the images the answer is averaged.
+    build
+        Makes the network; see `models.networks.building.network_for`.
+
+    Raises
+    ------
+    InputError
+        ``precision-unknown``; ``ensembling-refused`` for a segmentation, whose structures have a side.
+    PackageError, PackageTampered
+        As `build`.
+    """
+
+    def __init__(
+        self,
+        package: ModelPackage,
+        device: str = "cpu",
+        precision: str | None = None,
+        ensembling: Ensembling = Ensembling.ALONE,
+        build: Callable[[ModelPackage, str, str], Network] = network_for,
+    ) -> None:
         self._card = package.card
         self._device = torch.device(device)
-        self._precision = precision or fastest_precision(self._device)
-        if self._precision not in ("bfloat16", "float32"):
-            raise InputError("precision-unknown", found=self._precision, accepted="bfloat16, float32")
-        self._network = network_for(package, device, self._precision)
+        self._precision = chosen_precision(self._device, self._card.network.precisions, precision)
+        if ensembling is not Ensembling.ALONE and self._card.task.kind == "segmentation":
+            raise InputError("ensembling-refused", found=ensembling.value, accepted=Ensembling.ALONE.value)
+        network = ensembled(build(package, device, self._precision), ensembling)
+        self._engine = Engine(network, self._device, _tilings(self._card.network, self._device))
 
-    def predict(self, source: Volume, target: Grid, progress: Callable[[float], None]) -> Prediction:
-        """Compute synthetic CT for `source` on `target`.
+    def warm_up(self) -> None:
+        """Run the network once on nothing, so that the first patient does not wait for it."""
+        self._engine.warm_up(len(self._card.inputs))
+
+    @torch.inference_mode()
+    def predict(self, inputs: Mapping[str, Volume], target: Grid, progress: Progress) -> Prediction:
+        """Compute the synthetic image on `target`. The same images on the same device give the same bytes.
 
         Parameters
         ----------
-        source
-            MR intensities in any unit and orientation.
+        inputs
+            By the card's names or aliases of its inputs: images in the units that the card's normalisation takes, in
+            any orientation and on grids of their own, in one frame of reference.
         target
             Axial: identity direction, with the card's voxel spacing.
         progress
@@ -79,26 +85,29 @@ class Predictor:
         Raises
         ------
         InputError
-            If the source has values that are not finite, is constant or has fewer than two voxels along an axis, or the
-            target is not as said above.
+            If an input is missing or unknown, has values that are not finite, is constant or has fewer than two voxels
+            along an axis, or the target is not as said above or lies where the images are not.
+        DeviceError
+            ``memory-short``.
         """
+        began = time.perf_counter()
         self._check_target(target)
-        reference_intensity(source.values)  # refuses what cannot be resampled meaningfully
-        resampled, field = resample(source, target, str(self._device))
-        if not field.any():
-            raise InputError("target-misses-source", origin=str(target.origin), size=str(target.size))
-        reference = reference_intensity(resampled.values[field])
-        image = torch.from_numpy(normalise(resampled.values, reference)).to(self._device)
-        hu, spread, computed = self._tiled(image, progress)
-        output = self._card.output
-        hu = np.where(field, np.clip(hu, output.lowest, output.highest), np.float32(output.outside))
+        accepted = self._card.inputs
+        field = prepare(named(inputs, accepted), accepted, target, self._card.network.tile_shape, self._device)
+        blended = self._engine.run(field, progress)
+        synthetic, scale = self._read(blended, field)
         return Prediction(
-            synthetic=Volume(hu.astype(np.float32), target),
-            resampled=resampled,
-            uncertainty=Volume(np.where(field, spread, np.float32(0)), target),
-            tiles=computed,
+            synthetic=Volume(synthetic, target),
+            resampled={
+                limits.name: Volume(raw[field.inside].cpu().numpy(), target)
+                for limits, raw in zip(accepted, field.raw, strict=True)
+            },
+            uncertainty=None if scale is None else Volume(scale, target),
+            plan=blended.plan,
             precision=self._precision,
             device=str(self._device),
+            device_class=device_class(self._device),
+            seconds=time.perf_counter() - began,
         )
 
     def _check_target(self, target: Grid) -> None:
@@ -109,44 +118,32 @@ class Predictor:
                 "target-spacing", found=str(target.spacing), accepted=str(tuple(self._card.output.voxel_mm))
             )
 
-    @torch.inference_mode()
-    def _tiled(self, image: Tensor, progress: Callable[[float], None]) -> tuple[Array, Array, int]:
-        tile = self._card.network.tile_voxels[0]
-        k, j, i = image.shape
-        short = [max(0, tile - length) for length in (i, j, k)]
-        image = functional.pad(image, (0, short[0], 0, short[1], 0, short[2]))
-        hu = torch.full(image.shape, float(self._card.output.outside), device=self._device)
-        spread = torch.zeros(image.shape, device=self._device)
-        box, computed = tissue_box(image, _AIR_LEVEL, tile), 0
-        if box is not None:
-            hu[box], spread[box], computed = self._merged(image[box], progress)
-        progress(1.0)
-        inside = (slice(0, k), slice(0, j), slice(0, i))
-        return hu[inside].cpu().numpy(), spread[inside].cpu().numpy(), computed
+    def _read(self, blended: Blended, field: Prepared) -> tuple[Floats, Floats | None]:
+        """Return the synthetic image and its uncertainty on the target grid."""
+        output = self._card.output
+        values, segmentation = blended.values, self._card.task.kind == "segmentation"
+        if segmentation:
+            answer = None if values is None else values.argmax(dim=0).float()
+            return self._placed(blended, field, answer, output.outside), None
+        answer = None if values is None else values[0].clamp_(output.lowest, output.highest)
+        synthetic = self._placed(blended, field, answer, output.outside)
+        if values is not None and len(values) == 1:
+            return synthetic, None
+        factor = 1.0 if self._card.calibration is None else self._card.calibration.factor
+        scale = None if values is None else values[1].mul_(factor)
+        return synthetic, self._placed(blended, field, scale, 0.0)
 
-    def _merged(self, image: Tensor, progress: Callable[[float], None]) -> tuple[Tensor, Tensor, int]:
-        tile = self._card.network.tile_voxels[0]
-        hu, spread, total = (torch.zeros(image.shape, device=self._device) for _ in range(3))
-        weight = importance(tile).to(self._device)
-        places = tiles((image.shape[0], image.shape[1], image.shape[2]), tile)
-        computed = 0
-        for done, place in enumerate(places):
-            progress(done / len(places))
-            patch = image[place]
-            total[place] += weight
-            if float((patch > _AIR_LEVEL).float().mean()) < _AIR_SHARE:
-                hu[place] += self._card.output.outside * weight
-                continue
-            answer = self._network(patch[None, None])
-            hu[place] += answer[0, 0] * weight
-            spread[place] += answer[0, 1] * weight
-            computed += 1
-        return hu / total, spread / total, computed
+    def _placed(self, blended: Blended, field: Prepared, answer: Tensor | None, outside: float) -> Floats:
+        """Return `answer`, which lies in the plan's box, on the target grid, and `outside` where there is none."""
+        whole = torch.full(field.shape, outside, device=self._device)
+        if answer is not None and blended.covered is not None and blended.plan.box is not None:
+            box = blended.plan.box
+            whole[box] = answer.masked_fill_(~(blended.covered & field.field[box]), outside)
+        values: Floats = whole[field.inside].cpu().numpy()
+        return values
 
 
-def fastest_precision(device: torch.device) -> str:
-    """Return ``bfloat16`` where the processor computes with it, else ``float32``."""
-    if device.type == "cuda":
-        return "bfloat16" if torch.cuda.is_bf16_supported() else "float32"
-    native = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-    return "bfloat16" if native else "float32"
+def _tilings(network: CardNetwork, device: torch.device) -> tuple[Tiling, ...]:
+    tile = network.tile_shape
+    step = 2 ** len(network.widths) if isinstance(network, ResidualUNetNetwork) else None
+    return smaller_tilings(Tiling(tile, tile, network.overlap, fitting_batch(device)), step)

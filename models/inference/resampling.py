@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from math import ceil, sqrt
+from math import sqrt
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from models.errors import InputError
+from models.inference import resampling_cpu, resampling_cuda
 from models.volumes import Grid, Volume
 
 _FWHM = 2.3548
 """Full width at half maximum of a Gaussian, in standard deviations."""
 
-_SLAB_VOXELS = 4_000_000
+_ROUNDING_VOXELS = 1e-6
 
 
 def resample(source: Volume, target: Grid, device: str = "cpu") -> tuple[Volume, npt.NDArray[np.bool_]]:
@@ -31,53 +31,59 @@ def resample(source: Volume, target: Grid, device: str = "cpu") -> tuple[Volume,
     InputError
         If `source` has an axis of fewer than two voxels (``source-too-thin``).
     """
+    values, inside = resampled(source, target, torch.device(device), outside=0.0)
+    return Volume(values.cpu().numpy(), target), inside.cpu().numpy()
+
+
+def resampled(source: Volume, target: Grid, device: torch.device, outside: float) -> tuple[Tensor, Tensor]:
+    """Return what `resample` does, on `device`: float32 values, `outside` where the source has none, and the field."""
     if min(source.grid.size) < 2:
         raise InputError("source-too-thin", size=str(source.grid.size), accepted="2 voxels or more along each axis")
-    # Copied, because arrays decoded from files are often read-only, which torch cannot express.
-    values = torch.from_numpy(np.array(source.values, dtype=np.float32)).to(device)
-    values = _blurred(values, source.grid, target)
-    to_source = np.linalg.inv(source.grid.affine) @ target.affine
-    matrix = torch.from_numpy(to_source).to(device=device)  # doubles: positions must not drift over 500 voxels
+    inside = torch.from_numpy(field_of(source.grid, target)).to(device)
+    if source.grid == target:
+        # Copied, because arrays decoded from files are often read-only, which torch cannot express.
+        values = torch.from_numpy(np.array(source.values, dtype=np.float32)).to(device)
+    elif device.type == "cpu":
+        values = torch.from_numpy(resampling_cpu.interpolated(source, target, blur_voxels(source.grid, target)))
+    else:
+        values = resampling_cuda.interpolated(source, target, blur_voxels(source.grid, target), device)
+    return values.masked_fill_(~inside, outside), inside
+
+
+def field_of(source: Grid, target: Grid) -> npt.NDArray[np.bool_]:
+    """Return which voxels of `target` lie in the field of `source`, shape ``target.shape``.
+
+    Along a row of the target each of the source's six faces is crossed once at most, so that two bounds a row tell.
+    """
+    to_source = np.linalg.inv(source.affine) @ target.affine
     k, j, i = target.shape
-    out = torch.zeros(target.shape, dtype=torch.float32, device=device)
-    inside = torch.zeros(target.shape, dtype=torch.bool, device=device)
-    last = torch.tensor(source.grid.size, dtype=torch.float64, device=device) - 1
-    columns = torch.arange(i, dtype=torch.float64, device=device)
-    rows = torch.arange(j, dtype=torch.float64, device=device)
-    plane = rows[:, None, None] * matrix[:3, 1] + columns[None, :, None] * matrix[:3, 0] + matrix[:3, 3]
-    step = max(1, _SLAB_VOXELS // (i * j))
-    for start in range(0, k, step):
-        slices = torch.arange(start, min(k, start + step), dtype=torch.float64, device=device)
-        at = plane[None] + slices[:, None, None, None] * matrix[:3, 2]
-        inside[start : start + step] = ((at >= -0.5) & (at <= last + 0.5)).all(dim=-1)
-        unit = (2 * at.clamp(min=torch.zeros_like(last), max=last) / last - 1).float()
-        out[start : start + step] = functional.grid_sample(
-            values[None, None], unit[None], mode="bilinear", align_corners=True
-        )[0, 0]
-    out *= inside
-    return Volume(out.cpu().numpy(), target), inside.cpu().numpy()
+    low, high = np.full((k, j), -np.inf), np.full((k, j), np.inf)
+    for axis in range(3):
+        first, last = -0.5 - _ROUNDING_VOXELS, source.size[axis] - 0.5 + _ROUNDING_VOXELS
+        slope, at = to_source[axis, 0], to_source[axis, 3]
+        begin = at + to_source[axis, 2] * np.arange(k)[:, None] + to_source[axis, 1] * np.arange(j)[None, :]
+        if abs(slope) * i < _ROUNDING_VOXELS:
+            high[(begin < first) | (begin > last)] = -np.inf
+            continue
+        bounds = (first - begin) / slope, (last - begin) / slope
+        np.maximum(low, np.minimum(*bounds), out=low)
+        np.minimum(high, np.maximum(*bounds), out=high)
+    columns = np.arange(i, dtype=np.float32)
+    # Whole columns, so that float32 compares exactly.
+    first_column = np.ceil(low.clip(-1, i)).astype(np.float32)[..., None]
+    last_column = np.floor(high.clip(-1, i)).astype(np.float32)[..., None]
+    inside: npt.NDArray[np.bool_] = columns >= first_column
+    inside &= columns <= last_column
+    return inside
 
 
-def _blurred(values: Tensor, source: Grid, target: Grid) -> Tensor:
+def blur_voxels(source: Grid, target: Grid) -> tuple[float, float, float]:
+    """Return along each axis of the source (i, j, k) the Gaussian's standard deviation in its voxels; 0 for none."""
     own, theirs = np.asarray(source.direction), np.asarray(target.direction)
+    sigmas = []
     for axis in range(3):
         # The target voxel's width as seen along this source axis.
         width = sqrt(sum((float(own[axis] @ theirs[t]) * target.spacing[t]) ** 2 for t in range(3)))
         missing = width**2 - source.spacing[axis] ** 2
-        if missing <= 0:
-            continue
-        sigma = sqrt(missing) / _FWHM / source.spacing[axis]
-        radius = max(1, ceil(3 * sigma))
-        taps = torch.exp(-0.5 * (torch.arange(-radius, radius + 1, device=values.device) / sigma) ** 2)
-        values = _convolved(values, taps / taps.sum(), dimension=2 - axis)
-    return values
-
-
-def _convolved(values: Tensor, taps: Tensor, dimension: int) -> Tensor:
-    radius = len(taps) // 2
-    lines = values.movedim(dimension, -1)
-    padded = functional.pad(lines.reshape(1, -1, lines.shape[-1]), (radius, radius), mode="replicate")
-    result = torch.zeros_like(lines)
-    for offset, tap in enumerate(taps):
-        result += tap * padded[0, :, offset : offset + lines.shape[-1]].reshape(lines.shape)
-    return result.movedim(-1, dimension).contiguous()
+        sigmas.append(sqrt(missing) / _FWHM / source.spacing[axis] if missing > 0 else 0.0)
+    return sigmas[0], sigmas[1], sigmas[2]

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from models.errors import PackageError
 from models.networks.onnx_network import OnnxRunner
-from models.networks.residual_unet import ResidualUNet, ResidualUNetSpec, decode
+from models.networks.readout import decode_folded
+from models.networks.residual_unet import ResidualUNet, ResidualUNetSpec
 from models.packages import ModelPackage, OnnxNetwork, ResidualUNetNetwork
 
 GATE = "gate."
@@ -50,7 +51,7 @@ class ResidualUNetRunner(nn.Module):
 
     def forward(self, tiles: Tensor) -> Tensor:
         """Map (batch, inputs, z, y, x) to (batch, 2, z, y, x): HU and its Laplace scale."""
-        answer = decode(self.network(tiles), self.anchors, self.temperature)
+        answer = decode_folded(self.network.folded(tiles), self.anchors, self.temperature)
         return torch.cat([answer.hu, answer.scale], dim=1)
 
 
@@ -87,7 +88,12 @@ def network_for(package: ModelPackage, device: str, precision: str) -> Network:
         )
     if isinstance(network, OnnxNetwork):
         return OnnxRunner(package, device)
-    return _InPrecision(residual_unet(package, network).to(device), torch.device(device), precision)
+    return running(residual_unet(package, network), device, precision)
+
+
+def running(network: nn.Module, device: str, precision: str) -> Network:
+    """Return `network`, which answers as `Network` says, on `device` and computing in `precision`."""
+    return _InPrecision(network.eval().to(device), torch.device(device), precision)
 
 
 def residual_unet(package: ModelPackage, network: ResidualUNetNetwork) -> ResidualUNetRunner:

@@ -135,5 +135,5 @@ def _computed(
     package: ModelPackage, inputs: Mapping[str, Volume], device: str, precision: str | None
 ) -> tuple[Volume, str]:
     target = next(iter(inputs.values())).grid
-    prediction = Predictor(package, device, precision).predict(next(iter(inputs.values())), target, lambda _: None)
+    prediction = Predictor(package, device, precision).predict(inputs, target, lambda _: None)
     return prediction.synthetic, prediction.precision

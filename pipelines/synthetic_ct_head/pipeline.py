@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from models.errors import InputError
+from models.errors import DeviceError, InputError
 from models.field import inside_field
 from models.inference import Prediction, Predictor
 from models.packages import ModelPackage
@@ -40,8 +40,10 @@ from pipelines.synthetic_ct_head.stages import Stages
 
 
 def build(package: ModelPackage, device: str) -> Pipeline:
-    """Build the pipeline with `package` loaded on `device` (``cpu``, ``cuda:0``)."""
-    return SyntheticCtHead(package, Predictor(package, device))
+    """Build the pipeline with `package` loaded on `device` (``cpu``, ``cuda:0``) and warm."""
+    predictor = Predictor(package, device)
+    predictor.warm_up()
+    return SyntheticCtHead(package, predictor)
 
 
 class SyntheticCtHead:
@@ -109,8 +111,8 @@ class SyntheticCtHead:
 
     def _predicted(self, volume: Volume, target: TargetGrid, stages: Stages) -> Prediction:
         try:
-            return self._predictor.predict(volume, target.grid, stages.within)
-        except InputError as why:
+            return self._predictor.predict({self._package.card.inputs[0].name: volume}, target.grid, stages.within)
+        except (InputError, DeviceError) as why:
             raise PipelineError(why.code, **why.parameters) from why
 
 
@@ -118,7 +120,7 @@ def _made(prediction: Prediction, source: SourceSeries, target: TargetGrid, air_
     """Return the synthetic CT on the grid that is written, with its masks."""
     raw, resampled = (
         thinned(prediction.synthetic, target.slice_stride),
-        thinned(prediction.resampled, target.slice_stride),
+        thinned(_mr(prediction), target.slice_stride),
     )
     inside = inside_field(source.volume.grid, raw.grid)
     body = mr_body(resampled, inside)
@@ -129,9 +131,15 @@ def _made(prediction: Prediction, source: SourceSeries, target: TargetGrid, air_
 def _seen(prediction: Prediction, target: TargetGrid) -> tuple[Volume, Volume | None]:
     """Return the MR and the uncertainty on the grid that is written."""
     uncertainty = prediction.uncertainty
-    return thinned(prediction.resampled, target.slice_stride), (
+    return thinned(_mr(prediction), target.slice_stride), (
         None if uncertainty is None else thinned(uncertainty, target.slice_stride)
     )
+
+
+def _mr(prediction: Prediction) -> Volume:
+    """Return the one image that the network saw."""
+    (resampled,) = prediction.resampled.values()
+    return resampled
 
 
 def _rois(made: Made) -> tuple[Roi, ...]:

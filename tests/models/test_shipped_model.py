@@ -31,7 +31,7 @@ def package() -> ModelPackage:
 @cache
 def predicted(package: ModelPackage, precision: str) -> Prediction:
     mr = head_phantom(MR_GRID, seed=3).mr
-    return Predictor(package, precision=precision).predict(mr, TARGET, lambda _: None)
+    return Predictor(package, precision=precision).predict({"mr": mr}, TARGET, lambda _: None)
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +89,7 @@ def test_precisions_agree_within_the_card(package: ModelPackage) -> None:
     part = Grid((80, 80, 80), TARGET.spacing, (-60.0, -120.0, -30.0))
     mr = head_phantom(MR_GRID, seed=3).mr
     one, other = (
-        Predictor(package, precision=precision).predict(mr, part, lambda _: None).synthetic.values
+        Predictor(package, precision=precision).predict({"mr": mr}, part, lambda _: None).synthetic.values
         for precision in ("bfloat16", "float32")
     )
     assert np.abs(one - other).max() < package.card.golden.tolerance_hu

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from models.errors import InputError
-from models.inference import resample
+from models.inference import resample, resampling_cpu, resampling_cuda
+from models.inference.resampling import blur_voxels, field_of
 from models.volumes import Grid, Volume
 
 
@@ -79,6 +81,45 @@ def test_integers_from_a_read_only_array_are_taken() -> None:
     values = np.arange(27, dtype=np.uint16).reshape(3, 3, 3)
     values.flags.writeable = False
     np.testing.assert_allclose(resample(Volume(values, grid), grid)[0].values, values)
+
+
+@pytest.mark.parametrize("spacing", [0.9, 1.4, 2.6])
+def test_both_ways_of_interpolating_agree(spacing: float) -> None:
+    source = oblique((20.0, -35.0, 70.0), (22, 20, 24), spacing)
+    values = np.random.default_rng(3).random(source.shape).astype(np.float32)
+    target = Grid((24, 22, 20), (1.5, 1.5, 1.5), (-17.0, -16.0, -15.0))
+    sigmas = blur_voxels(source, target)
+    host = resampling_cpu.interpolated(Volume(values, source), target, sigmas)
+    device = resampling_cuda.interpolated(Volume(values, source), target, sigmas, torch.device("cpu")).numpy()
+    inside = field_of(source, target)
+    assert inside.mean() > 0.1
+    np.testing.assert_allclose(host[inside], device[inside], atol=2e-4)
+
+
+@settings(max_examples=25, deadline=None)
+@given(angles=st.tuples(*[st.sampled_from([0, 90, 180, -90, 13, -71])] * 3), shift=st.floats(-6, 6))
+def test_the_field_is_what_lies_within_half_a_voxel(angles: tuple[float, float, float], shift: float) -> None:
+    source = oblique(angles, (9, 11, 7), 1.3)
+    target = Grid((12, 13, 14), (1.1, 1.2, 1.0), (-6.0 + shift, -7.0, -6.5))
+    index = (np.linalg.inv(source.affine)[:3, :3] @ (positions(target) - source.origin)[..., None])[..., 0]
+    beyond = np.maximum(-0.5 - index, index - np.array(source.size) + 0.5).max(axis=-1)
+    found = field_of(source, target)
+    assert found[beyond < -1e-4].all()
+    assert not found[beyond > 1e-4].any()
+
+
+def test_the_whole_field_of_a_grid_is_inside_itself_to_its_last_edge() -> None:
+    source = Grid((6, 5, 4), (1.5, 1.5, 3.0), (0.1, 0.2, 0.3))
+    halved = Grid((12, 10, 8), (0.75, 0.75, 1.5), (0.1 - 0.375, 0.2 - 0.375, 0.3 - 0.75))
+    ones = Volume(np.full(source.shape, 7.0, np.float32), source)
+    found, inside = resample(ones, halved)
+    assert inside.all()
+    np.testing.assert_allclose(found.values, 7.0, rtol=1e-6)
+    # Voxel centres on the very edge of the field count.
+    edge = Grid((2, 5, 4), (1.5 * 6, 1.5, 3.0), (0.1 - 0.75, 0.2, 0.3))
+    found, inside = resample(ones, edge)
+    assert inside.all()
+    np.testing.assert_allclose(found.values, 7.0, rtol=1e-6)
 
 
 def test_one_slice_is_no_volume() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from models.networks.residual_unet import ResidualUNet, ResidualUNetSpec, _fold, _unfold, decode
+from models.networks.residual_unet import ResidualUNet, ResidualUNetSpec, _fold, decode, unfold
 
 ANCHORS = torch.tensor([-1000.0, -100.0, 40.0, 500.0, 1200.0])
 
@@ -55,4 +55,4 @@ def test_images_of_a_batch_do_not_touch_each_other() -> None:
 
 def test_folding_is_undone_by_unfolding() -> None:
     image = torch.arange(2 * 3 * 4 * 6 * 8, dtype=torch.float32).reshape(2, 3, 4, 6, 8)
-    assert torch.equal(_unfold(_fold(image), 3), image)
+    assert torch.equal(unfold(_fold(image), 3), image)

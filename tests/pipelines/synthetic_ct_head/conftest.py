@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
 from models.field import inside_field
-from models.inference import Prediction
+from models.inference import Prediction, TilePlan
 from models.packages import Card, ModelPackage
 from models.volumes import Grid, Volume
 from pipelines.contract import RunIdentity, SourceInstance
@@ -69,8 +69,9 @@ class KnowingPredictor:
         self.spoil = spoil
         self.calls = 0
 
-    def predict(self, source: Volume, target: Grid, progress: Callable[[float], None]) -> Prediction:
+    def predict(self, inputs: Mapping[str, Volume], target: Grid, progress: Callable[[float], None]) -> Prediction:
         self.calls += 1
+        ((name, source),) = inputs.items()
         points = to_mm(target, indices_of(target))
         index = to_index(source.grid, points)[:, ::-1].T
         resampled = ndimage.map_coordinates(source.values, index, order=1).reshape(target.shape)
@@ -80,11 +81,13 @@ class KnowingPredictor:
         progress(1.0)
         return Prediction(
             synthetic=Volume(self.spoil(hu).astype(np.float32), target),
-            resampled=Volume(np.where(inside, resampled, 0).astype(np.float32), target),
+            resampled={name: Volume(np.where(inside, resampled, 0).astype(np.float32), target)},
             uncertainty=None,
-            tiles=1,
             precision="float32",
+            plan=TilePlan(target.shape, target.shape, target.shape, 0.5, ((0, 0, 0),), 0, 1, 1),
             device="cpu",
+            device_class="cpu none",
+            seconds=0.0,
         )
 
 

@@ -1,0 +1,176 @@
+"""From a patient's images to what a network sees of them: resampled, scaled, and where in them the body is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import inf, isfinite
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from models.errors import InputError
+from models.inference.body import body_cells, cell_side
+from models.inference.plan import Voxels
+from models.inference.resampling import resampled
+from models.inference.scaling import Scaling, scaling_of
+from models.intensity import reference_intensity
+from models.packages import InputLimits
+from models.volumes import Grid, Volume
+
+AIR_LEVEL = 0.12
+"""Share of the foreground's 90th percentile under which nothing in an MR image is tissue; noise stays below it."""
+
+_AIR_HU = -1000.0
+_BODY_ABOVE_HU = -500.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prepared:
+    """The images of one patient on the target grid, padded to hold a tile, on the device.
+
+    Attributes
+    ----------
+    raw
+        Of each input, (k, j, i) float32 in its own unit.
+    scalings
+        Of each input, how the network sees it.
+    field
+        (k, j, i), True where all images were acquired.
+    body
+        Which cells hold body: see `models.inference.body.body_cells`.
+    cell
+        Side of a cell, voxels.
+    inside
+        Where the target grid lies in the padded one.
+    """
+
+    raw: tuple[Tensor, ...]
+    scalings: tuple[Scaling, ...]
+    field: Tensor
+    body: npt.NDArray[np.bool_]
+    cell: int
+    inside: tuple[slice, slice, slice]
+
+    @property
+    def shape(self) -> Voxels:
+        """Shape (k, j, i) of the padded grid."""
+        k, j, i = self.field.shape
+        return k, j, i
+
+    def images(self, box: tuple[slice, slice, slice]) -> Tensor:
+        """Return what the network sees in `box`: (inputs, k, j, i) float32."""
+        return torch.stack([scaling(raw[box]) for scaling, raw in zip(self.scalings, self.raw, strict=True)])
+
+
+def named(inputs: Mapping[str, Volume], accepted: Sequence[InputLimits]) -> tuple[Volume, ...]:
+    """Return the volumes in the card's order, found by their names or aliases.
+
+    Raises
+    ------
+    InputError
+        ``input-missing``, ``input-unknown`` or ``input-doubled``.
+    """
+    found: dict[str, Volume] = {}
+    for name, volume in inputs.items():
+        limits = next((one for one in accepted if name in (one.name, *one.aliases)), None)
+        if limits is None:
+            raise InputError("input-unknown", found=name, accepted=", ".join(one.name for one in accepted))
+        if limits.name in found:
+            raise InputError("input-doubled", input=limits.name, found=", ".join(inputs))
+        found[limits.name] = volume
+    for limits in accepted:
+        if limits.name not in found:
+            raise InputError("input-missing", input=limits.name, found=", ".join(inputs) or "none")
+    return tuple(found[limits.name] for limits in accepted)
+
+
+def prepare(
+    volumes: Sequence[Volume], accepted: Sequence[InputLimits], target: Grid, tile: Voxels, device: torch.device
+) -> Prepared:
+    """Resample and measure the images of one patient.
+
+    Parameters
+    ----------
+    volumes, accepted
+        The images, and what the card says of each, in the same order.
+    tile
+        Shape (k, j, i) that the padded grid must hold.
+
+    Raises
+    ------
+    InputError
+        If an image has values that are not finite (``intensity-not-finite``), is constant (``intensity-constant``), has
+        fewer than two voxels along an axis (``source-too-thin``), or the target lies where the images are not
+        (``target-misses-source``).
+    """
+    for volume, limits in zip(volumes, accepted, strict=True):
+        _refuse_unfit(volume, limits.name)
+    raws, fields = zip(
+        *(resampled(volume, target, device, _outside(one)) for volume, one in zip(volumes, accepted, strict=True)),
+        strict=True,
+    )
+    field = torch.stack(fields).all(dim=0)
+    if not field.any():
+        raise InputError("target-misses-source", origin=str(target.origin), size=str(target.size))
+    scalings = []
+    bright = torch.zeros_like(field)
+    for volume, limits, raw in zip(volumes, accepted, raws, strict=True):
+        in_field = raw[field].cpu().numpy()
+        scalings.append(_scaling(limits, volume, in_field))
+        bright |= raw > _body_level(limits, in_field)
+    bright &= field
+    pad, inside = _padding(target.shape, tile)
+    cell = cell_side(tile)
+    return Prepared(
+        raw=tuple(_padded(raw, pad, _outside(limits)) for raw, limits in zip(raws, accepted, strict=True)),
+        scalings=tuple(scalings),
+        field=_padded(field, pad, False),
+        body=body_cells(_padded(bright, pad, False), cell),
+        cell=cell,
+        inside=inside,
+    )
+
+
+def _refuse_unfit(volume: Volume, name: str) -> None:
+    lowest, highest = float(volume.values.min()), float(volume.values.max())  # a NaN anywhere is both
+    if not (isfinite(lowest) and isfinite(highest)):
+        raise InputError("intensity-not-finite", input=name, voxels=int((~np.isfinite(volume.values)).sum()))
+    if lowest == highest:
+        raise InputError("intensity-constant", input=name, smallest=lowest, largest=highest)
+
+
+def _scaling(limits: InputLimits, volume: Volume, in_field: npt.NDArray[np.float32]) -> Scaling:
+    try:
+        return scaling_of(limits.normalisation, volume.values, in_field)
+    except InputError as why:
+        raise InputError(why.code, input=limits.name, **why.parameters) from why
+
+
+def _outside(limits: InputLimits) -> float:
+    return _AIR_HU if limits.modality == "CT" else 0.0
+
+
+def _body_level(limits: InputLimits, in_field: npt.NDArray[np.float32]) -> float:
+    """Return what values of the body exceed; where that cannot be said everything is body."""
+    if limits.modality == "CT":
+        return _BODY_ABOVE_HU
+    try:
+        return AIR_LEVEL * reference_intensity(in_field) if limits.modality == "MR" else -inf
+    except InputError:
+        return -inf
+
+
+def _padding(shape: Voxels, tile: Voxels) -> tuple[list[int], tuple[slice, slice, slice]]:
+    """Return what to pad, in `functional.pad`'s order, to hold a tile, and where the array then lies."""
+    short = [max(0, side - length) for length, side in zip(shape, tile, strict=True)]
+    pad = [part for missing in reversed(short) for part in (missing // 2, missing - missing // 2)]
+    k, j, i = (slice(missing // 2, missing // 2 + length) for missing, length in zip(short, shape, strict=True))
+    return pad, (k, j, i)
+
+
+def _padded(values: Tensor, pad: Sequence[int], value: float | bool) -> Tensor:
+    return functional.pad(values, list(pad), value=value) if any(pad) else values

@@ -1,0 +1,45 @@
+"""What comes back from a prediction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from models.inference.plan import TilePlan
+from models.volumes import Volume
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prediction:
+    """What the model makes of a patient's images; all volumes are on the target grid.
+
+    Attributes
+    ----------
+    synthetic
+        float32, in the unit of the card's output and within its range: HU of a CT; labels of a segmentation. The
+        card's value for outside where not every image was acquired and where there is nothing but air.
+    resampled
+        float32, by the card's names: the images in their own units; 0 outside their field, of a CT -1000 HU.
+    uncertainty
+        float32: scale of a Laplace distribution around `synthetic` in the same unit, multiplied by the card's
+        calibration factor; the card says what it is worth. None where the model has none.
+    plan
+        Which tiles were computed.
+    precision
+        Number format of the convolutions: ``bfloat16`` or ``float32``.
+    device
+        Where it ran, e.g. ``cuda:0``.
+    device_class
+        What that is, e.g. ``cpu avx512_bf16``.
+    seconds
+        From the images in memory to this result.
+    """
+
+    synthetic: Volume
+    resampled: Mapping[str, Volume]
+    uncertainty: Volume | None
+    plan: TilePlan
+    precision: str
+    device: str
+    device_class: str
+    seconds: float

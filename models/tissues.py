@@ -43,6 +43,7 @@ class Tissue(IntEnum):
     PROSTATE = 27
     PROSTATE_CENTRE = 28
     SPONGIOSA = 29
+    LUNG = 30
 
 
 class Mixture(IntEnum):
@@ -121,4 +122,5 @@ PROPERTIES: dict[Tissue, Properties] = {
     Tissue.PROSTATE: Properties(1600.0, 110.0, 0.85, 38.0, 5.0),
     Tissue.PROSTATE_CENTRE: Properties(1450.0, 80.0, 0.82, 42.0, 5.0),
     Tissue.SPONGIOSA: Properties(520.0, 70.0, 0.65, 190.0, 60.0),
+    Tissue.LUNG: Properties(1300.0, 2.0, 0.2, -780.0, 60.0),
 }

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from models.errors import InputError
-from models.tissues import CODES, Mixture, Tissue
+from models.tissues import Mixture, Tissue
 
 Bytes = npt.NDArray[np.uint8]
 Mask = npt.NDArray[np.bool_]
@@ -113,17 +113,17 @@ def in_steps(distance_mm: npt.NDArray[np.float64]) -> Bytes:
 
 
 def save_map(prepared: LabelMap, file: Path) -> None:
-    """Keep a prepared map, whole or not at all."""
+    """Keep a prepared map as ``NAME.KEY.npz``, whole or not at all."""
     part = file.with_name(f"{file.name}.part")
     with part.open("wb") as stream:
-        np.savez(stream, channels=prepared.channels, voxel_mm=np.float64(prepared.voxel_mm), codes=np.int64(CODES))
+        np.savez(stream, channels=prepared.channels, voxel_mm=np.float64(prepared.voxel_mm))
     part.replace(file)
 
 
 def load_map(file: Path) -> LabelMap:
-    """Read a map that `save_map` kept."""
+    """Read a map that `save_map` kept as ``NAME.KEY.npz``."""
     with np.load(file, allow_pickle=False) as stored:
-        return LabelMap(file.name.split(".")[0], stored["channels"], float(stored["voxel_mm"]))
+        return LabelMap(file.name.rsplit(".", 2)[0], stored["channels"], float(stored["voxel_mm"]))
 
 
 def _largest_piece(tissue: Bytes) -> Bytes:

@@ -75,10 +75,39 @@ def test_an_unknown_label_is_named(tmp_path: Path) -> None:
     assert caught.value.parameters["labels"] == "[999]"
 
 
-def test_voxels_must_be_cubes(tmp_path: Path) -> None:
-    nibabel.save(nibabel.Nifti1Image(np.ones((4, 4, 4), np.int32), np.diag([1, 1, 3, 1])), tmp_path / "a.nii.gz")
-    with pytest.raises(InputError, match="labels-not-isotropic"):
+def test_voxels_become_cubes(tmp_path: Path) -> None:
+    labels = np.zeros((12, 10, 6), np.int32)
+    labels[2:10, 2:8, 1:5] = 507
+    nibabel.save(nibabel.Nifti1Image(labels, np.diag([1, 1, 3, 1])), tmp_path / "a.nii.gz")
+    found = prepare(tmp_path / "a.nii.gz")
+    assert found.voxel_mm == 1.0
+    assert found.shape == (4 * 3 + 2, 6 + 2, 8 + 2)
+
+
+def test_thick_slices_and_images_are_no_label_maps(tmp_path: Path) -> None:
+    nibabel.save(nibabel.Nifti1Image(np.ones((4, 4, 4), np.int32), np.diag([1, 1, 20, 1])), tmp_path / "a.nii.gz")
+    with pytest.raises(InputError, match="labels-too-thick"):
         prepare(tmp_path / "a.nii.gz")
+    for values in (np.full((4, 4, 4), -3, np.int16), np.full((4, 4, 4), 0.5, np.float32)):
+        nibabel.save(nibabel.Nifti1Image(values, np.eye(4)), tmp_path / "b.nii.gz")
+        with pytest.raises(InputError, match="labels-not-whole"):
+            prepare(tmp_path / "b.nii.gz")
+    (tmp_path / "c.nii.gz").write_bytes(b"no image")
+    with pytest.raises(InputError, match="labels-unreadable"):
+        prepare(tmp_path / "c.nii.gz")
+
+
+def test_a_map_of_air_is_refused(tmp_path: Path) -> None:
+    nibabel.save(nibabel.Nifti1Image(np.zeros((4, 4, 4), np.int32), np.eye(4)), tmp_path / "a.nii.gz")
+    with pytest.raises(InputError, match="labels-empty"):
+        prepare(tmp_path / "a.nii.gz")
+
+
+def test_a_changed_map_is_prepared_anew(tmp_path: Path) -> None:
+    file, cache = tmp_path / "a.nii.gz", tmp_path / "cache"
+    for label, tissue in ((507, Mixture.SOFT), (515, Tissue.CORTICAL_BONE)):
+        nibabel.save(nibabel.Nifti1Image(np.full((4, 4, 4), label, np.int32), np.eye(4)), file)
+        assert prepared([file], cache)[0].tissue.max() == tissue
 
 
 def test_an_empty_folder_is_refused(tmp_path: Path) -> None:

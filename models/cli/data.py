@@ -1,0 +1,144 @@
+"""Commands about training data: labels, samples, simulate."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from models.cli.telling import Json, as_json, refusals_told
+
+if TYPE_CHECKING:
+    from models.anatomy import LabelMap
+    from models.training.recipe import Recipe
+
+    _Maps = Callable[[int], list[LabelMap]]
+
+RecipeFile = Annotated[Path, typer.Argument(help="Recipe, e.g. models/recipes/head-mr-to-ct.yaml.")]
+Labels = Annotated[Path, typer.Option(help="Folder of label maps; the recipe's last ones are held out.")]
+Kept = Annotated[Path | None, typer.Option(help="Where prepared maps are kept for the next time.")]
+
+
+def samples(
+    recipe: RecipeFile,
+    labels: Labels,
+    device: Annotated[str, typer.Option(help="cpu, or cuda where there is one.")] = "cpu",
+    seconds: Annotated[float, typer.Option(help="How long to measure.", min=0.0)] = 20.0,
+    maps: Annotated[int, typer.Option(help="Take no more maps than this.", min=1)] = 1000,
+    montage: Annotated[Path | None, typer.Option(help="Write a sheet of samples (PNG) here.")] = None,
+    columns: Annotated[int, typer.Option(help="Pairs on the sheet.", min=1, max=64)] = 8,
+    kept: Kept = None,
+    json: Json = False,
+) -> None:
+    """Make training pairs as a recipe says: how fast, and what they look like."""
+    import torch
+
+    from models.generator import PairGenerator
+    from models.generator.sheet import write_sheet
+    from models.generator.speed import measure
+
+    with refusals_told():
+        plan = _recipe(recipe)
+        with _split(labels, plan, kept) as (trained, _):
+            chosen = torch.device(device)
+            generator = PairGenerator(trained(maps), plan, chosen)
+            speed = measure(generator, plan.batch, seconds, chosen)
+            if montage is not None:
+                write_sheet(generator.batch(range(columns)), montage)
+    typer.echo(
+        f"{speed.samples_per_second:.2f} samples/s of {plan.patch_voxels}^3 voxels, batches of {plan.batch}, on "
+        f"{speed.device}, {speed.threads} threads; {speed.processor_seconds_per_sample:.3f} processor seconds a sample"
+    )
+    if json:
+        figures = {
+            "samples": speed.samples,
+            "samples_per_second": round(speed.samples_per_second, 3),
+            "processor_seconds_per_sample": round(speed.processor_seconds_per_sample, 4),
+            "threads": speed.threads,
+            "device": speed.device,
+            "batch": plan.batch,
+            "patch_voxels": plan.patch_voxels,
+            "montage": str(montage) if montage else None,
+        }
+        typer.echo(as_json(figures))
+
+
+def simulate(
+    recipe: Annotated[Path, typer.Option(help="Recipe, e.g. models/recipes/head-mr-to-ct.yaml.")],
+    labels: Labels,
+    out: Annotated[Path, typer.Option(help="Folder of pairs to write.")],
+    contrasts: Annotated[str, typer.Option(help="Which contrasts, with commas.")] = "T1,T2,FLAIR,PD",
+    held_out: Annotated[bool, typer.Option("--held-out/--trained", help="Which of the recipe's maps.")] = True,
+    seed: Annotated[int | None, typer.Option(help="Another seed than the recipe's.", min=0)] = None,
+    maps: Annotated[int, typer.Option(help="Take no more maps than this.", min=1)] = 1000,
+    kept: Kept = None,
+    json: Json = False,
+) -> None:
+    """Write label maps as a folder of simulated pairs, to judge a model by (`synthnode models evaluate`)."""
+    from models.generator.simulation import chosen_contrasts, still_plan, write_mean_map
+    from models.generator.simulation import simulate as write
+
+    with refusals_told():
+        plan, named = _recipe(recipe), chosen_contrasts(contrasts)
+        still = still_plan(plan, seed)
+        with _split(labels, plan, kept) as (trained, judged):
+            written = []
+            for pair in write(judged(maps) if held_out else trained(maps), still, named, out):
+                written.append(pair.patient)
+                typer.echo(f"{pair.patient}  simulated, {'x'.join(str(n) for n in pair.grid.size)} voxels")
+            mean_map = write_mean_map(trained(maps), still, out)
+    typer.echo(f"{len(written)} simulated pairs and {mean_map.name} in {out}")
+    if json:
+        typer.echo(as_json({"out": str(out), "patients": written, "mean_map": str(mean_map), "seed": still.seed}))
+
+
+def labels(
+    folder: Annotated[Path, typer.Argument(help="Folder of label maps, perhaps with a labels.yaml.")],
+    json: Json = False,
+) -> None:
+    """List the label maps of a folder and what their labels mean; exit status 1 where one means nothing."""
+    from models.anatomy import found_map, map_files
+
+    with refusals_told():
+        found = [found_map(file) for file in map_files(folder)]
+    for one in found:
+        typer.echo(f"{one.file.name}  {one.scheme}  {one.voxel_mm:g} mm  {len(one.labels)} labels")
+        for label in one.labels:
+            tissue = label.tissue or "UNKNOWN: give it a tissue in labels.yaml"
+            typer.echo(f"  {label.number:>5}  {label.name}  {tissue}  {label.millilitres:.1f} ml")
+    if json:
+        listed = [
+            {"file": one.file.name, "scheme": one.scheme, "labels": [asdict(label) for label in one.labels]}
+            for one in found
+        ]
+        typer.echo(as_json({"maps": listed, "unknown": sum(len(one.unknown) for one in found)}))
+    if any(one.unknown for one in found):
+        raise typer.Exit(1)
+
+
+def _recipe(file: Path) -> Recipe:
+    from models.training.recipe import load_recipe
+
+    return load_recipe(file)
+
+
+@contextmanager
+def _split(folder: Path, plan: Recipe, kept: Path | None) -> Iterator[tuple[_Maps, _Maps]]:
+    """Give the maps that `plan` trains on and those that it holds out, each as a function of how many are wanted."""
+    from models.anatomy import map_files, prepared
+    from models.errors import RecipeError
+
+    files = map_files(folder)
+    if len(files) <= plan.held_out:
+        raise RecipeError("labels-too-few", folder=str(folder), found=len(files), accepted=f"over {plan.held_out}")
+    with TemporaryDirectory() as nowhere:
+        cache = kept or Path(nowhere)
+        yield (
+            lambda most: prepared(files[: -plan.held_out][:most], cache),
+            lambda most: prepared(files[-plan.held_out :][:most], cache),
+        )

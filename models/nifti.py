@@ -71,10 +71,11 @@ def _grid(image: nibabel.Nifti1Image, file: Path) -> Grid:
         raise InputError("nifti-geometry", file=str(file), found=str(why)) from why
 
 
-def write_nifti(volume: Volume, file: Path, dtype: npt.DTypeLike = np.float32) -> None:
+def write_nifti(volume: Volume, file: Path, dtype: npt.DTypeLike = np.float32, description: str = "") -> None:
     """Write a volume as NIfTI (``.nii`` or ``.nii.gz``), whole or not at all.
 
-    Values are rounded to the nearest where `dtype` is a whole number.
+    Values are rounded to the nearest where `dtype` is a whole number. `description` goes into the header's ``descrip``,
+    of which 79 characters are kept.
     """
     values = volume.values
     if np.issubdtype(dtype, np.integer):
@@ -82,6 +83,7 @@ def write_nifti(volume: Volume, file: Path, dtype: npt.DTypeLike = np.float32) -
     # No slope or intercept: what is stored is what is meant.
     image = nibabel.Nifti1Image(values.transpose(2, 1, 0).astype(dtype), _RAS_TO_LPS @ volume.grid.affine)
     image.header.set_xyzt_units("mm")
+    image.header["descrip"] = description.encode("ascii", "replace")[:79]
     part = file.with_name(f".part-{file.name}")
     try:
         nibabel.save(image, part)

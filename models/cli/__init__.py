@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import typer
 
+from models.cli.calibration import calibrate
+from models.cli.data import labels, samples, simulate
 from models.cli.evaluation import evaluate
-from models.cli.packages import list_packages, show, verify
+from models.cli.importing import app as importing
+from models.cli.packages import export, list_packages, run, show, verify
 from models.cli.training import pack, train
 
 app = typer.Typer(no_args_is_help=True, help="Train, judge, pack and inspect models.")
@@ -18,7 +21,14 @@ def main() -> None:
 
 app.command()(train)
 app.command()(evaluate)
+app.command()(calibrate)
 app.command()(pack)
+app.command()(labels)
+app.command()(samples)
+app.command()(simulate)
 app.command(name="list")(list_packages)
 app.command()(show)
 app.command()(verify)
+app.command()(run)
+app.command()(export)
+app.add_typer(importing, name="import")

@@ -1,4 +1,4 @@
-"""Commands about packages: list, show, verify."""
+"""Commands about packages: list, show, verify, run, export."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ from typing import Annotated
 
 import typer
 
-from models.cli.telling import Json, Packages, as_json, brief, refusals_told, tell_package
-from models.errors import PackageError
-from models.packages import card_text, installed, load_package
+from models.cli.telling import Json, Packages, as_json, brief, refusals_told
+from models.errors import InputError, PackageError
+from models.packages import card_text, installed, package_named
+
+Which = Annotated[str, typer.Argument(metavar="PACKAGE", help="Name of an installed model, or a package's folder.")]
+Device = Annotated[str, typer.Option(help="Where to compute: cpu, cuda:0.")]
 
 
 def list_packages(packages: Packages = None, json: Json = False) -> None:
@@ -17,30 +20,128 @@ def list_packages(packages: Packages = None, json: Json = False) -> None:
     with refusals_told():
         found = installed(packages)
     for package in found.values():
-        typer.echo(f"{package.card.name}  {package.card.version}  {package.card.status}  {package.card.task}")
+        card = package.card
+        typer.echo(f"{card.name}  {card.version}  {card.status}  {card.task.kind}  {card.task.title}")
     if json:
         typer.echo(as_json([brief(package) for package in found.values()]))
 
 
-def show(
-    name: Annotated[str, typer.Argument(help="Name of an installed model.")],
+def show(package: Which, packages: Packages = None, json: Json = False) -> None:
+    """Print a model's card."""
+    with refusals_told():
+        card = package_named(package, packages).card
+    typer.echo(as_json(card.model_dump(mode="json", by_alias=True)) if json else card_text(card))
+
+
+def verify(
+    package: Which,
+    device: Device = "cpu",
     packages: Packages = None,
     json: Json = False,
 ) -> None:
-    """Print an installed model's card."""
-    with refusals_told():
-        found = installed(packages)
-    if name not in found:
-        raise typer.BadParameter(f"no model {name!r} is installed; there are: {', '.join(found) or 'none'}")
-    package = found[name]
-    typer.echo(as_json(package.card.model_dump(mode="json", by_alias=True)) if json else card_text(package.card))
+    """Check a package's hash, and that its golden input gives its golden output here; exit status 1 if not."""
+    from models.errors import ModelsError
 
-
-def verify(folder: Annotated[Path, typer.Argument(help="Folder of a package.")], json: Json = False) -> None:
-    """Check that a package has the content that its card states; exit status 1 if not."""
     try:
-        package = load_package(folder)
+        found = package_named(package, packages)
     except PackageError as why:
-        typer.echo(as_json({"verified": False, "code": why.code, **why.parameters}) if json else f"not verified: {why}")
-        raise typer.Exit(1) from why
-    tell_package(package, json)
+        _not_verified(why, json)
+    if not json:
+        typer.echo(f"{found.card.name} {found.card.version} in {found.folder}")
+        typer.echo(f"hash    sha256 {found.sha256}, as the card states")
+    from models.packages.golden import check_golden
+
+    try:
+        golden = check_golden(found, device)
+    except ModelsError as why:
+        _not_verified(why, json)
+    unit = {"HU": "HU", "label": "of the voxels"}.get(found.card.output.unit, "in its unit")
+    outcome = "within" if golden.within else "NOT within"
+    told = f"golden  largest difference {golden.difference:.4g} {unit} on {golden.device} in {golden.precision}"
+    if json:
+        figures = {
+            "device": golden.device,
+            "precision": golden.precision,
+            "difference": golden.difference,
+            "tolerance": golden.tolerance,
+        }
+        typer.echo(as_json({"verified": golden.within, **brief(found), "golden": figures}))
+    else:
+        typer.echo(f"{told}, {outcome} {golden.tolerance:g}")
+    if not golden.within:
+        raise typer.Exit(1)
+
+
+def run(
+    package: Which,
+    inputs: Annotated[
+        list[str], typer.Option("--input", metavar="NAME=FILE", help="A NIfTI file for an input: t1=IN.nii.gz.")
+    ],
+    output: Annotated[
+        Path, typer.Option(help="NIfTI file to write. It lies on the first input's own grid, so that both overlay.")
+    ],
+    device: Device = "cpu",
+    packages: Packages = None,
+    json: Json = False,
+) -> None:
+    """Run a model on NIfTI files: the image, its uncertainty and a record of what made it, side by side."""
+    with refusals_told():
+        files = _files(inputs)
+        from models.packages.running import run_package
+
+        done = run_package(package_named(package, packages), files, output, device)
+    if json:
+        beside = None if done.uncertainty is None else str(done.uncertainty)
+        typer.echo(
+            as_json(
+                {"output": str(done.output), "uncertainty": beside, "record": str(done.record), "made": done.content}
+            )
+        )
+        return
+    typer.echo(done.content["disclaimer"])
+    for what, file in (("image", done.output), ("uncertainty", done.uncertainty), ("record", done.record)):
+        if file is not None:
+            typer.echo(f"{what:<12} {file}")
+
+
+def export(
+    package: Which,
+    out: Annotated[Path, typer.Option(help="A file that ends in .zip, or a new folder; with --onnx a .onnx file.")],
+    onnx: Annotated[bool, typer.Option("--onnx", help="Write the network alone, as an ONNX graph.")] = False,
+    packages: Packages = None,
+    json: Json = False,
+) -> None:
+    """Write a package as one archive, which `import package` takes back, or its network as ONNX."""
+    with refusals_told():
+        found = package_named(package, packages)
+        if onnx:
+            from models.importing.onnx_export import export_onnx
+
+            told: dict[str, object] = {"out": str(out), "difference": export_onnx(found, out)}
+        else:
+            from models.packages.archive import copy_package, write_archive
+
+            if out.suffix == ".zip":
+                write_archive(found, out)
+            else:
+                copy_package(found, out)
+            told = {"out": str(out), **brief(found)}
+    typer.echo(as_json(told) if json else f"{found.card.name} {found.card.version} in {out}")
+
+
+def _not_verified(why: Exception, json: bool) -> None:
+    code, parameters = getattr(why, "code", ""), getattr(why, "parameters", {})
+    typer.echo(as_json({"verified": False, "code": code, **parameters}) if json else f"not verified: {why}")
+    raise typer.Exit(1) from why
+
+
+def _files(inputs: list[str]) -> dict[str, Path]:
+    found: dict[str, Path] = {}
+    for one in inputs:
+        name, equals, file = one.partition("=")
+        if not equals or not name or not file:
+            raise InputError("input-unnamed", found=one, accepted="NAME=FILE, such as t1=IN.nii.gz")
+        if name in found:
+            raise InputError("input-doubled", input=name, found=one)
+        found[name] = Path(file)
+    return found

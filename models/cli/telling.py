@@ -14,7 +14,12 @@ from models.errors import ModelsError
 from models.packages import ModelPackage
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line.")]
-Packages = Annotated[Path | None, typer.Option(help="A folder of packages beside the shipped ones.")]
+PACKAGES_VARIABLE = "SYNTHNODE_COMPUTE__PACKAGES"
+"""Names the folder of a site's own packages, to a node as to these commands."""
+
+Packages = Annotated[
+    Path | None, typer.Option(envvar=PACKAGES_VARIABLE, help="A folder of packages beside the shipped ones.")
+]
 
 
 @contextmanager

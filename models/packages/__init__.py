@@ -26,7 +26,7 @@ from models.packages.evidence import (
     Figure,
     MetricRow,
 )
-from models.packages.package import ModelPackage, installed, load_package
+from models.packages.package import ModelPackage, installed, load_package, package_named
 from models.packages.writing import write_package
 
 __all__ = [
@@ -55,5 +55,6 @@ __all__ = [
     "content_hash",
     "installed",
     "load_package",
+    "package_named",
     "write_package",
 ]

@@ -144,6 +144,22 @@ def installed(extra: Path | None = None) -> Mapping[str, ModelPackage]:
     return found
 
 
+def package_named(which: str, extra: Path | None = None) -> ModelPackage:
+    """Return the package that `which` names: an installed one by its name, else the one in the folder of that path.
+
+    Raises
+    ------
+    PackageError
+        ``package-unknown``, or as `load_package`.
+    """
+    found = installed(extra)
+    if which in found:
+        return found[which]
+    if (Path(which) / CARD).is_file():
+        return load_package(Path(which))
+    raise PackageError("package-unknown", found=which, accepted=f"{', '.join(found)}, or a package's folder")
+
+
 def _packages_in(folder: Path) -> list[Path]:
     return sorted(inner for inner in folder.glob("*") if (inner / CARD).is_file()) if folder.is_dir() else []
 

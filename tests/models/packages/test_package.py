@@ -132,9 +132,7 @@ def test_a_card_of_another_schema_is_refused_with_what_to_do(write_small_package
     assert "again" in str(caught.value.parameters["remedy"])
 
 
-@pytest.mark.parametrize(
-    "missing", ["card.yaml", "weights.safetensors", "golden/mr.nii.gz", "golden/output.nii.gz"]
-)
+@pytest.mark.parametrize("missing", ["card.yaml", "weights.safetensors", "golden/mr.nii.gz", "golden/output.nii.gz"])
 def test_an_incomplete_package_names_what_is_missing(write_small_package: Writer, missing: str) -> None:
     folder = write_small_package()
     (folder / missing).unlink()

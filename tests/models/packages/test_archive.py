@@ -1,0 +1,92 @@
+"""A package travels as one file and arrives as what it was, or not at all."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from models.cli import app
+from models.errors import PackageError, PackageTampered
+from models.packages import load_package
+from models.packages.archive import copy_package, install, write_archive
+
+Writer = Callable[[], Path]
+
+
+def test_there_and_back_keeps_the_hash(write_small_package: Writer, tmp_path: Path) -> None:
+    package = load_package(write_small_package())
+    write_archive(package, tmp_path / "small.zip")
+    arrived = install(tmp_path / "small.zip", tmp_path / "site")
+    assert arrived.sha256 == package.sha256
+    assert arrived.folder == tmp_path / "site" / "small"
+    assert load_package(arrived.folder).sha256 == package.sha256
+    assert [file.name for file in (tmp_path / "site").iterdir()] == ["small"]
+
+
+def test_the_same_package_gives_the_same_bytes(write_small_package: Writer, tmp_path: Path) -> None:
+    package = load_package(write_small_package())
+    copied = copy_package(package, tmp_path / "copy")
+    write_archive(package, tmp_path / "one.zip")
+    write_archive(copied, tmp_path / "two.zip")
+    assert (tmp_path / "one.zip").read_bytes() == (tmp_path / "two.zip").read_bytes()
+
+
+def test_a_package_that_is_there_is_not_replaced(write_small_package: Writer, tmp_path: Path) -> None:
+    folder = write_small_package()
+    install(folder, tmp_path / "site")
+    with pytest.raises(PackageError, match="package-exists"):
+        install(folder, tmp_path / "site")
+
+
+@pytest.mark.hazard("HAZ-15")
+def test_an_archive_with_a_changed_byte_does_not_arrive(write_small_package: Writer, tmp_path: Path) -> None:
+    folder = write_small_package()
+    with zipfile.ZipFile(tmp_path / "small.zip", "w") as archive:
+        for name in ("card.yaml", "weights.safetensors", "golden/mr.nii.gz", "golden/output.nii.gz"):
+            content = bytearray((folder / name).read_bytes())
+            content[-1] ^= name.startswith("weights")
+            archive.writestr(name, bytes(content))
+    with pytest.raises(PackageTampered):
+        install(tmp_path / "small.zip", tmp_path / "site")
+    assert not list((tmp_path / "site").iterdir())
+
+
+@pytest.mark.hazard("HAZ-15")
+@pytest.mark.parametrize(
+    "name", ["../outside.yaml", "/tmp/outside.yaml", "golden/../../outside", "model.pkl", "golden/"]
+)
+def test_an_entry_that_is_no_packages_is_refused_by_name(
+    write_small_package: Writer, tmp_path: Path, name: str
+) -> None:
+    write_archive(load_package(write_small_package()), tmp_path / "small.zip")
+    with zipfile.ZipFile(tmp_path / "small.zip", "a") as archive:
+        archive.writestr(name, b"")
+    with pytest.raises(PackageError) as caught:
+        install(tmp_path / "small.zip", tmp_path / "site")
+    assert caught.value.parameters["entry"] == name
+    assert not list((tmp_path / "site").iterdir())
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 not really"])
+def test_a_file_that_is_no_archive_is_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "small.zip").write_bytes(content)
+    with pytest.raises(PackageError, match="archive-unreadable"):
+        install(tmp_path / "small.zip", tmp_path / "site")
+
+
+def test_the_commands_bring_a_package_from_one_site_to_another(write_small_package: Writer, tmp_path: Path) -> None:
+    folder, site = write_small_package(), str(tmp_path / "site")
+    for command in (
+        ["export", str(folder), "--out", str(tmp_path / "small.zip")],
+        ["import", "package", str(tmp_path / "small.zip"), "--packages", site],
+        ["show", "small", "--packages", site],
+    ):
+        result = CliRunner().invoke(app, command)
+        assert result.exit_code == 0, result.output
+    assert "Research use only." in result.output
+    listed = CliRunner(env={"SYNTHNODE_COMPUTE__PACKAGES": site}).invoke(app, ["list"])
+    assert "small  1.2.3" in listed.output

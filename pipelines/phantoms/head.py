@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from pydicom import Dataset
 
-from models.phantoms.head import head_ct, head_labels, head_phantom
+from models.anatomy.phantoms import head_ct, head_labels, head_phantom
 from models.sequences import InversionRecovery
 from models.volumes import Grid, Triple, Volume
 from pipelines.phantoms.series import Protocol, mr_series

@@ -12,7 +12,7 @@ from safetensors.numpy import load_file
 from models.inference import Prediction, Predictor
 from models.metrics import region_errors
 from models.packages import ModelPackage, Status, installed
-from models.phantoms.head import head_ct, head_labels, head_phantom
+from models.anatomy.phantoms import head_ct, head_labels, head_phantom
 from models.tissues import Tissue
 from models.volumes import Grid
 

@@ -12,7 +12,7 @@ from scipy import ndimage
 
 from models.anatomy.heads import TISSUES
 from models.errors import InputError
-from models.phantoms.head import head_labels
+from models.anatomy.phantoms import head_labels
 from models.tissues import CODES, Mixture, Tissue
 from models.volumes import Grid
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 import numpy as np
 import numpy.typing as npt
 
-from models.phantoms.shapes import Distances, Ellipsoid, Points, Tube, blended, ripple
+from models.anatomy.parametric.shapes import Distances, Ellipsoid, Points, Tube, blended, ripple
 from models.tissues import Tissue
 
 Mask = npt.NDArray[np.bool_]

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
+from models.anatomy.phantoms import head_ct, head_labels, head_phantom
 from models.errors import InputError
-from models.phantoms.head import head_ct, head_labels, head_phantom
 from models.sequences import SpinEcho
 from models.tissues import PROPERTIES, Tissue
 from models.volumes import Grid, Volume

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
+from models.anatomy.parametric.head import tissue_at
 from models.errors import InputError
-from models.phantoms.anatomy import tissue_at
 from models.sequences import InversionRecovery, Sequence, signals
 from models.tissues import PROPERTIES, Tissue
 from models.volumes import Grid, Volume

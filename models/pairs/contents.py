@@ -38,36 +38,57 @@ def prove_contents(patient: str, files: tuple[Path, Path, Path], mr: Values, ct:
     Raises
     ------
     PairsError
+        As `prove_images`; ``image-not-finite``, ``mask-not-binary`` or ``mask-empty``.
+    """
+    prove_images(patient, (str(files[0]), str(files[1])), mr, ct)
+    file = str(files[2])
+    _prove_finite(file, mask)
+    if not np.isin(mask, (0, 1)).all():
+        raise PairsError("mask-not-binary", file=file, found=f"up to {mask.max():g}", accepted="0 and 1")
+    if not mask.any():
+        raise PairsError("mask-empty", file=file, found="no voxel of body", remedy="make the mask anew")
+
+
+def prove_images(patient: str, names: tuple[str, str], mr: Values, ct: Values) -> None:
+    """Refuse two images, on one grid or on two, that are not an MR and a CT in HU.
+
+    Parameters
+    ----------
+    patient, names
+        The patient, and what the MR and the CT are called: they are named in the errors.
+    mr, ct
+        Their values.
+
+    Raises
+    ------
+    PairsError
         ``image-not-finite``, ``image-constant``, ``pair-names-swapped`` (the MR holds HU and the CT does not),
         ``pair-same-image``, ``ct-not-hu`` (no air near -1000 HU, nothing dense, or values outside
-        `LOWEST_HU` to `HIGHEST_HU`), ``mr-looks-like-hu``, ``mask-not-binary`` or ``mask-empty``.
+        `LOWEST_HU` to `HIGHEST_HU`) or ``mr-looks-like-hu``.
     """
-    for file, values in zip(files, (mr, ct, mask), strict=True):
-        if not np.isfinite(values).all():
-            raise PairsError(
-                "image-not-finite", file=str(file), found=f"{int((~np.isfinite(values)).sum())} voxels NaN or infinite"
-            )
-    _prove_not_constant(files, mr, ct)
+    for name, values in zip(names, (mr, ct), strict=True):
+        _prove_finite(name, values)
+        if values.min() == values.max():
+            raise PairsError("image-constant", file=name, found=f"{float(values.flat[0]):g} in every voxel")
     if np.array_equal(mr, ct):
-        raise PairsError("pair-same-image", patient=patient, file=str(files[0]), found="the same voxels in both files")
-    mr_is_hu, ct_is_hu = looks_like_hu(mr), looks_like_hu(ct)
-    if mr_is_hu and not ct_is_hu:
+        raise PairsError("pair-same-image", patient=patient, file=names[0], found="the same voxels in both files")
+    mr_is_hu = looks_like_hu(mr)
+    if mr_is_hu and not looks_like_hu(ct):
         raise PairsError(
             "pair-names-swapped",
             patient=patient,
-            file=str(files[0]),
+            file=names[0],
             found="HU in the MR's file and none in the CT's",
             remedy="exchange the names of mr and ct",
         )
-    _prove_hu(files[1], ct)
+    _prove_hu(names[1], ct)
     if mr_is_hu:
         raise PairsError(
             "mr-looks-like-hu",
-            file=str(files[0]),
+            file=names[0],
             found=f"values from {mr.min():.0f} with air near -1000, as a CT",
             remedy="put the MR under this name",
         )
-    _prove_mask(files[2], mask)
 
 
 def looks_like_hu(values: Values) -> bool:
@@ -77,26 +98,19 @@ def looks_like_hu(values: Values) -> bool:
     return bool(air.mean() >= _LEAST_AIR and tissue.mean() >= _LEAST_TISSUE)
 
 
-def _prove_not_constant(files: tuple[Path, Path, Path], mr: Values, ct: Values) -> None:
-    for file, values in zip(files[:2], (mr, ct), strict=True):
-        if values.min() == values.max():
-            raise PairsError("image-constant", file=str(file), found=f"{float(values.flat[0]):g} in every voxel")
+def _prove_finite(name: str, values: Values) -> None:
+    bad = int((~np.isfinite(values)).sum())
+    if bad:
+        raise PairsError("image-not-finite", file=name, found=f"{bad} voxels NaN or infinite")
 
 
-def _prove_hu(file: Path, ct: Values) -> None:
+def _prove_hu(name: str, ct: Values) -> None:
     lowest, highest = float(ct.min()), float(ct.max())
     if not looks_like_hu(ct) or lowest < LOWEST_HU or highest > HIGHEST_HU:
         raise PairsError(
             "ct-not-hu",
-            file=str(file),
+            file=name,
             found=f"values from {lowest:g} to {highest:g}, {(ct <= _AIR_HU).mean():.2%} at or below {_AIR_HU:g}",
             accepted=f"HU from {LOWEST_HU:g} to {HIGHEST_HU:g} with air near -1000",
             remedy="apply the rescale slope and intercept, and set what lies outside the scanner's field to -1000",
         )
-
-
-def _prove_mask(file: Path, mask: Values) -> None:
-    if not np.isin(mask, (0, 1)).all():
-        raise PairsError("mask-not-binary", file=str(file), found=f"up to {mask.max():g}", accepted="0 and 1")
-    if not mask.any():
-        raise PairsError("mask-empty", file=str(file), found="no voxel of body", remedy="make the mask anew")

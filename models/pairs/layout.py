@@ -24,8 +24,10 @@ PARTS = ("mr", "ct", "mask")
 LABELS = "labels"
 """A fourth image that a patient may have: true labels, to judge a segmentation by."""
 
-NOT_PATIENTS = ("aside", "overview")
+ASIDE, OVERVIEW = "aside", "overview"
 """Folders that may stand among the patients: pairs that were set aside, and SynthRAD's pictures."""
+
+NOT_PATIENTS = (ASIDE, OVERVIEW)
 
 SAME_PLACE_MM = 0.01
 """How far corners of grids that are the same may lie apart: NIfTI keeps places as float32."""

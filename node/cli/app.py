@@ -49,5 +49,8 @@ def main() -> None:
 def _mount_models() -> None:
     # The models' commands are that floor's own; reading them costs time that no other command should pay.
     from models.cli import app as models_app
+    from node.cli.pairs import pairs
 
+    # Pairs are made from DICOM, which that floor knows nothing of.
+    models_app.command()(pairs)
     app.add_typer(models_app, name="models", help="Model packages: train, evaluate, list, verify.")

@@ -107,7 +107,7 @@ BAD = {
     "CT is padded": (lambda p: changed(p, "ct", lambda v: np.where(v == -1000, -2048, v)), "ct-not-hu", "-2048"),
     "CT in MR's place": (lambda p: changed(p, "mr", lambda v: v - 1000), "mr-looks-like-hu", "mr.nii.gz"),
     "the CT twice": (lambda p: shutil.copy(p / "ct.nii.gz", p / "mr.nii.gz"), "pair-same-image", "mr.nii.gz"),
-    "NaN": (lambda p: changed(p, "mr", with_one_nan), "image-not-finite", "1 voxel"),
+    "NaN": (lambda p: changed(p, "mr", with_one_nan), "image-not-finite", "found=1 voxels"),
     "constant": (lambda p: changed(p, "mr", lambda v: 0 * v + 7), "image-constant", "7 in every voxel"),
     "mask of labels": (lambda p: changed(p, "mask", lambda v: 3 * v), "mask-not-binary", "up to 3"),
     "empty mask": (lambda p: changed(p, "mask", lambda v: 0 * v), "mask-empty", "mask.nii.gz"),

@@ -1,0 +1,1 @@
+"""Pairs of MR and CT for training, from a site's DICOM: found, pseudonymised, read."""

@@ -6,6 +6,8 @@ are found here, by the same mutual information.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -80,7 +82,7 @@ def bend(
     """
     box = _around(near_body, mr.grid)
     grid = _cropped(mr.grid, box)
-    lattice = _Lattice.over(grid, control_mm)
+    lattice = Lattice.over(grid, control_mm)
     cost = _Cost(Volume(mr.values[box], grid), near_body[box], ct, rigid, lattice)
     coefficients = torch.zeros((3, *lattice.shape), dtype=torch.float32, requires_grad=True)
     optimiser = torch.optim.LBFGS(
@@ -93,26 +95,39 @@ def bend(
         loss.backward()  # type: ignore[no-untyped-call]
         return loss
 
-    optimiser.step(closure)  # type: ignore[no-untyped-call]
+    with _one_thread():
+        optimiser.step(closure)  # type: ignore[no-untyped-call]
     found = coefficients.detach().numpy().astype(np.float64)
     if not np.isfinite(found).all():
         return None
     return _checked(lattice.spline(found), grid, body[box], control_mm)
 
 
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Sums in one order, so that the same images give the same spline on every machine of a kind."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
 @dataclass(frozen=True, slots=True)
-class _Lattice:
-    """Control points over a grid: ITK's, one more than the mesh has cells before it and one after."""
+class Lattice:
+    """ITK's control points over a grid, whose domain goes one voxel beyond it: on its border ITK bends nothing."""
 
     grid: Grid
     mesh: tuple[int, int, int]
 
     @staticmethod
-    def over(grid: Grid, control_mm: float) -> _Lattice:
+    def over(grid: Grid, control_mm: float) -> Lattice:
+        """Return the lattice whose control points lie about `control_mm` apart."""
         i, j, k = (
-            max(1, round((count - 1) * step / control_mm)) for count, step in zip(grid.size, grid.spacing, strict=True)
+            max(1, round((count + 1) * step / control_mm)) for count, step in zip(grid.size, grid.spacing, strict=True)
         )
-        return _Lattice(grid, (i, j, k))
+        return Lattice(grid, (i, j, k))
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -122,19 +137,26 @@ class _Lattice:
     def weights(self, axis: int) -> Tensor:
         """Return the cubic basis along `axis` (0 for i): shape (voxels, control points)."""
         voxels, cells = self.grid.size[axis], self.mesh[axis]
-        at = torch.arange(voxels, dtype=torch.float64) * cells / max(1, voxels - 1) + 1.0
+        at = torch.arange(1, voxels + 1, dtype=torch.float64) * cells / (voxels + 1) + 1.0
         away = (at[:, None] - torch.arange(cells + 3, dtype=torch.float64)[None]).abs()
         near = 2.0 / 3.0 - away**2 + away**3 / 2.0
         far = (2.0 - away).clamp(min=0.0) ** 3 / 6.0
         return torch.where(away < 1.0, near, far).float()
 
+    def displacements(self, coefficients: Tensor) -> Tensor:
+        """Return the displacements (x, y, z; k; j; i) of the grid's voxels in mm, of those of the control points."""
+        along_k, along_j, along_i = (self.weights(axis) for axis in (2, 1, 0))
+        # One axis after the other: the fewest products.
+        return torch.einsum("ck,xkba->xcba", along_k, along_j @ (coefficients @ along_i.T))
+
     def spline(self, coefficients: npt.NDArray[np.float64]) -> SimpleITK.BSplineTransform:
         """Return ITK's transform with these displacements (x, y, z; k; j; i) of the control points in mm."""
         spline = SimpleITK.BSplineTransform(3, 3)
-        spline.SetTransformDomainOrigin(self.grid.origin)
+        corner = (self.grid.affine @ [-1.0, -1.0, -1.0, 1.0])[:3]
+        spline.SetTransformDomainOrigin([float(value) for value in corner])
         spline.SetTransformDomainDirection([float(v) for v in np.asarray(self.grid.direction).T.ravel()])
         spline.SetTransformDomainPhysicalDimensions(
-            [(count - 1) * step for count, step in zip(self.grid.size, self.grid.spacing, strict=True)]
+            [(count + 1) * step for count, step in zip(self.grid.size, self.grid.spacing, strict=True)]
         )
         spline.SetTransformDomainMeshSize(self.mesh)
         spline.SetParameters([float(value) for value in coefficients.ravel()])
@@ -145,9 +167,9 @@ class _Cost:
     """Negative mutual information of MR and bent CT near the body, in nats, plus what bending costs."""
 
     def __init__(
-        self, mr: Volume, where: Mask, ct: Volume, rigid: SimpleITK.Euler3DTransform, lattice: _Lattice
+        self, mr: Volume, where: Mask, ct: Volume, rigid: SimpleITK.Euler3DTransform, lattice: Lattice
     ) -> None:
-        self._weights = [lattice.weights(axis) for axis in (2, 1, 0)]
+        self._lattice = lattice
         self._where = torch.from_numpy(np.flatnonzero(where))
         values = mr.values[where].astype(np.float64)
         low, high = np.percentile(values, [0.5, 99.5])
@@ -161,11 +183,7 @@ class _Cost:
 
     def __call__(self, coefficients: Tensor) -> Tensor:
         """Return the cost of displacements (3, k, j, i) of the control points, mm."""
-        along_k, along_j, along_i = self._weights
-        # One axis after the other, the fewest products first.
-        rows = coefficients @ along_i.T
-        planes = along_j @ rows
-        moved = torch.einsum("ck,xkba->xcba", along_k, planes).reshape(3, -1)[:, self._where]
+        moved = self._lattice.displacements(coefficients).reshape(3, -1)[:, self._where]
         at = self._base + (self._matrix @ moved).T
         values = functional.grid_sample(self._ct, at[None, None, None], mode="bilinear", align_corners=True).flatten()
         return -_information(self._fixed, values) + _STIFFNESS * _bending(coefficients)

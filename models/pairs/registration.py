@@ -32,6 +32,7 @@ _RELAXED = 0.8
 
 _STARTS_TURNED = (-20.0, 0.0, 20.0)
 _COARSEST_MM = 8.0
+_PROMISING = 4
 _BEST_STARTS = 2
 _BENT_MM = 3.0
 """Sampling for the B-spline: control points lie many voxels apart, and nothing finer than they can be followed."""
@@ -152,9 +153,9 @@ def _rigid(mr: Volume, ct: Volume, body_mr: Mask, body_ct: Mask, settings: Setti
 
 
 def _promising(level: _Fixed, starts: Sequence[SimpleITK.Euler3DTransform]) -> list[SimpleITK.Euler3DTransform]:
-    """Return the best quarter of the starts and, whatever it looks like, the headers' placement."""
+    """Return the headers' placement, whatever it looks like, and the best of the other starts."""
     ranked = sorted(starts[1:], key=lambda one: -_information(level, one))
-    return [starts[0], *ranked[: max(4, len(ranked) // 8)]]
+    return [starts[0], *ranked[:_PROMISING]]
 
 
 def _starts(body_mr: Volume, body_ct: Volume) -> list[SimpleITK.Euler3DTransform]:

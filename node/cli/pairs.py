@@ -18,7 +18,9 @@ from node.reasons import text
 from pipelines.errors import PipelineError
 
 if TYPE_CHECKING:
+    from pipelines.pairs.inventory import Choice
     from pipelines.pairs.making import PatientEnd
+    from pipelines.pairs.sources import Source
 
 Dicom = Annotated[Path | None, typer.Option("--dicom", help="Folder of DICOM: several patients, MR and CT series.")]
 ImagesOption = Annotated[
@@ -46,68 +48,64 @@ def pairs(
     """
     if (dicom is None) == (images is None):
         raise typer.BadParameter("name the images by --dicom or by --images, one of them")
-    spacings = (control_mm, 1.5 * control_mm) if control_mm else ()
-    with _refusals_told():
-        _run(out, key, dicom, images, (mr_series, ct_series), contrast, spacings, voxel_mm, as_json)
-
-
-def _run(
-    out: Path,
-    key: Path,
-    dicom: Path | None,
-    images: Path | None,
-    series: tuple[str, str],
-    contrast: str,
-    control_mm: tuple[float, ...],
-    voxel_mm: float,
-    as_json: bool,
-) -> None:
     # Reading these costs time that no other command should pay.
     from models.pairs.quality import Limits
     from models.pairs.registration import Settings
-    from pipelines.pairs.inventory import Choice, take_inventory
-    from pipelines.pairs.key import open_key, with_patients
-    from pipelines.pairs.making import RECOGNISABLE, Order, counts, make_pairs, prove_apart
-    from pipelines.pairs.sources import from_dicom, from_images
+    from pipelines.pairs.inventory import Choice
+    from pipelines.pairs.key import open_key, prove_key_apart, with_patients
+    from pipelines.pairs.making import Order, make_pairs
 
-    left_out: dict[str, int] = {}
-    if dicom is not None:
-        prove_apart(out, dicom)
-        inventory = take_inventory(dicom, Choice(*series))
-        sources = from_dicom(inventory)
-        left_out = {
-            "not DICOM": inventory.not_dicom,
-            "other modalities": inventory.other_modalities,
-            "localizers": inventory.localizers,
-        }
-    else:
-        assert images is not None
-        prove_apart(out, images)
-        sources = from_images(images)
-    names = with_patients(open_key(key, out), [source.identity for source in sources])
-    order = Order(out, Settings(voxel_mm=voxel_mm, control_mm=control_mm), Limits(), contrast)
+    spacings = (control_mm, 1.5 * control_mm) if control_mm else ()
+    order = Order(out, Settings(voxel_mm=voxel_mm, control_mm=spacings), Limits(), contrast)
     found: list[PatientEnd] = []
-    with _bar() as bar:
-        task = bar.add_task("", total=len(sources), patient="")
-        for end in make_pairs(sources, names, order, lambda who, stage: bar.update(task, patient=f"{who} {stage}")):
-            found.append(end)
-            bar.advance(task)
-    said = counts(found)
+    with _refusals_told():
+        prove_key_apart(key, out)
+        sources, left_out = _sources(dicom, images, Choice(mr_series, ct_series), out)
+        names = with_patients(open_key(key, out), [source.identity for source in sources])
+        with _bar() as bar:
+            task = bar.add_task("", total=len(sources), patient="")
+            for end in make_pairs(sources, names, order, lambda who, stage: bar.update(task, patient=f"{who} {stage}")):
+                found.append(end)
+                bar.advance(task)
     if as_json:
         ends = [{**asdict(end), "state": end.state.value, "folder": str(end.folder)} for end in found]
-        print_json({"schema": 1, "out": str(out), "key": str(key), "counts": said, "patients": ends, "files": left_out})
-    else:
-        _tell(found)
-        people = console()
-        people.print(
-            ", ".join(f"{count} {state}" for state, count in said.items()) + f"; pairs in {out}, key in {key}."
+        counted = _counts(found)
+        print_json(
+            {"schema": 1, "out": str(out), "key": str(key), "counts": counted, "patients": ends, "left_out": left_out}
         )
-        for what, count in left_out.items():
-            if count:
-                people.print(f"{count} files left out: {what}.")
-        people.print(f"[yellow]{RECOGNISABLE}[/]")
-    if not said["good"] + said["there"]:
+    else:
+        _tell(found, left_out, out, key)
+    if not any(end.state in ("good", "there") for end in found):
         raise typer.Exit(1)
+
+
+def _sources(
+    dicom: Path | None, images: Path | None, choice: Choice, out: Path
+) -> tuple[tuple[Source, ...], dict[str, int]]:
+    """Return the patients, and how many files were left out for which reason."""
+    from pipelines.pairs.inventory import take_inventory
+    from pipelines.pairs.making import prove_apart
+    from pipelines.pairs.sources import from_dicom, from_images
+
+    if dicom is None:
+        assert images is not None
+        prove_apart(out, images)
+        return from_images(images), {}
+    prove_apart(out, dicom)
+    inventory = take_inventory(dicom, choice)
+    left_out = {
+        "not DICOM": inventory.not_dicom,
+        "other modalities": inventory.other_modalities,
+        "localizers": inventory.localizers,
+    }
+    return from_dicom(inventory), left_out
+
+
+def _counts(found: list[PatientEnd]) -> dict[str, int]:
+    from pipelines.pairs.making import State
+
+    states = [end.state for end in found]
+    return {state.value: states.count(state) for state in State}
 
 
 @contextmanager
@@ -120,6 +118,10 @@ def _refusals_told() -> Iterator[None]:
         raise typer.Exit(1) from why
     except ModelsError as why:
         complain(str(why), code=why.code)
+        raise typer.Exit(1) from why
+    except OSError as why:
+        # A full disk: what was being written is taken away again, what was kept stays.
+        complain(str(why), code="pairs-not-writable")
         raise typer.Exit(1) from why
 
 
@@ -135,7 +137,9 @@ def _bar() -> Progress:
     )
 
 
-def _tell(found: list[PatientEnd]) -> None:
+def _tell(found: list[PatientEnd], left_out: dict[str, int], out: Path, key: Path) -> None:
+    from pipelines.pairs.making import RECOGNISABLE
+
     table = Table("patient", "end", "MI before", "MI after", "edges", "outline mm", "bent mm", "Jacobian", "why")
     for end in found:
         before, after, moved = (end.figures.get(part, {}) for part in ("before", "after", "movement"))
@@ -150,7 +154,14 @@ def _tell(found: list[PatientEnd]) -> None:
             _number(moved.get("jacobian_lowest")),
             "; ".join(end.reasons),
         )
-    console().print(table)
+    people = console()
+    people.print(table)
+    ends = ", ".join(f"{count} {state}" for state, count in _counts(found).items())
+    people.print(f"{ends}. Pairs in {out}, what was set aside in {out / 'aside'}, the key in {key}.", soft_wrap=True)
+    for what, count in left_out.items():
+        if count:
+            people.print(f"{count} files left out: {what}.")
+    people.print(f"[yellow]{RECOGNISABLE}[/]")
 
 
 def _number(value: float | None) -> str:

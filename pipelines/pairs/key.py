@@ -42,6 +42,12 @@ class PatientKey:
         return f"PatientKey({str(self.file)!r}, {len(self.known)} patients)"
 
 
+def prove_key_apart(file: Path, out: Path) -> None:
+    """Refuse a key that would lie among the pairs (``pairs-key-inside``): whoever gets them would get it too."""
+    if file.resolve().is_relative_to(out.resolve()):
+        raise PipelineError("pairs-key-inside", file=str(file), out=str(out))
+
+
 def open_key(file: Path, out: Path) -> PatientKey:
     """Read the key file, or make one with a new random secret.
 
@@ -53,8 +59,7 @@ def open_key(file: Path, out: Path) -> PatientKey:
         ``pairs-key-inside`` when it would lie in the folder of pairs, ``pairs-key-exposed`` when others than its owner
         may read it, ``pairs-key-unreadable`` when it is no key file or cannot be made.
     """
-    if file.resolve().is_relative_to(out.resolve()):
-        raise PipelineError("pairs-key-inside", file=str(file), out=str(out))
+    prove_key_apart(file, out)
     try:
         if not file.exists():
             file.parent.mkdir(parents=True, exist_ok=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -162,9 +162,3 @@ def _about(order: Order, images: Images | None) -> dict[str, object]:
         "mr": dict(images.mr_facts) if images else {},
         "ct": dict(images.ct_facts) if images else {},
     }
-
-
-def counts(found: Iterable[PatientEnd]) -> dict[str, int]:
-    """Return how many patients ended in each state."""
-    states = [one.state for one in found]
-    return {state.value: states.count(state) for state in State}

@@ -10,12 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import SimpleITK
+import torch
 from PIL import Image
 from two_positions import CENTRE, MR_GRID, SHIFT, TURN, TwoPositions, taken_twice
 
 from models.errors import InputError, PairsError
 from models.nifti import read_nifti
 from models.pairs import load_pair, read_pairs
+from models.pairs.deformation import Lattice
 from models.pairs.itk import isotropic, resampled
 from models.pairs.making import MadePair, keep, make_pair, set_aside
 from models.pairs.quality import Limits, agreement, edge_agreement, mutual_information
@@ -61,34 +63,38 @@ def test_a_turned_head_is_found_to_a_millimetre_at_voxels_of_four(turned: MadePa
 
 def test_a_bent_neck_is_followed_and_nothing_folds() -> None:
     head = taken_twice(9.0)
-    stiff = register(head.mr, head.ct, RIGID, quiet)
     found = register(head.mr, head.ct, BENDING, quiet)
-    rigid, bent = apart_mm(head, stiff.transform), apart_mm(head, found.transform)
+    stiff = SimpleITK.CompositeTransform(found.transform).GetNthTransform(0)
+    rigid, bent = apart_mm(head, stiff), apart_mm(head, found.transform)
     assert rigid.mean() > 2.5, "the movement is rigid, and nothing is tried"
     assert bent.mean() < 2.0
     assert bent.mean() < 0.6 * rigid.mean()
     assert 0.5 < found.movement.jacobian_lowest <= 1.0 <= found.movement.jacobian_highest < 2.0
-    assert found.after.information > stiff.after.information
-    body = found.mr_body
-    errors = [np.abs(ct.values - head.truth.values)[body].mean() for ct in (stiff.ct, found.ct)]
-    assert errors[1] < 0.8 * errors[0]
+    assert found.after.information > found.rigid.information > found.before.information
+    rigid_ct = resampled(head.ct, head.mr.grid, stiff, -1000.0)
+    before, after = (np.abs(ct.values - head.truth.values)[found.mr_body].mean() for ct in (rigid_ct, found.ct))
+    # What interpolation between voxels of 4 mm costs is in both, about 110 HU.
+    assert after < 0.9 * before
 
 
-def test_the_same_images_give_the_same_transform_to_the_last_bit() -> None:
+def test_the_same_images_give_the_same_transform_to_the_last_bit(turned: MadePair) -> None:
     head = taken_twice(0.0)
-    once, again = (register(head.mr, head.ct, RIGID, quiet) for _ in range(2))
-    assert once.transform.GetParameters() == again.transform.GetParameters()
-    assert np.array_equal(once.ct.values, again.ct.values)
+    again = register(head.mr, head.ct, RIGID, quiet)
+    assert again.transform.GetParameters() == turned.registration.transform.GetParameters()
+    assert np.array_equal(again.ct.values, turned.registration.ct.values)
 
 
-def test_what_the_ct_did_not_see_is_air_and_not_in_the_mask() -> None:
+def test_what_the_ct_did_not_see_and_its_padding_are_air_and_not_in_the_mask() -> None:
     head = taken_twice(0.0)
-    cut = Volume(head.ct.values[22:], replace(head.ct.grid, size=(64, 72, 44), origin=(-126.0, -142.0, -54.0)))
+    seen = head.ct.values[22:].copy()
+    seen[:, :, :3] = -3024.0  # as a scanner pads its round field
+    cut = Volume(seen, replace(head.ct.grid, size=(64, 72, 44), origin=(-126.0, -142.0, -54.0)))
     made = make_pair("P1", head.mr, cut, RIGID, Limits(coverage=0.9), quiet)
     found = made.registration
     assert apart_mm(head, found.transform).mean() < 1.5
     assert 0.4 < found.after.coverage < 0.9
     assert (found.ct.values[~found.field] == -1000).all()
+    assert found.ct.values.min() >= -1000.0
     assert not (made.pair.mask.values & ~found.field).any()
     assert made.pair.mask.values.sum() > 0.9 * (found.mr_body & found.field).sum()
     assert any("the CT holds" in why for why in made.reasons)
@@ -143,15 +149,6 @@ def test_swapped_and_empty_images_are_refused_before_anything_is_computed() -> N
         make_pair("P1", head.mr, Volume(speck, head.ct.grid), RIGID, Limits(), quiet)
 
 
-def test_a_scanners_padding_becomes_air() -> None:
-    head = taken_twice(0.0)
-    padded = head.ct.values.copy()
-    padded[:, :, :3] = -3024.0
-    made = make_pair("P1", head.mr, Volume(padded, head.ct.grid), RIGID, Limits(), quiet)
-    assert made.pair.ct.values.min() >= -1000.0
-    assert made.good
-
-
 def test_figures_of_agreement_are_those_worked_out_by_hand() -> None:
     grid = Grid((20, 20, 20), (2.0, 2.0, 2.0), (0.0, 0.0, 0.0))
     rng = np.random.default_rng(1)
@@ -204,3 +201,16 @@ def test_a_coarser_grid_keeps_the_middle_and_stays_inside() -> None:
         (count - 1) * step <= (all_ - 1) * own + 1e-6
         for count, step, all_, own in zip(coarse.size, coarse.spacing, grid.size, grid.spacing, strict=True)
     )
+
+
+def test_the_splines_displacements_are_itks_up_to_the_grids_border() -> None:
+    axes = tuple(tuple(float(v) for v in axis) for axis in TURN.T)
+    grid = Grid((11, 9, 8), (3.0, 4.0, 5.0), (5.0, -7.0, 9.0), axes)  # type: ignore[arg-type]
+    lattice = Lattice.over(grid, 15.0)
+    coefficients = np.random.default_rng(2).normal(0, 3, (3, *lattice.shape))
+    ours = lattice.displacements(torch.from_numpy(coefficients).float()).numpy()
+    spline = lattice.spline(coefficients)
+    for index in ((0, 0, 0), (10, 8, 7), (4, 0, 7), (5, 3, 2)):
+        point = (grid.affine @ [*index, 1])[:3]
+        moved = np.array(spline.TransformPoint(point.tolist())) - point
+        assert ours[(slice(None), *index[::-1])] == pytest.approx(moved, abs=1e-4)

@@ -9,7 +9,7 @@ from models.cli.data import labels, samples, simulate
 from models.cli.evaluation import evaluate
 from models.cli.importing import app as importing
 from models.cli.packages import export, list_packages, run, show, verify
-from models.cli.training import pack, train
+from models.cli.training import finetune, pack, train
 
 app = typer.Typer(no_args_is_help=True, help="Train, judge, pack and inspect models.")
 
@@ -20,6 +20,7 @@ def main() -> None:
 
 
 app.command()(train)
+app.command()(finetune)
 app.command()(evaluate)
 app.command()(calibrate)
 app.command()(pack)

@@ -1,4 +1,4 @@
-"""Commands that make models: train, pack."""
+"""Commands that make models: train, pack, finetune."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 Minutes = Annotated[float | None, typer.Option(min=0.0, help="Training time in minutes.")]
 Steps = Annotated[int | None, typer.Option(min=1, help="Training steps; such a run repeats to the bit.")]
 Resume = Annotated[bool, typer.Option(help="Go on from the folder's last checkpoint.")]
+_FINETUNE_STEPS = 1000
+
 Device = Annotated[str | None, typer.Option(help="cpu or cuda; cuda where there is one when left out.")]
 
 
@@ -72,6 +74,58 @@ def pack(
     with refusals_told():
         package = write(run, labels, card, Parts(evaluation, calibration, gate, best), out)
     tell_package(package, json)
+
+
+def finetune(
+    package: Annotated[Path, typer.Argument(help="Folder of the package to begin from.")],
+    pairs: Annotated[Path, typer.Option(help="The site's pairs: DIR/PATIENT/{mr,ct,mask}.nii.gz.")],
+    out: Annotated[Path, typer.Option(help="Folder of the run; the new package is its folder package.")],
+    folds: Annotated[int, typer.Option(min=3, help="Folds of the cross-validation, by patient.")] = 5,
+    minutes: Annotated[float | None, typer.Option(min=0.0, help="Training time of all folds together.")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Most steps of each fold; repeats to the bit.")] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the new package.")] = None,
+    resume: Resume = False,
+    device: Device = None,
+    json: Json = False,
+) -> None:
+    """Fine-tune a package on a site's own pairs, by cross-validation, into a package with figures before and after."""
+    from contextlib import ExitStack
+
+    from rich.console import Console
+
+    from models.cli.progress import TrainingTold
+    from models.packages import load_package
+    from models.training.finetune.plan import FinetunePlan
+    from models.training.finetune.run import PACKAGE, REPORT
+    from models.training.finetune.run import finetune as run
+    from models.training.ranks import device_of
+    from models.training.schedule import Span
+
+    if minutes is not None and steps is not None:
+        raise typer.BadParameter("give --minutes or --steps, not both")
+    # The network of all pairs takes about as long as one fold.
+    length = Span(minutes=minutes / (folds + 1)) if minutes else Span(steps=steps or _FINETUNE_STEPS)
+    console = Console()
+    with refusals_told(), ExitStack() as stack:
+
+        def told(title: str) -> TrainingTold:
+            stack.close()
+            return stack.enter_context(TrainingTold(console, title))
+
+        plan = FinetunePlan(length, folds)
+        done = run(load_package(package), pairs, out, plan, device_of(device), told, resume=resume, name=name)
+    typer.echo(done.gain.sentence)
+    typer.echo(done.calibration.protocol)
+    if done.package is None:
+        typer.echo("No package was written: validation found nothing better than the package as it came.")
+    else:
+        typer.echo("Before the site may release it:")
+        for duty in done.package.card.site_must:
+            typer.echo(f"- {duty}")
+    if json:
+        told_package = {} if done.package is None else {"package": str(out / PACKAGE), "sha256": done.package.sha256}
+        content = {"report": str(out / REPORT), "steps": done.steps, "gain": done.gain.as_json(), **told_package}
+        typer.echo(as_json({**content, "calibration": done.calibration.model_dump(mode="json")}))
 
 
 def _lasting(recipe: Recipe, minutes: float | None, steps: int | None) -> Recipe:

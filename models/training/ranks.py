@@ -96,6 +96,11 @@ class Launched:
         return float(message)
 
 
+def device_of(name: str | None) -> torch.device:
+    """Return the device of that name; the accelerator where there is one, else the processor, when None."""
+    return torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
+
+
 @contextmanager
 def ranks_of(device: str | None) -> Iterator[Ranks]:
     """Join the run that a launcher started this process for, or run alone.
@@ -105,7 +110,7 @@ def ranks_of(device: str | None) -> Iterator[Ranks]:
     device
         ``cpu`` or ``cuda``; the accelerator where there is one when None.
     """
-    kind = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    kind = device_of(device).type
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         yield Alone(torch.device(kind))
         return

@@ -1,0 +1,96 @@
+"""The card of a fine-tuned package: what it was, what it gained, and what the site must still do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from models.packages import Card, CardCalibration, CardMetrics, ModelPackage
+from models.training.finetune.gain import Gain
+from models.training.finetune.plan import RECIPE
+
+SITE_MUST = (
+    "Commission it: measure it on pairs that took part in nothing here, for each scanner, coil and sequence in use.",
+    "Compare dose on synthetic and planning CT for each technique that it is to serve, photons and protons apart.",
+    "Scan a phantom of known densities and geometry by the clinical protocol: geometric distortion, HU of each insert.",
+    "Look at every case in which it was worst, and write down which patients it must not be used for.",
+    "Try the input gate on the site's own images, good and bad.",
+    "Fix the checks after release: how often, by whom, and what stops it.",
+    "Sign it off: the medical physicist and the physician responsible, with date, version and content hash.",
+)
+"""Nothing that a training can do for a site."""
+
+_NAME_LENGTH = 63
+_SUFFIX = "-finetuned"
+_INHERITED = "Of the parent"
+
+
+def finetuned_name(name: str) -> str:
+    """Return the name that a package gets when none is given."""
+    return name if name.endswith(_SUFFIX) else f"{name[: _NAME_LENGTH - len(_SUFFIX)]}{_SUFFIX}"
+
+
+def next_version(version: str) -> str:
+    """Return the version after `version`: new weights are a new minor version."""
+    major, minor, _ = (int(part) for part in version.split("."))
+    return f"{major}.{minor + 1}.0"
+
+
+def finetuned_card(
+    parent: ModelPackage,
+    name: str,
+    metrics: CardMetrics,
+    calibration: CardCalibration,
+    gain: Gain,
+    cases: tuple[str, ...],
+    steps: int,
+    minutes: float,
+) -> dict[str, Any]:
+    """Return the content of the card, but for its hash.
+
+    Parameters
+    ----------
+    cases
+        Pseudonyms of the patients that were trained on.
+    steps, minutes
+        Of the packaged network.
+    """
+    card = parent.card
+    content = _content(card)
+    own = f"{card.name} {card.version}"
+    return content | {
+        "name": name,
+        "version": next_version(card.version),
+        "status": "reference",
+        "training": {
+            "data": f"{len(cases)} patients of one site, under pseudonyms, on top of {own} ({card.training.data})",
+            "source": "the site's own pairs",
+            "licence": "the site's own; weights as their parent's",
+            "trained_on": list(cases),
+            "held_out": [],
+            "recipe": RECIPE,
+            "steps": steps,
+            "minutes": round(minutes, 1),
+            "parent": f"{own} {parent.sha256}",
+        },
+        "metrics": metrics.model_dump(mode="json"),
+        "calibration": calibration.model_dump(mode="json"),
+        "limits": _limits(card, own, gain, len(cases)),
+        "site_must": list(SITE_MUST),
+    }
+
+
+def _limits(card: Card, own: str, gain: Gain, patients: int) -> list[str]:
+    limits = [
+        f"Fine-tuned on {patients} patients of one site. {gain.sentence}",
+        "Other sites, scanners and sequences were not measured. Outside the body mask the network was told nothing.",
+    ]
+    if card.gate is not None:
+        limits.append("The input gate was made for the parent, and was not tried on this site's images.")
+    inherited = [limit if limit.startswith(_INHERITED) else f"{_INHERITED} {own}: {limit}" for limit in card.limits]
+    return limits + inherited
+
+
+def _content(card: Card) -> dict[str, Any]:
+    content = card.model_dump(mode="json", by_alias=True)
+    del content["sha256"]
+    return content

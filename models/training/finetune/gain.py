@@ -1,0 +1,101 @@
+"""What fine-tuning gained, over all patients of the cross-validation."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+
+from models.metrics import Cohort, over_patients, paired_difference
+from models.reports.methods import AllWater, MeanMap
+from models.training.finetune.judging import AFTER, BEFORE, Judged
+
+BASELINES = (AllWater.name, MeanMap.name)
+METHODS = (AFTER, BEFORE, *BASELINES)
+FIGURES = {"mae_body": 1, "me_body": 1, "mae_soft": 1, "mae_bone": 1, "dice_bone": 3}
+"""Figures and the decimal places that mean something."""
+
+DECIDING = "mae_body"
+
+
+class Verdict(StrEnum):
+    """What may be claimed of the error in the body, after against before."""
+
+    BETTER = "better"
+    WORSE = "worse"
+    UNDECIDED = "no difference shown"
+
+
+@dataclass(frozen=True, slots=True)
+class Gain:
+    """Figures over patients.
+
+    Attributes
+    ----------
+    rows
+        By method and figure.
+    differences
+        After minus each other method, patient by patient.
+    verdict
+        By the 95 % interval of the paired difference of the error in the body: one that holds 0 shows nothing.
+    patients, pairs
+        How many were judged, each by a network that had not seen them.
+    """
+
+    rows: Mapping[str, Mapping[str, Cohort]]
+    differences: Mapping[str, Mapping[str, Cohort]]
+    verdict: Verdict
+    patients: int
+    pairs: int
+
+    @property
+    def sentence(self) -> str:
+        """The verdict in words."""
+        found = self.differences[BEFORE][DECIDING]
+        if found.low is None or found.high is None:
+            return "One patient: nothing can be said of a difference."
+        told = f"{found.mean:+.1f} HU (95 % interval {found.low:+.1f} to {found.high:+.1f}, {found.patients} patients)"
+        if self.verdict is Verdict.UNDECIDED:
+            return f"No improvement is shown: the error in the body changed by {told}, and the interval holds 0."
+        word = "fell" if self.verdict is Verdict.BETTER else "ROSE"
+        return f"The error in the body {word} by fine-tuning: {told}."
+
+    def as_json(self) -> dict[str, object]:
+        """Return this as data."""
+        return {**asdict(self), "verdict": self.verdict.value, "sentence": self.sentence}
+
+
+def gain_of(judged: Sequence[Judged]) -> Gain:
+    """Summarise the test pairs of all folds."""
+    values = {method: {name: _by_patient(judged, method, name) for name in FIGURES} for method in METHODS}
+    rows = {
+        method: {name: found for name, of_name in figures.items() if (found := over_patients(of_name)) is not None}
+        for method, figures in values.items()
+    }
+    differences = {
+        other: {
+            name: found
+            for name in FIGURES
+            if (found := paired_difference(values[AFTER][name], values[other][name])) is not None
+        }
+        for other in METHODS[1:]
+    }
+    cases = {one.case for one in judged}
+    return Gain(rows, differences, _verdict(differences[BEFORE][DECIDING]), len(cases), len(judged))
+
+
+def _verdict(found: Cohort) -> Verdict:
+    if found.high is not None and found.high < 0:
+        return Verdict.BETTER
+    if found.low is not None and found.low > 0:
+        return Verdict.WORSE
+    return Verdict.UNDECIDED
+
+
+def _by_patient(judged: Sequence[Judged], method: str, name: str) -> dict[str, list[float]]:
+    found: dict[str, list[float]] = defaultdict(list)
+    for one in judged:
+        if name in one.figures[method]:
+            found[one.case].append(one.figures[method][name])
+    return found

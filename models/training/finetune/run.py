@@ -1,0 +1,215 @@
+"""The whole of a site's training: prove the pairs, cross-validate, train on all, write package and report."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
+from models.errors import RecipeError
+from models.packages import DISCLAIMER, CardCalibration, ModelPackage, ResidualUNetNetwork
+from models.packages.golden import write_with_golden
+from models.pairs import PairFolder, read_pairs
+from models.reports.cases import load_case, refuse_unfit
+from models.training.finetune.card import finetuned_card, finetuned_name
+from models.training.finetune.fold import FoldResult, Site, run_fold, trained
+from models.training.finetune.folds import Fold, folds_of, prove_no_leak
+from models.training.finetune.gain import Gain, gain_of
+from models.training.finetune.patches import working_pair
+from models.training.finetune.plan import FinetunePlan
+from models.training.finetune.statements import calibration_of, card_metrics
+from models.training.keeping import Listener
+from models.training.packing import half_precision
+from models.training.regression import NETWORK
+from models.training.storage import room_told, write_whole
+from models.training.weights import GATE
+
+PLAN, REPORT, PACKAGE = "finetune.json", "report.json", "package"
+
+Listeners = Callable[[str], Listener]
+"""Makes a listener for the part of the run of this title."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finetuned:
+    """What came of it.
+
+    Attributes
+    ----------
+    package
+        The new package; None where no fold found anything better than the package as it came.
+    gain
+        Before and after.
+    steps
+        That the packaged network was trained for.
+    calibration
+        What its uncertainty is worth.
+    """
+
+    package: ModelPackage | None
+    gain: Gain
+    steps: int
+    calibration: CardCalibration
+
+
+def finetune(
+    package: ModelPackage,
+    pairs: Path,
+    out: Path,
+    plan: FinetunePlan,
+    device: torch.device,
+    listeners: Listeners,
+    *,
+    resume: bool,
+    name: str | None = None,
+) -> Finetuned:
+    """Fine-tune `package` on the pairs in the folder `pairs`.
+
+    Parameters
+    ----------
+    out
+        Gets the folds' runs, `report.json` and, in `package`, the new package.
+    resume
+        Whether `out` holds a run that was stopped.
+    name
+        Of the new package; the old one's with a suffix when None.
+
+    Raises
+    ------
+    RecipeError
+        If the package cannot be trained (``package-not-trainable``); `out` holds a run and `resume` is false
+        (``run-exists``), none and it is true (``run-absent``), or one with other pairs, package or plan
+        (``run-of-another-plan``).
+    PairsError, InputError
+        If the pairs cannot be used, are too few, or one patient is there twice.
+    StorageFull
+        If there is no room.
+    """
+    prove_trainable(package)
+    found = read_pairs(pairs)
+    folds = folds_of(found, plan.folds, plan.seed)
+    prove_no_leak(found)
+    _claim(out, package, found, plan, resume)
+    working = {pair.patient: working_pair(load_case(pair, package.card), package.card) for pair in found}
+    site = Site(package, working, plan, device)
+    results = [
+        run_fold(site, fold, out / "folds" / str(fold.number), listeners(f"fold {fold.number + 1} of {len(folds)}"))
+        for fold in folds
+    ]
+    judged = [one for result in results for one in result.judged]
+    gain = gain_of(judged)
+    steps = round(median(result.steps for result in results))
+    calibration = calibration_of([sample for result in results for sample in result.samples], judged)
+    written = None
+    if steps > 0:
+        weights, minutes = _on_all(site, found, steps, out / "all", listeners("all pairs"))
+        metrics = card_metrics(gain, judged, f"{package.card.name} {package.card.version}", len(folds))
+        cases = tuple(sorted({pair.case for pair in found}))
+        card = finetuned_card(
+            package, name or finetuned_name(package.card.name), metrics, calibration, gain, cases, steps, minutes
+        )
+        written = write_with_golden(out / PACKAGE, card, half_precision(weights | _gate(package)))
+    report = _report(package, written, gain, folds, results, steps)
+    report["calibration"] = calibration.model_dump(mode="json")
+    write_whole(out / REPORT, json.dumps(report, indent=1).encode())
+    return Finetuned(written, gain, steps, calibration)
+
+
+def prove_trainable(package: ModelPackage) -> None:
+    """Refuse a package that cannot be trained on, or not by pairs of MR and CT.
+
+    Raises
+    ------
+    RecipeError
+        ``package-not-trainable``.
+    InputError
+        ``evaluation-unsupported``: more than one MR, or an output other than CT.
+    """
+    if not isinstance(package.card.network, ResidualUNetNetwork):
+        raise RecipeError(
+            "package-not-trainable",
+            package=package.card.name,
+            found=f"a network of kind {package.card.network.kind}: a graph to run, without the layers to train",
+            accepted="residual-unet with safetensors weights",
+            remedy="fine-tune it where it came from, and import the result",
+        )
+    refuse_unfit(package.card)
+
+
+def _claim(out: Path, package: ModelPackage, pairs: Sequence[PairFolder], plan: FinetunePlan, resume: bool) -> None:
+    content = {
+        "schema": 1,
+        "parent": package.sha256,
+        "pairs": {pair.patient: pair.case for pair in pairs},
+        "plan": plan.as_json(),
+    }
+    file = out / PLAN
+    if not resume:
+        if file.exists():
+            raise RecipeError("run-exists", folder=str(out), remedy="give --resume, or another folder")
+        with room_told(out):
+            out.mkdir(parents=True, exist_ok=True)
+        write_whole(file, json.dumps(content, indent=1).encode())
+        return
+    try:
+        kept = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as why:
+        raise RecipeError("run-absent", folder=str(out), expected=PLAN) from why
+    changed = [key for key in content if kept.get(key) != json.loads(json.dumps(content[key]))]
+    if changed:
+        raise RecipeError(
+            "run-of-another-plan",
+            folder=str(out),
+            found=f"another {', '.join(changed)}",
+            remedy="give what it was begun with, or another folder",
+        )
+
+
+def _on_all(
+    site: Site, pairs: Sequence[PairFolder], steps: int, folder: Path, listener: Listener
+) -> tuple[dict[str, Tensor], float]:
+    """Return the averaged weights of a network that learnt from every pair, and the minutes that it took."""
+    everyone = site.of([pair.patient for pair in pairs])
+    loop, _ = trained(site, site.network(), everyone, [], site.plan.of_all(steps), folder, listener)
+    return loop.averages()[NETWORK], loop.progress.seconds / 60
+
+
+def _gate(package: ModelPackage) -> dict[str, Tensor]:
+    """Return the parent's input gate, which goes with its descendant."""
+    return {name: value for name, value in load_file(package.weights).items() if name.startswith(GATE)}
+
+
+def _report(
+    package: ModelPackage,
+    written: ModelPackage | None,
+    gain: Gain,
+    folds: Sequence[Fold],
+    results: Sequence[FoldResult],
+    steps: int,
+) -> dict[str, object]:
+    return {
+        "schema": 1,
+        "notice": DISCLAIMER,
+        "parent": {"name": package.card.name, "version": package.card.version, "sha256": package.sha256},
+        "package": None if written is None else {"name": written.card.name, "sha256": written.sha256},
+        "steps": steps,
+        "gain": gain.as_json(),
+        "folds": [
+            {
+                "train": [pair.patient for pair in fold.train],
+                "validate": [pair.patient for pair in fold.validate],
+                "test": [pair.patient for pair in fold.test],
+                "steps": result.steps,
+                "validation_mae_before": result.score_before,
+                "validation_mae": result.score,
+                "judged": [one.as_json() for one in result.judged],
+            }
+            for fold, result in zip(folds, results, strict=True)
+        ],
+    }

@@ -29,7 +29,7 @@ def import_monai(
 ) -> tuple[ModelPackage, Converted]:
     """Convert a MONAI bundle into a package.
 
-    The network is the configuration's ``network_def`` with the weights ``models/model.pt``, or the TorchScript
+    The network is the configuration's ``network_def`` with the weights of ``models/model.pt``, or of the TorchScript
     ``models/model.ts``. Its transforms are not run: the card states each input's normalisation, ``output`` with
     ``voxel_mm``, and ``tile``, as the bundle's own preprocessing has them.
 

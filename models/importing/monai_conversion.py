@@ -29,11 +29,6 @@ def convert(request: Mapping[str, Any], folder: Path) -> dict[str, Any]:
 
 
 def _network(request: Mapping[str, Any]) -> nn.Module:
-    weights = str(request["weights"])
-    if weights.endswith(".ts"):
-        jit: Any = torch.jit  # without types
-        script: nn.Module = jit.load(weights, map_location="cpu")
-        return script.float()
     try:
         from monai.bundle import ConfigParser
     except ImportError:
@@ -42,8 +37,15 @@ def _network(request: Mapping[str, Any]) -> nn.Module:
     parser = ConfigParser()
     parser.read_config(str(request["configuration"]))
     network: nn.Module = parser.get_parsed_content("network_def")
-    state = torch.load(weights, map_location="cpu", weights_only=False)
-    if isinstance(state, Mapping) and "model" in state:
-        state = state["model"]
-    network.load_state_dict(state)
+    network.load_state_dict(_state(str(request["weights"])))
     return network.float().eval()
+
+
+def _state(weights: str) -> Mapping[str, Any]:
+    if weights.endswith(".ts"):
+        jit: Any = torch.jit  # without types
+        script: nn.Module = jit.load(weights, map_location="cpu")
+        return script.state_dict()
+    state: Mapping[str, Any] = torch.load(weights, map_location="cpu", weights_only=False)
+    inner = state.get("model")
+    return inner if isinstance(inner, Mapping) else state

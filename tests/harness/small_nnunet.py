@@ -21,7 +21,7 @@ SPACING = (1.5, 1.5, 2.0)
 
 
 def balls(number: int) -> tuple[np.ndarray, np.ndarray]:
-    """Two bright balls of different radius in noise, the larger towards the first axis's start; image and labels."""
+    """A dark ball and a smaller bright one in noise, the dark one towards the first axis's start; image and labels."""
     rng = np.random.default_rng(number)
     at = np.indices((SIDE, SIDE, SIDE)).astype(float)
     labels = np.zeros((SIDE,) * 3, np.uint8)
@@ -29,7 +29,7 @@ def balls(number: int) -> tuple[np.ndarray, np.ndarray]:
         shift = rng.uniform(-2, 2, 3)
         distance = np.sqrt(sum((a - c - s) ** 2 for a, c, s in zip(at, centre, shift, strict=True)))
         labels[distance < radius] = label
-    image = 100 + 10 * rng.standard_normal(labels.shape) + np.array([0.0, 80.0, 150.0])[labels]
+    image = 100 + 10 * rng.standard_normal(labels.shape) + np.array([0.0, -150.0, 200.0])[labels]
     return image.astype(np.float32), labels
 
 
@@ -71,7 +71,7 @@ def train(folder: Path) -> None:
     begin = nnUNetTrainer.initialize
 
     def few_steps(self: nnUNetTrainer) -> None:
-        self.num_epochs, self.num_iterations_per_epoch, self.num_val_iterations_per_epoch = 1, 25, 1
+        self.num_epochs, self.num_iterations_per_epoch, self.num_val_iterations_per_epoch = 1, 40, 1
         self.enable_deep_supervision = False
         begin(self)
 
@@ -83,7 +83,7 @@ def train(folder: Path) -> None:
     planned = json.loads(plans.read_text())
     for configuration in planned["configurations"].values():
         network = configuration.get("architecture", {}).get("arch_kwargs", {})
-        network |= {"features_per_stage": [min(8 * 2**n, 32) for n in range(network.get("n_stages", 0))]}
+        network |= {"features_per_stage": [min(16 * 2**n, 32) for n in range(network.get("n_stages", 0))]}
     plans.write_text(json.dumps(planned))
     preprocess([1], configurations=["3d_fullres"], num_processes=[1])
     os.environ |= {"nnUNet_n_proc_DA": "0"}  # in this process; the planner wants at least one

@@ -2,37 +2,59 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from models.cli.telling import Json, as_json, figures_line, refusals_told
 
+if TYPE_CHECKING:
+    from models.reports.results import CaseResult, Refused
+
 
 def evaluate(
-    run: Annotated[Path, typer.Argument(help="Folder of a training run.")],
-    labels: Annotated[Path, typer.Option(help="Folder of label maps; the recipe's last ones are held out.")],
-    card: Annotated[Path, typer.Option(help="The written part of the card.")],
-    report: Annotated[Path, typer.Option(help="Where the evaluation report (JSON) goes.")],
+    package: Annotated[Path, typer.Argument(help="Folder of the package.")],
+    pairs: Annotated[Path, typer.Option(help="Pairs: DIR/PATIENT/{mr,ct,mask}.nii.gz, for labels also labels.nii.gz.")],
+    out: Annotated[Path, typer.Option(help="Folder for report.json and report.html.")],
+    protocol: Annotated[
+        str, typer.Option(help="default, synthrad2023, synthrad2025 or review-r001: range, mask and definitions.")
+    ] = "default",
+    mean_map: Annotated[Path | None, typer.Option(help="A mean CT in HU (NIfTI), as one more baseline.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Take the first so many pairs.")] = None,
+    device: Annotated[str, typer.Option(help="cpu or cuda:0.")] = "cpu",
     json: Json = False,
 ) -> None:
-    """Judge a run on held-out label maps, beside all-water and mean-map."""
-    from tempfile import TemporaryDirectory
+    """Judge a package on pairs, beside all-water and a mean map, and write a report."""
+    from models.inference import Predictor
+    from models.metrics import protocol_named
+    from models.packages import load_package
+    from models.reports.content import card_metrics
+    from models.reports.judging import evaluate as judge
+    from models.reports.writing import REPORT_HTML, REPORT_JSON, write_report
 
-    from models.training.evaluation import Result
-    from models.training.evaluation import evaluate as judge
-    from models.training.packing import NOT_EVALUATED, pack, recipe_of
-
-    def tell(result: Result) -> None:
-        typer.echo(figures_line(result.case, result.method, result.contrast, asdict(result.errors)))
-
-    with refusals_told(), TemporaryDirectory() as folder:
-        package = pack(run, labels, card, NOT_EVALUATED, Path(folder))
-        evaluation = judge(package, recipe_of(run), labels, run / "maps", tell)
-    report.write_text(as_json(evaluation.as_json()) + "\n", encoding="utf-8")
-    for row in evaluation.metrics.rows:
-        typer.echo(figures_line("mean", row.method, row.contrast, row.model_dump()))
+    with refusals_told():
+        chosen, loaded = protocol_named(protocol), load_package(package)
+        typer.echo(f"protocol {chosen.name}: range {chosen.stated_range}; {chosen.region.value}")
+        evaluation = judge(loaded, Predictor(loaded, device), pairs, chosen, _tell, mean_map, limit)
+        write_report(evaluation, out)
+    metrics = card_metrics(evaluation)
+    for row in metrics.rows:
+        figures = {name: figure.mean for name, figure in row.figures.items()}
+        typer.echo(figures_line(f"mean of {row.cases}", row.method, row.contrast, figures))
+    typer.echo(f"{out / REPORT_HTML}, {out / REPORT_JSON}")
     if json:
-        typer.echo(as_json(evaluation.as_json()))
+        told = {"report": str(out / REPORT_JSON), "page": str(out / REPORT_HTML), "refused": len(evaluation.refused)}
+        typer.echo(as_json({**told, "card_metrics": metrics.model_dump(mode="json")}))
+
+
+def _tell(result: CaseResult | Refused) -> None:
+    from models.reports.results import Refused
+
+    if isinstance(result, Refused):
+        typer.echo(f"{result.patient}  refused  {result.why}", err=True)
+        return
+    wanted = ("mae_body", "mae_image", "mae_bone", "dice_bone")
+    model = result.methods[0]
+    figures = {score.name: score.value for score in model.scores if score.name in wanted or score.figure == "dice"}
+    typer.echo(figures_line(result.patient, model.method, result.contrast, figures))

@@ -64,3 +64,9 @@ FIGURES = {
         Figure("npv", "NPV", "", 3, _HIGHER, "negative predictive value; depends on the background in the mask"),
     )
 }
+
+
+def figure_of(name: str) -> Figure:
+    """Return the figure of a name with a region, as in cards: that of ``hd95_bone`` is HD95."""
+    fitting = [one for key, one in FIGURES.items() if name == key or name.startswith(f"{key}_")]
+    return max(fitting, key=lambda one: len(one.name))

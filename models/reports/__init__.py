@@ -1,0 +1,1 @@
+"""Evaluation reports: a package judged on pairs, for people and for programs."""

@@ -1,0 +1,163 @@
+"""The evaluation itself: every method on every pair, on the same grid and in the same mask."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from pathlib import Path
+
+import numpy as np
+
+from models.errors import InputError, ModelsError
+from models.inference import Predictor
+from models.metrics import Protocol, Score, image_scores, label_scores
+from models.metrics.protocols import Region
+from models.networks.building import residual_unet
+from models.nifti import read_nifti
+from models.packages import Card, ModelPackage, ResidualUNetNetwork
+from models.pairs import PairFolder, read_pairs
+from models.reports.agreement import agreement
+from models.reports.cases import UNSTATED, Case, load_case, refuse_unfit
+from models.reports.likeness import Likeness
+from models.reports.methods import AllWater, Answer, MeanMap, Method, Model
+from models.reports.results import CaseResult, Evaluation, MethodScores, MethodWords, Refused
+from models.reports.slices import cut
+from models.uncertainty.samples import sample_of
+
+Told = Callable[[CaseResult | Refused], None]
+
+
+def evaluate(
+    package: ModelPackage,
+    predictor: Predictor,
+    folder: Path,
+    protocol: Protocol,
+    tell: Told,
+    mean_map: Path | None = None,
+    limit: int | None = None,
+) -> Evaluation:
+    """Judge `package` on a folder of pairs, beside baselines that see no image.
+
+    Parameters
+    ----------
+    package, predictor
+        The package, and what runs it.
+    folder
+        Pairs in SynthRAD's layout.
+    tell
+        Called after each pair.
+    mean_map
+        NIfTI file of a mean CT in HU, for the baseline of that name.
+    limit
+        Take the first so many pairs.
+
+    Raises
+    ------
+    InputError, PairsError
+        If the package cannot be judged by pairs, the folder is none, or no pair could be judged
+        (``nothing-evaluated``). A single pair that is refused is told, and counted as refused.
+    """
+    refuse_unfit(package.card)
+    pairs = read_pairs(folder)[:limit]
+    judge = _Judge(package.card, protocol, _methods(package, predictor, mean_map), _likeness(package))
+    results = list(_judged(judge, pairs, tell))
+    cases = tuple(one for one in results if isinstance(one, CaseResult))
+    refused = tuple(one for one in results if isinstance(one, Refused))
+    if not cases:
+        raise InputError("nothing-evaluated", folder=str(folder), pairs=len(pairs), first=refused[0].why)
+    card = package.card
+    return Evaluation(
+        package=card.name,
+        version=card.version,
+        sha256=package.sha256,
+        title=card.task.title,
+        status=card.status.value,
+        protocol=protocol,
+        regions=_regions(card, protocol),
+        methods=tuple(MethodWords(one.name, one.words) for one in judge.methods),
+        cases=cases,
+        refused=refused,
+        frechet=judge.likeness.distances() if judge.likeness else {},
+        frechet_patches=judge.likeness.patches if judge.likeness else 0,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Judge:
+    card: Card
+    protocol: Protocol
+    methods: Sequence[Method]
+    likeness: Likeness | None
+    known: dict[tuple[str, bytes], tuple[Score, ...]] = field(default_factory=dict)
+
+    def result(self, case: Case) -> CaseResult:
+        answers = {method.name: method.answer(case) for method in self.methods}
+        ours = answers[self.methods[0].name]
+        labels = self.card.output.modality == "SEG"
+        if self.likeness is not None:
+            self.likeness.add(case, {name: one.values for name, one in answers.items()})
+        return CaseResult(
+            patient=case.patient,
+            case=case.case,
+            contrast=case.contrast,
+            simulated=case.simulated,
+            body_voxels=int(case.body.sum()),
+            voxel_mm=case.grid.spacing,
+            methods=tuple(
+                MethodScores(name, self._scores(case, name, one), one.seconds, one.ran) for name, one in answers.items()
+            ),
+            agreement=None if labels else agreement(case.truth, ours.values, case.body),
+            slices=cut(
+                case.grid, next(iter(case.inputs.values())).values, case.truth, ours.values, ours.scale, case.body
+            ),
+            sample=None
+            if labels or ours.scale is None
+            else sample_of(case.patient, ours.values, ours.scale, case.truth, case.body),
+        )
+
+    def _scores(self, case: Case, name: str, answer: Answer) -> tuple[Score, ...]:
+        if self.card.output.modality == "SEG":
+            named = self.card.output.labels
+            return label_scores(case.truth, answer.values, named, case.body, case.spacing, self.protocol)
+        if name == self.methods[0].name:
+            return image_scores(case.truth, answer.values, case.body, case.spacing, self.protocol)
+        # Contrasts of one anatomy share a CT, and what sees no image has the same figures on all of them.
+        digest = blake2b(case.truth.tobytes() + case.body.tobytes() + str(case.spacing).encode()).digest()
+        if (name, digest) not in self.known:
+            scores = image_scores(case.truth, answer.values, case.body, case.spacing, self.protocol)
+            self.known[name, digest] = scores
+        return self.known[name, digest]
+
+
+def _judged(judge: _Judge, pairs: Sequence[PairFolder], tell: Told) -> Iterator[CaseResult | Refused]:
+    for pair in pairs:
+        try:
+            result: CaseResult | Refused = judge.result(load_case(pair, judge.card))
+        except ModelsError as why:
+            result = Refused(pair.patient, str((pair.about or {}).get("contrast", UNSTATED)), str(why))
+        tell(result)
+        yield result
+
+
+def _methods(package: ModelPackage, predictor: Predictor, mean_map: Path | None) -> list[Method]:
+    methods: list[Method] = [Model(package.card, predictor)]
+    if package.card.output.modality == "CT":
+        methods.append(AllWater())
+        if mean_map is not None:
+            methods.append(MeanMap(read_nifti(mean_map)))
+    return methods
+
+
+def _likeness(package: ModelPackage) -> Likeness | None:
+    network = package.card.network
+    if not isinstance(network, ResidualUNetNetwork) or len(package.card.inputs) > 1:
+        return None
+    step = 2 ** len(network.widths)
+    return Likeness(residual_unet(package, network).network, int(np.ceil(32 / step)) * step)
+
+
+def _regions(card: Card, protocol: Protocol) -> tuple[str, ...]:
+    if card.output.modality == "SEG":
+        return tuple(card.output.labels)
+    return ("body" if protocol.region is Region.BODY else "image", "air", "soft", "bone")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from math import sqrt
 
 import numpy as np
@@ -14,6 +16,18 @@ AIR_HU = -1000.0
 
 _FWHM = 2.3548
 """Full width at half maximum of a Gaussian, in standard deviations."""
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let SimpleITK use one thread: sums by several come in another order each time, and results drift apart."""
+    process = SimpleITK.ProcessObject
+    before = process.GetGlobalDefaultNumberOfThreads()
+    process.SetGlobalDefaultNumberOfThreads(1)
+    try:
+        yield
+    finally:
+        process.SetGlobalDefaultNumberOfThreads(before)
 
 
 def image_of(volume: Volume) -> SimpleITK.Image:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from models.errors import PairsError
 from models.pairs.contents import HIGHEST_HU, LOWEST_HU, prove_images
 from models.pairs.itk import AIR_HU
 from models.pairs.layout import ASIDE, OVERVIEW, Pair, write_pair
@@ -18,6 +19,8 @@ from models.pairs.montage import montage
 from models.pairs.quality import Limits, reasons_against
 from models.pairs.registration import Registration, Settings, Told, register
 from models.volumes import Volume
+
+_FEWEST_VOXELS = 8
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,10 +68,16 @@ def make_pair(patient: str, mr: Volume, ct: Volume, settings: Settings, limits: 
     Raises
     ------
     PairsError
-        As `models.pairs.contents.prove_images` and `models.pairs.registration.register`.
+        ``image-too-thin`` where there is too little along an axis to register by; else as
+        `models.pairs.contents.prove_images` and `models.pairs.registration.register`.
     InputError
         ``body-not-found``.
     """
+    for name, volume in (("mr", mr), ("ct", ct)):
+        if min(volume.grid.size) < _FEWEST_VOXELS:
+            raise PairsError(
+                "image-too-thin", file=name, found=str(volume.grid.size), accepted=f"{_FEWEST_VOXELS} along each axis"
+            )
     ct = Volume(np.clip(np.where(ct.values < LOWEST_HU, AIR_HU, ct.values), LOWEST_HU, HIGHEST_HU), ct.grid)
     prove_images(patient, ("mr", "ct"), mr.values, ct.values)
     found = register(mr, ct, settings, told)

@@ -14,7 +14,7 @@ from scipy import ndimage
 from models.errors import PairsError
 from models.masks.body import ct_body, mr_body
 from models.pairs.deformation import Bent, bend
-from models.pairs.itk import AIR_HU, field_of, image_of, isotropic, resampled
+from models.pairs.itk import AIR_HU, field_of, image_of, isotropic, one_thread, resampled
 from models.pairs.quality import Agreement, Movement, agreement, mutual_information
 from models.volumes import Volume
 
@@ -125,16 +125,17 @@ def register(mr: Volume, ct: Volume, settings: Settings, told: Told) -> Registra
     InputError
         ``body-not-found`` when either shows no body.
     """
-    told("bodies")
-    seen_mr, seen_ct = (np.ones(volume.grid.shape, dtype=bool) for volume in (mr, ct))
-    body_mr, body_ct = mr_body(mr, seen_mr), ct_body(ct, seen_ct)
-    told("rigid")
-    rigid = _rigid(mr, ct, body_mr, body_ct, settings)
-    told("b-spline")
-    level = _level(mr, ct, body_mr, max(_BENT_MM, settings.voxel_mm))
-    bent = _bent(level, rigid, settings)
-    told("quality")
-    return _registration(mr, ct, body_mr, body_ct, rigid, bent)
+    with one_thread():
+        told("bodies")
+        seen_mr, seen_ct = (np.ones(volume.grid.shape, dtype=bool) for volume in (mr, ct))
+        body_mr, body_ct = mr_body(mr, seen_mr), ct_body(ct, seen_ct)
+        told("rigid")
+        rigid = _rigid(mr, ct, body_mr, body_ct, settings)
+        told("b-spline")
+        level = _level(mr, ct, body_mr, max(_BENT_MM, settings.voxel_mm))
+        bent = _bent(level, rigid, settings)
+        told("quality")
+        return _registration(mr, ct, body_mr, body_ct, rigid, bent)
 
 
 def _rigid(mr: Volume, ct: Volume, body_mr: Mask, body_ct: Mask, settings: Settings) -> SimpleITK.Euler3DTransform:

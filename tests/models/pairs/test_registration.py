@@ -142,6 +142,9 @@ def test_swapped_and_empty_images_are_refused_before_anything_is_computed() -> N
     air = Volume(np.full(head.ct.values.shape, -1000.0, np.float32), head.ct.grid)
     with pytest.raises(PairsError, match="image-constant"):
         make_pair("P1", head.mr, air, RIGID, Limits(), quiet)
+    slab = Volume(head.mr.values[:3], replace(head.mr.grid, size=(54, 64, 3)))
+    with pytest.raises(PairsError, match="image-too-thin"):
+        make_pair("P1", slab, head.ct, RIGID, Limits(), quiet)
     speck = head.ct.values * 0 - 1000
     speck[:14] = 40.0
     speck[:, ::2] = -1000.0

@@ -1,4 +1,4 @@
-"""Commands about training data: labels, samples, simulate."""
+"""Commands about training data: labels, anatomy, samples, simulate."""
 
 from __future__ import annotations
 
@@ -119,6 +119,24 @@ def labels(
         typer.echo(as_json({"maps": listed, "unknown": sum(len(one.unknown) for one in found)}))
     if any(one.unknown for one in found):
         raise typer.Exit(1)
+
+
+def anatomy(
+    site: Annotated[str, typer.Argument(help="head, pelvis or spine.")],
+    out: Annotated[Path, typer.Option(help="Folder of label maps to write.")],
+    count: Annotated[int, typer.Option(help="How many persons.", min=1)] = 10,
+    seed: Annotated[int, typer.Option(help="The first person's number.", min=0)] = 0,
+    voxel_mm: Annotated[float, typer.Option(help="Side of the voxels.", min=0.5)] = 1.5,
+    json: Json = False,
+) -> None:
+    """Make label maps of bodies by rule and seed, to train from where no labels exist."""
+    from models.anatomy.made import write_made
+
+    with refusals_told():
+        files = write_made(site, range(seed, seed + count), out, voxel_mm)
+    typer.echo(f"{len(files)} made label maps and a labels.yaml in {out}; no person's anatomy")
+    if json:
+        typer.echo(as_json({"out": str(out), "maps": [file.name for file in files]}))
 
 
 def _recipe(file: Path) -> Recipe:

@@ -23,7 +23,7 @@ _CARD_OVERLAP = ("dice", "hd95", "surface_dice")
 
 GRID = (
     "Compared on each pair's own grid; where the model works on another grid, its answer is brought there by linear "
-    "interpolation (blurred first where the pair's grid is coarser), labels by their largest share."
+    "interpolation (blurred first where the pair's grid is coarser), labels by the nearest voxel."
 )
 
 INTERVALS = (

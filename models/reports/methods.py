@@ -11,10 +11,10 @@ import numpy.typing as npt
 
 from models.errors import InputError
 from models.inference import Predictor
-from models.inference.resampling import resample
+from models.inference.working_grid import axial_grid, labels_on, values_on
 from models.packages import Card
 from models.reports.cases import Case
-from models.volumes import Array, Grid, Triple, Volume
+from models.volumes import Array, Grid, Volume
 
 AIR_HU = -1000.0
 WATER_HU = 0.0
@@ -67,11 +67,11 @@ class Model:
     def answer(self, case: Case) -> Answer:
         """Run the package on its working grid and bring the answer to the case's, by linear interpolation."""
         begun = monotonic()
-        target = working_grid(case.grid, self._card.output.voxel_mm)
+        target = axial_grid(case.grid, self._card.output.voxel_mm)
         found = self._predictor.predict(case.inputs, target, lambda _: None)
         outside = self._card.output.outside
         if self._card.output.modality == "SEG":
-            values = _nearest_labels(found.synthetic, case.grid)
+            values: Array = labels_on(found.synthetic, case.grid).values.astype(np.int16)
         else:
             values = _on(found.synthetic, case.grid, outside)
         scale = None if found.uncertainty is None else _on(found.uncertainty, case.grid, 0.0)
@@ -114,41 +114,8 @@ class MeanMap:
         return Answer(np.where(case.body, _on(moved, case.grid, WATER_HU), AIR_HU).astype(np.float32))
 
 
-def working_grid(field: Grid, voxel_mm: Triple) -> Grid:
-    """Return an axial grid of `voxel_mm` that holds all voxel centres of `field`; `field` itself where it is one."""
-    axial = np.allclose(field.direction, np.eye(3), atol=1e-6)
-    if axial and np.allclose(field.spacing, voxel_mm, atol=1e-4):
-        return Grid(field.size, voxel_mm, field.origin)
-    last = [count - 1 for count in field.size]
-    corners = np.array([[i, j, k, 1] for i in (0, last[0]) for j in (0, last[1]) for k in (0, last[2])])
-    points = (corners @ field.affine.T)[:, :3]
-    low, high = points.min(axis=0), points.max(axis=0)
-    steps = np.ceil((high - low) / np.asarray(voxel_mm) - 1e-6).astype(int)
-    # As much beyond the field at either end.
-    x, y, z = (float(value) for value in (low + high - steps * np.asarray(voxel_mm)) / 2)
-    return Grid((int(steps[0]) + 1, int(steps[1]) + 1, int(steps[2]) + 1), voxel_mm, (x, y, z))
-
-
 def _on(volume: Volume, grid: Grid, outside: float) -> npt.NDArray[np.float32]:
-    if volume.grid == grid:
-        return np.asarray(volume.values, dtype=np.float32)
-    moved, inside = resample(volume, grid)
-    return np.where(inside, moved.values, np.float32(outside)).astype(np.float32)
-
-
-def _nearest_labels(volume: Volume, grid: Grid) -> Array:
-    if volume.grid == grid:
-        return np.rint(volume.values).astype(np.int16)
-    # Each label is interpolated as a share of the voxel and the largest share wins: names cannot be averaged.
-    best = np.full(grid.shape, 0.5, np.float32)
-    result = np.zeros(grid.shape, np.int16)
-    for value in np.unique(np.rint(volume.values)).astype(int):
-        if value == 0:
-            continue
-        share = _on(Volume((np.rint(volume.values) == value).astype(np.float32), volume.grid), grid, 0.0)
-        result[share > best] = value
-        best = np.maximum(best, share)
-    return result
+    return np.asarray(values_on(volume, grid, outside).values, dtype=np.float32)
 
 
 def _box_centre(mask: Array, grid: Grid) -> npt.NDArray[np.float64]:

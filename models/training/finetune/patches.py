@@ -17,9 +17,9 @@ from models.errors import InputError
 from models.generator import Batch
 from models.inference.inputs import named, prepare
 from models.inference.resampling import resampled
+from models.inference.working_grid import axial_grid
 from models.packages import Card
 from models.reports.cases import Case
-from models.reports.methods import working_grid
 from models.volumes import Volume
 
 _ROTATION_DEGREES = 5.0
@@ -63,7 +63,7 @@ def working_pair(case: Case, card: Card) -> WorkingPair:
         If an image cannot be used, or no body is left on the grid.
     """
     device, tile = torch.device("cpu"), card.network.tile_shape
-    target = working_grid(case.grid, card.output.voxel_mm)
+    target = axial_grid(case.grid, card.output.voxel_mm)
     field = prepare(named(case.inputs, card.inputs), card.inputs, target, tile, device)
     ct = torch.full(field.shape, card.output.outside)
     mask = torch.zeros(field.shape, dtype=torch.bool)

@@ -21,6 +21,7 @@ from models.inference.working_grid import axial_grid, labels_on, values_on
 from models.nifti import read_nifti, write_nifti
 from models.packages.card import DISCLAIMER
 from models.packages.package import ModelPackage
+from models.uncertainty.words import told as worth
 from models.volumes import Volume
 
 ENDINGS = (".nii.gz", ".nii")
@@ -99,7 +100,7 @@ def run_package(
             "findings": [{**asdict(one), "gravity": one.gravity.value} for one in assessment.findings],
         },
         "output": {"file": output.name, "modality": card.output.modality, "unit": card.output.unit},
-        "uncertainty": _statement(package) if prediction.uncertainty is not None else None,
+        "uncertainty": worth(card.calibration) if prediction.uncertainty is not None else None,
         **_how(prediction),
     }
     return _written(package, prediction, inputs[card.inputs[0].name], output, stem, content)
@@ -155,11 +156,6 @@ def _stem(output: Path) -> str:
     if not output.parent.is_dir():
         raise InputError("output-unfit", found=str(output), accepted="a file in a folder that exists")
     return output.name.removesuffix(ending)
-
-
-def _statement(package: ModelPackage) -> str:
-    calibration = package.card.calibration
-    return "uncalibrated" if calibration is None else calibration.statement
 
 
 def _how(prediction: Prediction) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from models.uncertainty.calibration import (
 )
 from models.uncertainty.ranking import Sparsification, rank_correlation, sparsification
 from models.uncertainty.samples import TISSUES, Sample, sample_of, split_cases
+from models.uncertainty.words import SIMULATED
 
 TOLERANCE = 0.05
 """A scale is called calibrated when its coverage at the nominal level is no farther off than this on judging cases."""
@@ -163,7 +164,7 @@ def _coverages(parts: Mapping[str, Sequence[Sample]], factor: float) -> dict[str
 
 def _protocol(fit: Sequence[str], judge: Sequence[str], images: int, simulated: bool) -> str:
     return (
-        f"{'Simulated pairs, not patients. ' if simulated else ''}"
+        f"{f'{SIMULATED} ' if simulated else ''}"
         f"The factor makes {NOMINAL:.0%} of the errors in the body lie within reach of the predicted Laplace scale on "
         f"{', '.join(fit)}; coverage and rank correlation were then taken on {', '.join(judge)} ({images} images), "
         f"in each image's body alone and averaged. Called calibrated within {TOLERANCE * 100:g} points of the nominal "

@@ -41,6 +41,7 @@ def montage(
     uncertainty: Volume | None,
     title: str,
     subtitle: str = "",
+    worth: str = "uncalibrated",
 ) -> bytes:
     """Return the montage as PNG; the same arguments give the same bytes.
 
@@ -53,9 +54,11 @@ def montage(
     rois
         Regions drawn as outlines; the planes go through the middle of the one of type EXTERNAL.
     uncertainty
-        HU on the same grid, or None.
+        Laplace scale in HU on the same grid, or None.
     title, subtitle
         What it shows, without patient data, e.g. the model and the source series.
+    worth
+        What the uncertainty is worth, in a few words.
 
     Raises
     ------
@@ -71,7 +74,7 @@ def montage(
         if volume is not None and volume.grid.shape != grid.shape:
             raise ValueError(f"a volume has shape {volume.grid.shape}, the synthetic CT {grid.shape}")
     view = view_of(_body(rois, grid), grid)
-    columns = _columns(resampled, hu, uncertainty)
+    columns = _columns(resampled, hu, uncertainty, worth)
     width = 2 * _MARGIN + len(columns) * _SIDE + (len(columns) - 1) * _GAP
     height = _HEADER + _CAPTION + len(view.cuts) * (_SIDE + _GAP) + _FOOTER
     canvas = Canvas(width, height)
@@ -91,7 +94,7 @@ def _body(rois: Sequence[Roi], grid: Grid) -> npt.NDArray[np.bool_]:
     return external[0] if external else np.ones(grid.shape, dtype=bool)
 
 
-def _columns(resampled: Volume, hu: Volume, uncertainty: Volume | None) -> Sequence[_Column]:
+def _columns(resampled: Volume, hu: Volume, uncertainty: Volume | None, worth: str) -> Sequence[_Column]:
     mr = window_of(resampled.values)
     columns = [
         _Column("MR, resampled", "arbitrary units", _greys(resampled, mr), True, False),
@@ -105,7 +108,7 @@ def _columns(resampled: Volume, hu: Volume, uncertainty: Volume | None) -> Seque
         def draw(cut: Cut, size: tuple[int, int]) -> Picture:
             return heat(cut.of(values), top, size)
 
-        columns.append(_Column("Uncertainty", f"0 to {top:.0f} HU, black to yellow", draw, False, True))
+        columns.append(_Column("Uncertainty (Laplace scale)", f"0 to {top:.0f} HU; {worth}", draw, False, True))
     return columns
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pydicom import Dataset
 
 from models.packages import Card, Figure, ModelPackage
+from models.uncertainty.words import told
 from models.volumes import Volume
 from pipelines.contract import Check, RunIdentity
 from pipelines.objects.rtstruct import Roi
@@ -46,7 +47,8 @@ class Presenter:
     def picture(self, resampled: Volume, hu: Volume, rois: Sequence[Roi], uncertainty: Volume | None) -> bytes:
         """Return the montage (PNG): MR, synthetic CT in two windows, contours, uncertainty."""
         title = f"SYNTHETIC CT of the head, {self.run.model_name} {self.run.model_version}"
-        return montage(resampled, hu, rois, uncertainty, title, f"Model SHA-256 {self.package.sha256[:16]}")
+        worth = told(self.package.card.calibration)
+        return montage(resampled, hu, rois, uncertainty, title, f"Model SHA-256 {self.package.sha256[:16]}", worth)
 
     def page(
         self,
@@ -100,6 +102,7 @@ class Presenter:
             Fact("SHA-256", self.package.sha256),
             Fact("Status", card.status.value),
             Fact("Intended use", card.intended_use),
+            Fact("Uncertainty", f"Laplace scale in HU, {told(card.calibration)}"),
         )
 
 

@@ -11,8 +11,8 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from models.anatomy.heads import TISSUES
-from models.errors import InputError
 from models.anatomy.phantoms import head_labels
+from models.errors import InputError
 from models.tissues import CODES, Mixture, Tissue
 from models.volumes import Grid
 

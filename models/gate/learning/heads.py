@@ -124,13 +124,10 @@ def wrong_scale(rng: np.random.Generator, body: Body) -> Volume:
 
 
 def inverted(rng: np.random.Generator, body: Body) -> Volume:
-    """Return a whole head with dark and bright exchanged, the air too or the body alone."""
+    """Return a whole head with dark and bright exchanged, the air too, as a wrong photometric interpretation does."""
     volume = whole_head(rng, body)
-    top = np.float32(np.quantile(volume.values, 0.999))
-    values = top - np.minimum(volume.values, top)
-    if rng.random() < 0.5:
-        values = np.where(volume.values > 0.08 * top, values, np.float32(0))
-    return Volume(values, volume.grid)
+    top = np.float32(np.quantile(volume.values, rng.uniform(0.99, 1.0)))
+    return Volume(top - np.minimum(volume.values, top), volume.grid)
 
 
 def shuffled(rng: np.random.Generator, body: Body) -> Volume:

@@ -19,8 +19,8 @@ HELD_OUT_KINDS = ("limb", "shuffled-slices")
 """Kinds of outlier that training never shows, so that judging says something of what nobody thought of."""
 
 _WEIGHTS = {
-    "whole-head": 0.40,
-    "skull-stripped": 0.09,
+    "whole-head": 0.38,
+    "skull-stripped": 0.11,
     "other-body-part": 0.09,
     "ct": 0.07,
     "noise": 0.03,

@@ -35,9 +35,9 @@ class GatePlan:
         Chooses everything.
     """
 
-    samples: int = 1800
-    validation: int = 400
-    steps: int = 700
+    samples: int = 2400
+    validation: int = 500
+    steps: int = 900
     batch: int = 24
     rate: float = 3e-3
     seed: int = 20261121

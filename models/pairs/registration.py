@@ -34,6 +34,7 @@ _STARTS_TURNED = (-20.0, 0.0, 20.0)
 _COARSEST_MM = 8.0
 _PROMISING = 4
 _BEST_STARTS = 2
+_MEASURED_MM = 2.0
 _BENT_MM = 3.0
 """Sampling for the B-spline: control points lie many voxels apart, and nothing finer than they can be followed."""
 
@@ -69,8 +70,8 @@ class Registration:
     ----------
     ct_before, ct
         HU on the MR's grid: as the headers place it, and registered. Air outside the CT's field.
-    mr_body, ct_body
-        Bodies on the MR's grid.
+    mr_body
+        The MR's body.
     field
         Where the CT was seen.
     before, rigid, after
@@ -84,7 +85,6 @@ class Registration:
     ct_before: Volume
     ct: Volume
     mr_body: Mask
-    ct_body: Mask
     field: Mask
     before: Agreement
     rigid: Agreement
@@ -252,45 +252,36 @@ def _bent(level: _Fixed, rigid: SimpleITK.Euler3DTransform, settings: Settings) 
     return None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Placed:
-    """The CT on the MR's grid by one transform."""
-
-    ct: Volume
-    body: Mask
-    field: Mask
-    agreement: Agreement
-
-
-def _placed(mr: Volume, ct: Volume, body_mr: Mask, body_ct: Mask, transform: SimpleITK.Transform) -> _Placed:
-    moved = resampled(ct, mr.grid, transform, AIR_HU)
-    body = resampled(Volume(body_ct.astype(np.float32), ct.grid), mr.grid, transform, 0.0).values > 0.5
-    field = field_of(ct, mr.grid, transform).values
-    return _Placed(moved, body, field, agreement(mr, moved, body_mr, body, field))
-
-
 def _registration(
     mr: Volume, ct: Volume, body_mr: Mask, body_ct: Mask, rigid: SimpleITK.Euler3DTransform, bent: Bent | None
 ) -> Registration:
     still = SimpleITK.Transform(3, SimpleITK.sitkIdentity)
     whole = rigid if bent is None else bent.whole(rigid)
-    before = _placed(mr, ct, body_mr, body_ct, still)
-    turned = _placed(mr, ct, body_mr, body_ct, rigid)
-    after = turned if bent is None else _placed(mr, ct, body_mr, body_ct, whole)
-    if not np.isfinite(after.agreement.outline_mm):
+    # All figures at one sampling, so that they mean the same on fine and on coarse images.
+    grid = isotropic(mr.grid, _MEASURED_MM)
+    seen = resampled(mr, grid, still, 0.0)
+    body = resampled(Volume(body_mr.astype(np.float32), mr.grid), grid, still, 0.0).values > 0.5
+    before, turned = (_agreement(seen, body, ct, body_ct, transform) for transform in (still, rigid))
+    after = turned if bent is None else _agreement(seen, body, ct, body_ct, whole)
+    if not np.isfinite(after.outline_mm):
         raise PairsError("registration-failed", found="the CT shows nothing of the MR's body after registration")
     return Registration(
-        ct_before=before.ct,
-        ct=after.ct,
+        ct_before=resampled(ct, mr.grid, still, AIR_HU),
+        ct=resampled(ct, mr.grid, whole, AIR_HU),
         mr_body=body_mr,
-        ct_body=after.body,
-        field=after.field,
-        before=before.agreement,
-        rigid=turned.agreement,
-        after=after.agreement,
+        field=field_of(ct, mr.grid, whole).values,
+        before=before,
+        rigid=turned,
+        after=after,
         movement=_movement(rigid, bent),
         transform=whole,
     )
+
+
+def _agreement(mr: Volume, body: Mask, ct: Volume, body_ct: Mask, transform: SimpleITK.Transform) -> Agreement:
+    moved = resampled(ct, mr.grid, transform, AIR_HU)
+    moved_body = resampled(Volume(body_ct.astype(np.float32), ct.grid), mr.grid, transform, 0.0).values > 0.5
+    return agreement(mr, moved, body, moved_body, field_of(ct, mr.grid, transform).values)
 
 
 def _movement(rigid: SimpleITK.Euler3DTransform, bent: Bent | None) -> Movement:

@@ -43,6 +43,9 @@ evidence: $(INSTALLED_DEV) ## which evidence is older than the files that it cov
 benchmark: $(INSTALLED) ## time and share of each stage of the pipeline
 	@$(BIN)/python -m benchmarks.pipeline $(ARGS)
 
+benchmark-inference: $(INSTALLED_DEV) ## the inference engine against MONAI's sliding window on this device; ARGS=--quick
+	@$(BIN)/python -m benchmarks.inference $(ARGS)
+
 clean: ## remove the environment and what tools left
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist
 

@@ -18,6 +18,8 @@ import numpy.typing as npt
 Voxels = tuple[int, int, int]
 Mask = npt.NDArray[np.bool_]
 
+_MARGIN_CELLS = 2
+
 
 @dataclass(frozen=True, slots=True)
 class TilePlan:
@@ -99,15 +101,14 @@ def plan_tiles(body: Mask, cell: int, field: Voxels, tiling: Tiling) -> TilePlan
 
     Notes
     -----
-    Each voxel of a body cell lies in a computed tile, and so does, but for tiles without any body, each voxel of the
-    cells around it.
+    Each voxel of a body cell lies in a computed tile. So do those up to two cells around it, where that takes no more
+    tiles: a margin is never worth a row of tiles.
     """
-    near = _grown(body)
     starts: list[Voxels] = []
     skipped = 0
-    for k in _spread(_any(near, 1, 2), cell, field[0], tiling.tile[0], tiling.overlap):
+    for k in _spread(_any(body, 1, 2), cell, field[0], tiling.tile[0], tiling.overlap):
         in_slab = _within(k, tiling.tile[0], cell)
-        slab = _any(near[in_slab], 0)
+        slab = _any(body[in_slab], 0)
         for j in _spread(_any(slab, 1), cell, field[1], tiling.tile[1], tiling.overlap):
             in_row = _within(j, tiling.tile[1], cell)
             for i in _spread(_any(slab[in_row], 0), cell, field[2], tiling.tile[2], tiling.overlap):
@@ -126,22 +127,32 @@ def tile_starts(length: int, tile: int, overlap: float) -> list[int]:
 
     `length` must be at least `tile`; the first tile starts at 0 and the last ends at `length`.
     """
-    step = max(1, int(tile * (1 - overlap)))
-    gaps = ceil((length - tile) / step)
+    gaps = _gaps(length, tile, overlap)
     return [at * (length - tile) // gaps for at in range(gaps + 1)] if gaps else [0]
 
 
 def _spread(present: Mask, cell: int, length: int, tile: int, overlap: float) -> Iterator[int]:
-    """Yield the starts of tiles over the extent of the cells that are `present`; around it where it is short."""
+    """Yield the starts of tiles over the extent of the cells that are `present`, spread as far as is of use."""
     cells = np.flatnonzero(present)
     if cells.size == 0:
         return
     low, high = int(cells[0]) * cell, min(length, (int(cells[-1]) + 1) * cell)
-    if high - low < tile:
-        low = min(max(0, (low + high - tile) // 2), length - tile)
-        high = low + tile
-    for start in tile_starts(high - low, tile, overlap):
+    gaps = _gaps(high - low, tile, overlap)
+    room = tile + gaps * _step(tile, overlap) - (high - low)
+    margin = room // 2 if gaps == 0 else min(_MARGIN_CELLS * cell, room // 2)
+    span = max(tile, high - low + 2 * margin)
+    low = min(max(0, low - margin), length - span) if span < length else 0
+    for start in tile_starts(min(span, length), tile, overlap):
         yield low + start
+
+
+def _step(tile: int, overlap: float) -> int:
+    return max(1, int(tile * (1 - overlap)))
+
+
+def _gaps(length: int, tile: int, overlap: float) -> int:
+    """Return how many tiles besides the first cover `length`."""
+    return ceil(max(0, length - tile) / _step(tile, overlap))
 
 
 def _any(mask: Mask, *axes: int) -> Mask:
@@ -152,14 +163,3 @@ def _any(mask: Mask, *axes: int) -> Mask:
 def _within(start: int, tile: int, cell: int) -> slice:
     """Return the cells that a tile touches along an axis."""
     return slice(start // cell, ceil((start + tile) / cell))
-
-
-def _grown(body: Mask) -> Mask:
-    """Return `body` and all cells that touch it."""
-    grown = body.copy()
-    for axis in range(3):
-        line = np.moveaxis(grown, axis, 0)
-        before = line.copy()
-        line[1:] |= before[:-1]
-        line[:-1] |= before[1:]
-    return grown

@@ -8,14 +8,17 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from pair_series import Person, series, write
 from two_positions import taken_twice
 
+from models.nifti import write_nifti
 from models.volumes import Grid, Volume
-from pipelines.errors import PipelineError
+from pipelines.errors import PipelineError, UnreadableSeries
 from pipelines.pairs.inventory import Choice, take_inventory
 from pipelines.pairs.key import open_key, pseudonym, with_patients
+from pipelines.pairs.sources import from_images
 
 ANNA = Person(patient_id="A-1", name="Rot^Anna", birth="19700101", sex="F")
 BERT = Person(patient_id="B-2", name="Blau^Bert", birth="19651224", sex="M")
@@ -161,3 +164,24 @@ def test_issuers_tell_equal_numbers_apart(folder: Path) -> None:
         ("A-1", "ELSEWHERE"),
         ("B-2", ""),
     ]
+
+
+def test_a_patients_folder_of_nifti_with_other_than_one_mr_and_one_ct_is_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "in" / "Anna"
+    folder.mkdir(parents=True)
+    (source,) = from_images(tmp_path / "in")
+    volume = Volume(np.zeros((3, 3, 3), np.float32), Grid((3, 3, 3), (1.0, 1.0, 1.0), (0.0, 0.0, 0.0)))
+    write_nifti(volume, folder / "ct.nii.gz")
+    with pytest.raises(UnreadableSeries, match="pairs-series-missing"):
+        source.read()
+    for name in ("mr.nii.gz", "mr_2.nii.gz"):
+        write_nifti(volume, folder / name)
+    with pytest.raises(UnreadableSeries, match="pairs-images-several"):
+        source.read()
+    (folder / "mr_2.nii.gz").unlink()
+    assert source.read().mr.grid.size == (3, 3, 3)
+    (folder / "mr.nii.gz").write_bytes(b"no image")
+    with pytest.raises(UnreadableSeries, match="pairs-file-unreadable"):
+        source.read()
+    with pytest.raises(PipelineError, match="pairs-folder-missing"):
+        from_images(folder)

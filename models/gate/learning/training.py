@@ -78,11 +78,15 @@ def varied(rng: np.random.Generator, views: Tensor) -> Tensor:
     out = torch.roll(out, [int(shift) for shift in rng.integers(-1, 2, 3)], (-3, -2, -1))
     image, field = out[:, :1], out[:, 1:]
     each = (len(views), 1, 1, 1, 1)
-    gamma = torch.from_numpy(np.exp(rng.uniform(-0.25, 0.25, each)).astype(np.float32))
+    if rng.random() < 0.5:
+        gamma = torch.from_numpy(np.exp(rng.uniform(-0.3, 0.3, each)).astype(np.float32))
+        image = image.clamp(min=1e-4).pow(gamma)
     gain = torch.from_numpy(np.exp(rng.uniform(-0.15, 0.15, each)).astype(np.float32))
     sigma = torch.from_numpy((0.04 * rng.random(each) ** 2).astype(np.float32))
-    noisy = image.clamp(min=1e-4).pow(gamma) * gain + sigma * torch.randn_like(image) * field
-    return torch.cat([noisy.clamp(0.0, CEILING), field], dim=1)
+    # One field of noise for the batch: drawing one a view would cost more than the network's own step.
+    noise = torch.from_numpy(rng.standard_normal(views.shape[2:], dtype=np.float32))
+    noisy = torch.addcmul(image * gain, sigma * noise, field)
+    return torch.cat([noisy.clamp_(0.0, CEILING), field], dim=1)
 
 
 def stacked(samples: Sequence[Sample]) -> tuple[Tensor, Tensor]:

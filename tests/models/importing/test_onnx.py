@@ -18,8 +18,10 @@ from typer.testing import CliRunner
 
 from models.cli import app
 from models.errors import PackageError
+from models.importing.confined import Converted
 from models.importing.onnx_export import export_onnx
 from models.importing.onnx_import import import_onnx
+from models.importing.receiving import received
 from models.inference import Predictor
 from models.networks.building import residual_unet
 from models.packages import ResidualUNetNetwork, load_package
@@ -131,6 +133,28 @@ def test_operators_that_only_a_library_of_its_own_could_run_are_refused(tmp_path
         check_onnx(tmp_path / "net.onnx")
     assert caught.value.code == "onnx-custom-operators"
     assert "com.example" in str(caught.value.parameters["found"])
+
+
+@pytest.mark.hazard("HAZ-15")
+@pytest.mark.parametrize("difference", [float("nan"), 0.5, None, "0.0"])
+def test_a_conversion_that_is_not_near_its_network_is_refused(
+    synthesis: dict[str, Any], tmp_path: Path, difference: object
+) -> None:
+    onnx.save(graph(), tmp_path / "model.onnx")
+    with pytest.raises(PackageError, match="conversion-differs"):
+        received(synthesis, Converted({"difference": difference}, ""), tmp_path, tmp_path / "made")
+
+
+@pytest.mark.hazard("HAZ-15")
+def test_what_a_conversion_leaves_is_looked_at_like_anybodys_file(synthesis: dict[str, Any], tmp_path: Path) -> None:
+    onnx.save(graph(operator="Trojan", domain="com.example"), tmp_path / "model.onnx")
+    with pytest.raises(PackageError, match="onnx-custom-operators"):
+        received(synthesis, Converted({"difference": 0.0}, ""), tmp_path, tmp_path / "made")
+    (tmp_path / "model.onnx").rename(tmp_path / "elsewhere.onnx")
+    (tmp_path / "model.onnx").symlink_to(tmp_path / "elsewhere.onnx")
+    with pytest.raises(PackageError, match="conversion-failed"):
+        received(synthesis, Converted({"difference": 0.0}, ""), tmp_path, tmp_path / "made")
+    assert not (tmp_path / "made").exists()
 
 
 @pytest.mark.hazard("HAZ-15")

@@ -96,7 +96,10 @@ def label_map(name: str, tissue: Bytes, voxel_mm: float, orbit: Mask | None = No
     # Depths are measured before the rim of air is added: where the scan cut the neck, there is no skin.
     channels = np.zeros((*tissue.shape, 4), np.uint8)
     channels[..., 0] = tissue
-    channels[..., 1] = in_steps(ndimage.distance_transform_edt(np.isin(tissue, BONE), sampling=voxel_mm))
+    bone = np.isin(tissue, BONE)
+    # The outermost voxels of a bone lie as deep as in a map of 1 mm, so that a cortex is found in coarser maps too.
+    depth = ndimage.distance_transform_edt(bone, sampling=voxel_mm) - max(0.0, voxel_mm - 1.0)
+    channels[..., 1] = in_steps(np.where(bone, depth, 0.0))
     outside = _outside(tissue == Tissue.AIR, voxel_mm)
     channels[..., 2] = in_steps(ndimage.distance_transform_edt(~outside, sampling=voxel_mm)) if outside.any() else 255
     channels[..., 3] = 255

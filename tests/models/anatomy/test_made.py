@@ -100,3 +100,13 @@ def test_an_unknown_part_is_refused() -> None:
 def _outside(values: np.ndarray) -> np.ndarray:
     pieces, _ = ndimage.label(values == Tissue.AIR)
     return np.asarray(pieces == pieces[0, 0, 0])
+
+
+def test_bones_have_their_cortex_in_coarse_maps_too() -> None:
+    coarse = made_map("pelvis", 0, 6.0)
+    bone = coarse.tissue == Mixture.BONE
+    surface = bone & ~ndimage.binary_erosion(bone)
+    surface[:2] = surface[-2:] = False  # where the map ends, bones go on
+    assert (coarse.bone_depth[bone] > 0).all()
+    assert coarse.bone_depth[surface].max() <= 10
+    assert not coarse.bone_depth[~bone].any()

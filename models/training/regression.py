@@ -36,6 +36,8 @@ class Regression:
         Pairs by which it is judged, one a batch, on any device.
     precision
         Of convolutions: ``bfloat16`` or ``float32``.
+    temperature
+        What logits are divided by where the network is judged, as in use; see `models.packages.ResidualUNetNetwork`.
     """
 
     def __init__(
@@ -45,8 +47,10 @@ class Regression:
         optimiser: OptimiserPlan,
         held_out: Sequence[Batch],
         precision: str,
+        temperature: float = 1.0,
     ) -> None:
         self._network, self._loss, self._held_out, self._precision = network, loss, held_out, precision
+        self._temperature = temperature
         self._device = next(network.parameters()).device
         self._anchors = torch.tensor(network.spec.anchors, device=self._device)
         adam = torch.optim.AdamW(network.parameters(), lr=optimiser.learning_rate, weight_decay=optimiser.weight_decay)
@@ -94,7 +98,7 @@ class Regression:
     def _predicted(self, pair: Batch) -> Answer:
         with self._autocast():
             raw = self._network(pair.mr.to(self._device))
-        return decode(raw, self._anchors)
+        return decode(raw, self._anchors, self._temperature)
 
     def _autocast(self) -> torch.autocast:
         return torch.autocast(self._device.type, torch.bfloat16, enabled=self._precision == "bfloat16")

@@ -126,7 +126,8 @@ def trained(
     """Train `network` on `pairs` and return its run, and its score on the held-out patches before."""
     card = site.package.card
     precision = fastest_precision(site.device)
-    objective = Regression(network, site.plan.loss, site.plan.optimiser, held_out, precision)
+    assert isinstance(card.network, ResidualUNetNetwork)
+    objective = Regression(network, site.plan.loss, site.plan.optimiser, held_out, precision, card.network.temperature)
     loop: Loop[Batch] = Loop(objective, plan, Alone(site.device))
     first = objective.validate()[SCORE] if held_out else float("inf")
     if has_checkpoint(folder):

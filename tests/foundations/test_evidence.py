@@ -87,6 +87,17 @@ def test_a_full_run_is_that_suite_alone_with_all_rounds_and_keeps_evidence(
     assert kept["covers"] == list(evidence.SUITES["kills"].covers)
 
 
+def test_what_a_test_records_is_kept_as_its_figures(
+    pytester: pytest.Pytester, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evidence, "FOLDER", tmp_path)
+    recorded = 'def test_long(rounds, record_property):\n        record_property("mae", 1.5)'
+    pytester.makepyfile(SUITE_OF_TWO.format(verdict=True).replace("def test_long(rounds):", recorded))
+    pytester.runpytest_inprocess("-p", "evidence", "--full", "kills").assert_outcomes(passed=1, deselected=2)
+    kept = json.loads((tmp_path / "kills.json").read_text())
+    assert list(kept["figures"].values()) == [{"mae": 1.5}]
+
+
 @pytest.mark.parametrize("verdict", ["False", 'pytest.skip("no peer")'])
 def test_a_full_run_with_a_failed_or_skipped_test_has_not_passed(
     verdict: str, pytester: pytest.Pytester, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -58,6 +58,12 @@ SUITES: Mapping[str, Suite] = {
         seed=20261121,
         covers=("node", "pipelines", "tests/e2e", "tests/node/receive"),
     ),
+    "finetune": Suite(
+        about="The shipped model at a made site with a contrast and CT numbers that it never saw: figures before and "
+        "after fine-tuning, by cross-validation over patients.",
+        seed=20261122,
+        covers=("models/training", "models/networks", "models/library", "tests/models/training/finetune"),
+    ),
 }
 
 
@@ -82,12 +88,15 @@ class Tally:
     outcomes: dict[str, str] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
     rounds: dict[str, int] = field(default_factory=dict)
+    figures: dict[str, dict[str, object]] = field(default_factory=dict)
 
     def add(self, report: pytest.TestReport) -> None:
         """Take in one phase of one test: the test failed if any phase did."""
         test = report.nodeid
         self.seconds[test] = round(self.seconds.get(test, 0.0) + report.duration, 3)
         gravity = ("passed", "skipped", "failed")
+        if report.user_properties:  # what the test gave to pytest's record_property
+            self.figures[test] = dict(report.user_properties)
         self.outcomes[test] = max(self.outcomes.get(test, "passed"), report.outcome, key=gravity.index)
 
     def evidence(self, name: str, commit: str, changed: bool) -> dict[str, Any]:
@@ -112,6 +121,7 @@ class Tally:
                 "total": round(time.monotonic() - self.started, 1),
                 "tests": dict(sorted(self.seconds.items())),
             },
+            "figures": dict(sorted(self.figures.items())),
             "result": "passed" if outcomes and set(outcomes) == {"passed"} else "failed",
             "covers": list(suite.covers),
             "machine": {"python": platform.python_version(), "system": platform.platform(), "cores": os.cpu_count()},

@@ -1,0 +1,158 @@
+"""The site's one command: it helps where it must, claims nothing that was not shown, and goes on after a kill."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from site_pairs import FASTER, USUAL, write_site
+from training_toys import Told
+from typer.testing import CliRunner
+
+from models.cli import app
+from models.errors import RecipeError
+from models.packages import ModelPackage, OnnxNetwork, load_package
+from models.training.finetune.gain import Verdict
+from models.training.finetune.plan import FinetunePlan
+from models.training.finetune.run import PACKAGE, REPORT, Finetuned, finetune, prove_trainable
+from models.training.schedule import Span
+
+CPU = torch.device("cpu")
+PLAN = FinetunePlan(Span(steps=50), folds=3, optimiser=FASTER, patches=1)
+
+
+def tuned(package: ModelPackage, pairs: Path, out: Path, plan: FinetunePlan = PLAN, resume: bool = False) -> Finetuned:
+    return finetune(package, pairs, out, plan, CPU, lambda title: Told(), resume=resume)
+
+
+def test_it_helps_where_contrast_and_hu_are_the_sites_own(taught: ModelPackage, tmp_path: Path) -> None:
+    done = tuned(taught, write_site(tmp_path / "site", 6), tmp_path / "out")
+    body = {method: rows["mae_body"].mean for method, rows in done.gain.rows.items()}
+    bone = {method: rows["mae_bone"].mean for method, rows in done.gain.rows.items()}
+    assert body["model"] < 0.85 * body["before"]
+    assert bone["model"] < 0.85 * bone["before"]
+    assert done.gain.verdict is Verdict.BETTER
+    assert done.gain.sentence.startswith("The error in the body fell")
+    assert done.package is not None
+    _card_tells_it(done, taught)
+    _report_tells_each_patient_once(tmp_path / "out" / REPORT)
+
+
+def _card_tells_it(done: Finetuned, parent: ModelPackage) -> None:
+    assert done.package is not None
+    package = load_package(done.package.folder)
+    card = package.card
+    assert (card.name, card.version, card.status.value) == ("small-finetuned", "1.3.0", "reference")
+    assert card.training.parent == f"small 1.2.3 {parent.sha256}"
+    assert card.training.trained_on == tuple(f"P{number:03d}" for number in range(6))
+    assert card.training.steps == done.steps > 0
+    assert [row.method for row in card.metrics.rows] == ["model", "before", "all-water", "mean-map"]
+    figure = card.metrics.rows[0].figures["mae_body"]
+    assert figure.low is not None
+    assert figure.low <= figure.mean <= (figure.high or 0)
+    assert card.calibration is not None
+    assert card.calibration.statement == "uncalibrated"
+    assert "uncalibrated" in card.calibration.protocol
+    assert any("dose" in duty for duty in card.site_must)
+    assert any("phantom" in duty for duty in card.site_must)
+    weights, before = load_file(package.weights), load_file(parent.weights)
+    assert torch.equal(weights["gate.weight"], before["gate.weight"])
+    assert not torch.equal(weights["stem.weight"], before["stem.weight"])
+
+
+def _report_tells_each_patient_once(file: Path) -> None:
+    report = json.loads(file.read_text())
+    judged = [one["patient"] for fold in report["folds"] for one in fold["judged"]]
+    assert sorted(judged) == [f"P{number:03d}" for number in range(6)]
+    assert all(set(fold["test"]).isdisjoint(fold["train"] + fold["validate"]) for fold in report["folds"])
+
+
+def test_no_gain_is_claimed_where_there_is_nothing_to_learn(taught: ModelPackage, tmp_path: Path) -> None:
+    # A rate of next to nothing: whatever changes is chance.
+    plan = replace(PLAN, length=Span(steps=2), optimiser=FASTER.model_copy(update={"learning_rate": 1e-12}))
+    done = tuned(taught, write_site(tmp_path / "site", 3, USUAL), tmp_path / "out", plan)
+    assert done.gain.sentence.startswith("No improvement is shown")
+    found = done.gain.differences["before"]["mae_body"]
+    assert found.low is not None
+    assert found.low <= 0 <= (found.high or 0)
+    if done.package is not None:
+        assert "No improvement is shown" in done.package.card.metrics.protocol
+
+
+def test_from_fifty_patients_on_there_are_bounds(taught: ModelPackage, tmp_path: Path) -> None:
+    plan = replace(PLAN, length=Span(steps=6))
+    done = tuned(taught, write_site(tmp_path / "site", 50), tmp_path / "out", plan)
+    calibration = done.calibration
+    assert calibration.statement == "conformal"
+    assert calibration.cases == 50
+    report = json.loads((tmp_path / "out" / REPORT).read_text())
+    scores = [one["conformal_score"] for fold in report["folds"] for one in fold["judged"]]
+    # 46 of 50 patients, the (50 + 1) * 0.9-th rounded up, keep to the bound.
+    assert sorted(scores)[45] == pytest.approx(calibration.bounds_hu["body"], abs=0.06)
+
+
+def test_a_run_that_was_stopped_goes_on_to_the_same_end(taught: ModelPackage, tmp_path: Path) -> None:
+    class Stopped(Exception):
+        pass
+
+    class Stopping(Told):
+        def stepped(self, progress: Any, share: float) -> None:
+            if progress.step == 7:
+                raise Stopped
+
+    site, plan = write_site(tmp_path / "site", 3), replace(PLAN, length=Span(steps=10))
+    whole = tuned(taught, site, tmp_path / "whole", plan)
+
+    def listener(title: str) -> Told:
+        return Stopping() if title.startswith("fold 2") else Told()
+
+    with pytest.raises(Stopped):
+        finetune(taught, site, tmp_path / "cut", plan, CPU, listener, resume=False)
+    assert not (tmp_path / "cut" / PACKAGE).exists()
+    resumed = tuned(taught, site, tmp_path / "cut", plan, resume=True)
+    assert resumed.gain == whole.gain
+    assert resumed.steps == whole.steps
+    assert (whole.package is None) == (resumed.package is None)
+    if whole.package is not None and resumed.package is not None:
+        ours, theirs = (load_file(one.weights) for one in (resumed.package, whole.package))
+        assert all(torch.equal(value, theirs[name]) for name, value in ours.items())
+
+
+def test_a_run_goes_on_with_its_own_pairs_only(untaught: ModelPackage, tmp_path: Path) -> None:
+    site, out = write_site(tmp_path / "site", 3), tmp_path / "out"
+    out.mkdir()
+    with pytest.raises(RecipeError, match="run-absent"):
+        tuned(untaught, site, out, resume=True)
+    (out / "finetune.json").write_text(json.dumps({"parent": untaught.sha256, "pairs": {"other": "other"}}))
+    with pytest.raises(RecipeError, match=r"run-of-another-plan.*pairs"):
+        tuned(untaught, site, out, resume=True)
+    with pytest.raises(RecipeError, match="run-exists"):
+        tuned(untaught, site, out)
+
+
+def test_a_graph_without_layers_is_refused_with_the_reason(untaught: ModelPackage) -> None:
+    graph = OnnxNetwork(kind="onnx", tile_voxels=(16, 16, 16), parameters=1)
+    card = untaught.card.model_copy(update={"network": graph})
+    with pytest.raises(RecipeError, match=r"package-not-trainable.*onnx.*import the result"):
+        prove_trainable(replace(untaught, card=card))
+
+
+def test_the_command(untaught: ModelPackage, tmp_path: Path) -> None:
+    site = write_site(tmp_path / "site", 3)
+    command = ["finetune", str(untaught.folder), "--pairs", str(site), "--out", str(tmp_path / "out"), "--steps", "4"]
+    result = CliRunner().invoke(app, [*command, "--folds", "3", "--name", "ours", "--json"])
+    assert result.exit_code == 0, result.output
+    told: Mapping[str, Any] = json.loads(result.output.strip().splitlines()[-1])
+    assert Path(told["report"]).is_file()
+    assert "uncalibrated" in result.output
+    assert load_package(Path(told["package"])).card.name == "ours"
+    assert "Sign it off" in result.output
+    refused = CliRunner().invoke(app, command)
+    assert refused.exit_code == 1
+    assert "run-exists" in refused.output

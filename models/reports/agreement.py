@@ -19,7 +19,7 @@ Floats = npt.NDArray[np.float64]
 EDGES = np.arange(-1050.0, 3051.0, 100.0)
 """Bins of the mean of both CTs in HU."""
 
-LEAST_SHARE = 1e-4
+LEAST_SHARE = 1e-3
 """A bin with a smaller share of the voxels is not shown."""
 
 _LIMITS = 1.96

@@ -97,6 +97,8 @@ def trust_plot(trust: Trust) -> str:
         left.plot([low, high], [low, high], color=FAINT, lw=1, ls="--", label="as predicted")
         left.plot(scale, error, color="#0b6fa4", marker="o", ms=4, lw=1.5, label="found, a dot a tenth of the voxels")
         left.set(xscale="log", yscale="log", xlim=(low, high), ylim=(low, high))
+        for axis in (left.xaxis, left.yaxis):
+            axis.set_major_formatter("{x:g}")
         left.set_xlabel("predicted scale, HU")
         left.set_ylabel("mean absolute error, HU")
         left.set_title("Does the scale foretell the error?")

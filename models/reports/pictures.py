@@ -29,6 +29,8 @@ def picture(case: CaseResult, labels: bool) -> bytes:
         width = 11.0
         height = min(14.0, width / len(columns) * sum(heights) / widest + 1.0)
         drawing = Figure(figsize=(width, height), layout="constrained", facecolor=_PAPER)
+        # Titles of images with a fixed aspect are not counted by the layout.
+        drawing.get_layout_engine().set(rect=(0, 0, 1, 0.97))  # type: ignore[union-attr, call-arg]
         panels = np.atleast_2d(drawing.subplots(len(cuts), len(columns), height_ratios=heights))
         for row, cut in zip(panels, cuts, strict=True):
             images = [_shown(panel, cut, column, labels) for panel, column in zip(row, columns, strict=True)]
@@ -64,7 +66,7 @@ def _shown(panel: Axes, cut: Cut, column: str, labels: bool) -> AxesImage:
         "model": (cut.prediction, "nipy_spectral" if labels else "gray", low, high),
         "difference": ((difference != 0).astype(np.float32), "inferno", 0.0, 1.0)
         if labels
-        else (np.where(cut.body, difference, 0.0), "RdBu_r", -ERROR_HU, ERROR_HU),
+        else (np.where(cut.body, difference, np.nan), "RdBu_r", -ERROR_HU, ERROR_HU),
         "scale": (None if cut.scale is None else np.where(cut.body, cut.scale, 0), "magma", 0.0, SCALE_HU),
     }[column]
     assert values is not None
@@ -78,7 +80,7 @@ def _shown(panel: Axes, cut: Cut, column: str, labels: bool) -> AxesImage:
     )
     outline = "#444b54" if column == "difference" and not labels else "#4fb3d9"
     panel.contour(cut.body, levels=[0.5], colors=outline, linewidths=0.5)
-    panel.set(xticks=[], yticks=[])
+    panel.set(xticks=[], yticks=[], facecolor=_PAPER)
     for side in panel.spines.values():
         side.set_visible(False)
     return image

@@ -11,7 +11,8 @@ from models.reports.content import headline_names
 from models.reports.results import ANY, MODEL, CaseResult, CohortRow, Evaluation
 
 ARROWS = {Better.LOWER: "↓", Better.HIGHER: "↑", Better.ZERO: "→ 0"}
-_OVERLAP = ("dice", "surface_dice", "hd", "hd95", "apl", "precision", "recall", "specificity", "npv")
+_SHARES = ("dice", "precision", "recall", "specificity", "npv")
+_SURFACES = ("surface_dice", "hd", "hd95", "apl")
 _NONE = "–"
 
 
@@ -53,19 +54,22 @@ class Table:
 
 def cohort_tables(evaluation: Evaluation) -> tuple[Table, ...]:
     """Return the tables of figures over the cohort."""
+    overlap = evaluation.regions if evaluation.segmentation else ("bone",)
+    overlaps = tuple(
+        _table(evaluation, f"{title} of {region}", [(region, [f"{figure}_{region}" for figure in figures])])
+        for region in overlap
+        for title, figures in (("Overlap", _SHARES), ("Surfaces", _SURFACES))
+    )
     if evaluation.segmentation:
-        return tuple(
-            _table(evaluation, label, [(label, [f"{figure}_{label}" for figure in _OVERLAP])])
-            for label in evaluation.regions
-        )
-    whole = evaluation.regions[0]
-    errors = [(region, [f"{figure}_{region}" for figure in ("mae", "me", "rmse")]) for region in evaluation.regions]
-    likeness = [(whole, [f"{figure}_{whole}" for figure in ("psnr", "ssim", "ms_ssim", "r", "kl")])]
-    overlap = [("bone", [f"{figure}_bone" for figure in _OVERLAP])]
+        return overlaps
+    whole, air, soft, bone = evaluation.regions
+    errors = {region: [f"{figure}_{region}" for figure in ("mae", "me", "rmse")] for region in evaluation.regions}
+    unit = evaluation.protocol.unit
     return (
-        _table(evaluation, f"Errors, {evaluation.protocol.unit}", errors),
-        _table(evaluation, "Likeness", likeness),
-        _table(evaluation, "Overlap of bone", overlap),
+        _table(evaluation, f"Errors, {unit}", [(region, errors[region]) for region in (whole, soft)]),
+        _table(evaluation, f"Errors, {unit}", [(region, errors[region]) for region in (bone, air)]),
+        _table(evaluation, "Likeness", [(whole, [f"{one}_{whole}" for one in ("psnr", "ssim", "ms_ssim", "r", "kl")])]),
+        *overlaps,
     )
 
 
@@ -147,7 +151,7 @@ def _table(evaluation: Evaluation, title: str, groups: Sequence[tuple[str, Seque
         rows=tuple(
             Row(
                 (row.method, _contrast(row.contrast), str(row.patients)),
-                tuple(_cohort_cell(row, name) for name in names),
+                tuple(_cohort_cell(row, name, noted=name == names[0]) for name in names),
                 strong=row.method == MODEL,
             )
             for row in rows
@@ -163,12 +167,15 @@ def _column(evaluation: Evaluation, name: str, with_region: bool) -> Column:
     return Column(label, " ".join(part for part in (unit, ARROWS[figure.better]) if part))
 
 
-def _cohort_cell(row: CohortRow, name: str) -> Cell:
+def _cohort_cell(row: CohortRow, name: str, noted: bool) -> Cell:
+    """Return a cell; what was missed is said once a line, under the first figure."""
     found = next((one for one in row.figures if one.name == name), None)
     if found is None:
         return Cell(_NONE)
     cell = _cell(name, found.cohort)
-    notes = [f"{count} {what}" for count, what in ((found.missed, "missed"), (found.invented, "invented")) if count]
+    notes = [
+        f"{count} {what}" for count, what in ((found.missed, "missed"), (found.invented, "invented")) if count and noted
+    ]
     # A figure that not everybody has says of how many it speaks.
     if found.cohort is not None and found.cohort.patients < row.patients:
         notes.append(f"n = {found.cohort.patients}")

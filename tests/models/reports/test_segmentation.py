@@ -76,7 +76,7 @@ def test_each_label_has_the_overlap_figures_and_a_miss_counts(
     write_report(evaluation, tmp_path / "out")
     page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     assert "4 missed" in page
-    assert page.count("<caption>") == 3
+    assert page.count("<caption>") == 5
 
 
 def test_pairs_without_labels_are_refused_by_name(package: ModelPackage, pairs: Path) -> None:

@@ -16,8 +16,8 @@ CPU = torch.device("cpu")
 
 @pytest.mark.parametrize("seed", range(8))
 def test_space_never_folds(plan: Any, seed: int) -> None:
-    # Three times the recipe's strength folds where velocities are added instead of integrated.
-    strong = plan.geometry.model_copy(update={"coarse_velocity_mm": 15.0, "fine_velocity_mm": 3.0})
+    # Twelve times the recipe's strength: velocities that are added instead of integrated fold with each of these seeds.
+    strong = plan.geometry.model_copy(update={"coarse_velocity_mm": 60.0, "fine_velocity_mm": 15.0})
     placement = draw_placement(np.random.default_rng(seed), strong, (150, 150, 150), 1.0, 120.0)
     moved = displacements([placement], CPU)[0]
     step = placement.patch_mm / (moved.shape[-1] - 1)

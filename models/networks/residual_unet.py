@@ -132,7 +132,7 @@ class ResidualUNet(nn.Module):
         return self._unfolded(self.heads[head](self.features(image)))
 
     def one_head_each(self, images: Tensor, heads: Sequence[int]) -> Tensor:
-        """Return of each image the answer of its head, (batch, anchors + 1, d, h, w); `heads` has one entry an image."""
+        """Return of each image the answer of its own head, (batch, anchors + 1, d, h, w); one entry of `heads` each."""
         features = self.features(images)
         answers = [self.heads[head](features[n : n + 1]) for n, head in enumerate(heads)]
         return self._unfolded(torch.cat(answers))

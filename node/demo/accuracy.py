@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 from pydicom import Dataset, dcmread
 
+from models.field import inside_field
 from models.metrics import region_errors
 from models.volumes import Array, Grid, Volume
 from node.demo.evidence import Arrived
-from pipelines.geometry.field import inside_field
 from pipelines.masks.body import ct_body
 
 

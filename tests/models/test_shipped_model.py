@@ -9,10 +9,10 @@ import numpy.typing as npt
 import pytest
 from safetensors.numpy import load_file
 
+from models.anatomy.phantoms import head_ct, head_labels, head_phantom
 from models.inference import Prediction, Predictor
 from models.metrics import region_errors
 from models.packages import ModelPackage, Status, installed
-from models.anatomy.phantoms import head_ct, head_labels, head_phantom
 from models.tissues import Tissue
 from models.volumes import Grid
 

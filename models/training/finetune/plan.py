@@ -57,7 +57,7 @@ class FinetunePlan:
             shape="level",
             checkpoint=every,
             validation=every,
-            montage=_share(self.length, 2),
+            montage=self.length,
             patience=_PATIENCE,
         )
         return self._loop(schedule, self.seed + 1 + number)

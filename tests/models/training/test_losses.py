@@ -79,6 +79,19 @@ def test_bone_weighs_more_than_the_outside(plan: LossPlan) -> None:
     assert in_air == pytest.approx(0.5 * in_body, rel=0.05)
 
 
+def test_an_outside_that_weighs_nothing_is_in_no_term(plan: LossPlan) -> None:
+    alone = plan.model_copy(update={"outside_weight": 0.0})
+    ct = torch.full((1, 1, 8, 8, 8), 40.0)
+    body = torch.zeros_like(ct, dtype=torch.bool)
+    body[..., 2:6] = True
+    answer = exact_logits(torch.full_like(ct, 300.0))
+    couch, other = torch.where(body, ct, 1100.0), torch.where(body, answer, exact_logits(torch.full_like(ct, -600.0)))
+    base = synthesis_loss(sure(answer), ct, body, ANCHORS, alone)
+    torch.testing.assert_close(synthesis_loss(sure(answer), couch, body, ANCHORS, alone).total, base.total)
+    torch.testing.assert_close(synthesis_loss(sure(other), ct, body, ANCHORS, alone).total, base.total)
+    assert float(synthesis_loss(sure(answer), couch, body, ANCHORS, plan).total) > float(base.total)
+
+
 def test_a_few_steps_learn_a_ball(plan: LossPlan) -> None:
     torch.manual_seed(0)
     spec = ResidualUNetSpec((4, 8), tuple(ANCHORS.tolist()))

@@ -24,9 +24,12 @@ def test_the_shipped_recipe_is_valid(recipe_content: dict[str, object], tmp_path
         (("colour",), 1, "colour"),
         (("network", "import"), "os.system", "network.import"),
         (("network", "kind"), "gan", "network.kind"),
-        (("schema",), 2, "schema"),
+        (("schema",), 1, "schema"),
         (("geometry", "crop_share"), 1.5, "geometry.crop_share"),
         (("optimiser", "learning_rate"), "fast", "optimiser.learning_rate"),
+        (("schedule", "length"), {"steps": 10, "minutes": 1}, "schedule.length"),
+        (("schedule", "length"), {}, "schedule.length"),
+        (("patch_voxels",), 81, ""),
     ],
 )
 def test_what_it_does_not_know_is_named(

@@ -172,7 +172,7 @@ def test_a_bad_recipe_is_one_line_and_status_1(label_maps: Path, tmp_path: Path,
     assert not (tmp_path / "run").exists()
 
 
-def _wait(condition: Callable[[], bool], seconds: float = 120.0) -> None:
+def _wait(condition: Callable[[], bool], seconds: float = 500.0) -> None:
     until = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < until

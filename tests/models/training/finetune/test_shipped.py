@@ -56,7 +56,7 @@ def test_the_shipped_model_learns_what_it_never_saw(
         write_patient(tmp_path / "site", number, chance)
     whole = rounds.count > 3
     plan = FinetunePlan(
-        Span(steps=120 if whole else 3),
+        Span(steps=120 if whole else 2),
         folds=4 if whole else 3,
         patches=2 if whole else 1,
         optimiser=OPTIMISER.model_copy(update={"learning_rate": 5e-4}),

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError
+from safetensors.torch import load
 
+from models.errors import InputError, PackageError
 from models.gate.finding import Finding, Gravity, finding
 from models.gate.network import KINDS, PREFIX, GateNetwork, network_of, score_of
 from models.gate.ruled import is_image, ruled
@@ -52,8 +54,9 @@ def assess(inputs: Mapping[str, Volume], package: ModelPackage) -> Assessment:
 
     Raises
     ------
-    PackageError
-        If the card states a gate whose weights are missing or do not fit (``gate-unfit``).
+    PackageError, PackageTampered
+        If the card states a gate whose weights are missing, do not fit (``gate-unfit``), or changed since the package
+        was verified.
     """
     card = package.card
     given = [(limits, inputs[limits.name]) for limits in card.inputs if limits.name in inputs]
@@ -62,9 +65,13 @@ def assess(inputs: Mapping[str, Volume], package: ModelPackage) -> Assessment:
     if card.gate is None:
         findings = (*findings, _without_gate(package))
     elif given and is_image(given[0][1]):
-        score, kind = judged(gate_of(package), given[0][1])
-        threshold = card.gate.threshold
-        findings = (*findings, _learned(score, kind, card.gate))
+        network, threshold = gate_of(package), card.gate.threshold
+        try:
+            score, kind = judged(network, given[0][1])
+        except InputError:
+            findings = (*findings, _unseen(card.gate))
+        else:
+            findings = (*findings, _learned(score, kind, card.gate))
     accepted = all(one.gravity is not Gravity.REJECT for one in findings)
     return Assessment(accepted, score, threshold, findings)
 
@@ -76,9 +83,15 @@ def gate_of(package: ModelPackage) -> GateNetwork:
     ------
     PackageError
         If its weights are missing or do not fit (``gate-unfit``).
+    PackageTampered
+        If the file changed since the package was verified.
     """
-    with safe_open(package.weights, framework="pt") as weights:
-        return network_of({name: weights.get_tensor(name) for name in weights.keys() if name.startswith(PREFIX)})  # noqa: SIM118 (no mapping)
+    # A worker lives for weeks: what lies on the disk now is believed no more than it was at the start.
+    try:
+        tensors = load(package.content(package.weights.name))
+    except SafetensorError as why:
+        raise PackageError("gate-unfit", folder=str(package.folder), found=str(why)[:300]) from why
+    return network_of({name: value for name, value in tensors.items() if name.startswith(PREFIX)})
 
 
 @torch.inference_mode()
@@ -96,6 +109,11 @@ def _learned(score: float, kind: str, gate: CardGate) -> Finding:
         found=f"score {score:.2f}, most like {kind.replace('-', ' ')}",
         accepted=f"from {gate.threshold:.2f}",
     )
+
+
+def _unseen(gate: CardGate) -> Finding:
+    # Too little stands out to be looked at: no score, and so no pass.
+    return Finding(LEARNED, "nothing that could be looked at", f"from {gate.threshold:.2f}", Gravity.REJECT)
 
 
 def _without_gate(package: ModelPackage) -> Finding:

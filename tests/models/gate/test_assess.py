@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from models.errors import PackageError
+from models.errors import PackageError, PackageTampered
 from models.gate import Gravity
 from models.gate.assess import LEARNED, assess
 from models.gate.network import KINDS, GateNetwork, score_of, tensors_of
@@ -43,9 +44,11 @@ def gated(package: ModelPackage, tmp_path: Path) -> Callable[[str, float], Model
     """Give the package a gate that always answers one kind."""
 
     def give(kind: str, threshold: float) -> ModelPackage:
-        save_file({"stem.weight": torch.zeros(1), **tensors_of(answering(kind))}, tmp_path / "weights.safetensors")
+        file = tmp_path / "weights.safetensors"
+        save_file({"stem.weight": torch.zeros(1), **tensors_of(answering(kind))}, file)
+        digests = {file.name: hashlib.sha256(file.read_bytes()).hexdigest()}
         card = package.card.model_copy(update={"gate": gate(threshold)})
-        return replace(package, folder=tmp_path, card=card)
+        return replace(package, folder=tmp_path, card=card, digests=digests)
 
     return give
 
@@ -113,6 +116,26 @@ def test_a_card_that_states_a_gate_without_weights_is_an_error_and_no_pass(
     stated = replace(package, card=package.card.model_copy(update={"gate": gate(0.0)}))
     with pytest.raises(PackageError, match="gate-unfit"):
         assess({"mr": made_head}, stated)
+
+
+@pytest.mark.hazard("HAZ-15")
+def test_gate_weights_that_changed_since_the_package_was_verified_judge_nothing(
+    made_head: Volume, gated: Callable[[str, float], ModelPackage]
+) -> None:
+    strict = gated("skull-stripped", 0.0)
+    gated("whole-head", 0.0)  # writes a gate that lets everything in over the one that was verified
+    with pytest.raises(PackageTampered):
+        assess({"mr": made_head}, strict)
+
+
+@pytest.mark.hazard("HAZ-07")
+def test_an_image_with_next_to_nothing_in_it_is_refused_and_no_crash(
+    made_head: Volume, gated: Callable[[str, float], ModelPackage]
+) -> None:
+    values = np.zeros_like(made_head.values)
+    values[60, 60, 60:63] = 5.0
+    found = assess({"mr": Volume(values, made_head.grid)}, gated("whole-head", 0.0))
+    assert (found.accepted, found.score, found.findings[-1].gravity) == (False, None, Gravity.REJECT)
 
 
 def test_a_gate_folder_comes_back_as_it_was_written(tmp_path: Path) -> None:

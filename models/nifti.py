@@ -24,7 +24,8 @@ def read_nifti(file: Path) -> Volume:
     ------
     InputError
         If the file cannot be read (``nifti-unreadable``), holds not one volume of three axes (``nifti-not-3d``), or has
-        voxels that are sheared, empty or not finite (``nifti-geometry``).
+        voxels that are sheared, empty or not finite, or a header that does not say where the patient's left is
+        (``nifti-geometry``).
     """
     try:
         image = nibabel.load(file)
@@ -54,6 +55,15 @@ def _grid(image: nibabel.Nifti1Image, file: Path) -> Grid:
         size = size[:-1]
     if len(size) != 3:
         raise InputError("nifti-not-3d", file=str(file), shape=str(image.shape), accepted="one volume of three axes")
+    if not int(image.header["sform_code"]) and not int(image.header["qform_code"]):
+        # Readers then assume an orientation, and not all the same one.
+        raise InputError(
+            "nifti-geometry",
+            file=str(file),
+            found="no orientation (sform_code and qform_code are 0)",
+            accepted="a header that says which way is left",
+            remedy="convert it from its DICOM series again",
+        )
     affine = _RAS_TO_LPS @ np.asarray(image.affine, dtype=np.float64)
     spacing = np.linalg.norm(affine[:3, :3], axis=0)
     try:

@@ -7,7 +7,7 @@ from itertools import product
 import numpy as np
 from scipy import ndimage
 
-from models.inference.resampling import resample
+from models.inference.resampling import field_of, resample
 from models.volumes import Grid, Triple, Volume
 
 
@@ -40,7 +40,8 @@ def labels_on(volume: Volume, grid: Grid) -> Volume:
     matrix = np.linalg.inv(volume.grid.affine) @ grid.affine
     # Arrays are indexed (k, j, i), affines (i, j, k).
     turned = matrix[:3, :3][::-1, ::-1]
+    # A voxel reaches half its side beyond its centre: the outermost centres are not the field's end.
     found = ndimage.affine_transform(
-        volume.values, turned, matrix[:3, 3][::-1], output_shape=grid.shape, order=0, mode="constant", cval=0.0
+        volume.values, turned, matrix[:3, 3][::-1], output_shape=grid.shape, order=0, mode="nearest"
     )
-    return Volume(found.astype(np.float32), grid)
+    return Volume(np.where(field_of(volume.grid, grid), found, 0).astype(np.float32), grid)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from models.errors import InputError
-from models.nifti import read_nifti, write_nifti
+from models.nifti import read_nifti, read_nifti_grid, write_nifti
 from models.volumes import Grid, Volume
 
 
@@ -58,3 +58,14 @@ def test_what_is_not_one_volume_is_refused_by_name(tmp_path: Path) -> None:
             read_nifti(tmp_path / name)
         assert refused.value.code == f"nifti-{code}"
         assert name in str(refused.value)
+
+
+@pytest.mark.hazard("HAZ-04")
+def test_a_header_that_does_not_say_which_way_is_left_is_refused(tmp_path: Path) -> None:
+    image = nibabel.Nifti1Image(np.zeros((3, 4, 5)), None)
+    assert (int(image.header["sform_code"]), int(image.header["qform_code"])) == (0, 0)
+    nibabel.save(image, tmp_path / "nowhere.nii")
+    with pytest.raises(InputError, match="no orientation"):
+        read_nifti(tmp_path / "nowhere.nii")
+    with pytest.raises(InputError, match="no orientation"):
+        read_nifti_grid(tmp_path / "nowhere.nii")

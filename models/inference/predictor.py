@@ -10,7 +10,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from models.errors import InputError
+from models.errors import InputError, PackageError
 from models.inference.device import chosen_precision, device_class, fitting_batch
 from models.inference.engine import Blended, Engine, Progress, smaller_tilings
 from models.inference.ensembling import Ensembling, ensembled
@@ -89,12 +89,15 @@ class Predictor:
             along an axis, or the target is not as said above or lies where the images are not.
         DeviceError
             ``memory-short``.
+        PackageError
+            ``answer-not-finite``: the network overflowed, and nothing of what it says can be used.
         """
         began = time.perf_counter()
         self._check_target(target)
         accepted = self._card.inputs
         field = prepare(named(inputs, accepted), accepted, target, self._card.network.tile_shape, self._device)
         blended = self._engine.run(field, progress)
+        self._refuse_not_finite(blended)
         synthetic, scale = self._read(blended, field)
         return Prediction(
             synthetic=Volume(synthetic, target),
@@ -116,6 +119,17 @@ class Predictor:
         if not np.allclose(target.spacing, self._card.output.voxel_mm, atol=1e-4):
             raise InputError(
                 "target-spacing", found=str(target.spacing), accepted=str(tuple(self._card.output.voxel_mm))
+            )
+
+    def _refuse_not_finite(self, blended: Blended) -> None:
+        # Written as whole numbers, NaN would become some CT number, or a label.
+        if blended.values is not None and not bool(torch.isfinite(blended.values).all()):
+            raise PackageError(
+                "answer-not-finite",
+                package=self._card.name,
+                precision=self._precision,
+                device=str(self._device),
+                remedy="compute it in float32, or on another device; synthnode models verify",
             )
 
     def _read(self, blended: Blended, field: Prepared) -> tuple[Floats, Floats | None]:

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from models.errors import DeviceError, InputError
+from models.errors import DeviceError, InputError, PackageError
 from models.inference import Ensembling, Prediction, Predictor
 from models.intensity import normalise, reference_intensity
 from models.packages import Card, ModelPackage
@@ -213,3 +213,20 @@ def test_devices_agree_within_the_cards_tolerance(write_small_package: Callable[
     assert np.abs(host.synthetic.values - card.synthetic.values).max() < package.card.golden.tolerance_hu
     again = Predictor(package, "cuda:0").predict(source, GRID, lambda _: None)
     assert np.array_equal(card.synthetic.values, again.synthetic.values)
+
+
+def test_what_was_cut_out_stays_nothing_to_a_z_score(build: Build) -> None:
+    """As in nnU-Net and MONAI: the air of a skull-stripped image is 0 to the network, not far below it."""
+    normalisation = {"normalisation": ZSCORE}
+    found = predicted(build(lambda tiles: tiles * 10, {"t1": normalisation}), {"t1": block(GRID, 300.0)})
+    computed = found.synthetic.values[found.synthetic.values != -1000]
+    assert (computed == 0).sum() > 500
+    assert computed.min() > -100  # the block's own values are within some deviations; the air would be at -200
+
+
+@pytest.mark.hazard("HAZ-07")
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_an_answer_that_is_no_number_is_refused_and_not_rounded_to_one(build: Build, bad: float) -> None:
+    with pytest.raises(PackageError) as caught:
+        predicted(build(lambda tiles: tiles * bad, {"t1": {}}), {"t1": block(GRID, 300.0)})
+    assert caught.value.code == "answer-not-finite"

@@ -34,6 +34,8 @@ _READING = {
     "patient-position-unsupported": "PatientPosition is {found}; accepted: {accepted}.",
     "body-not-found": "Nothing in the volume stands out from its background.",
     "slot-empty": "No series fills the input {slot}.",
+    "model-unfit": "The model {model} is no model for this pipeline ({found}); accepted: {accepted}.",
+    "answer-not-finite": "The model {package} gave values that are no numbers, in {precision} on {device}: {remedy}.",
     "pipeline-unknown": "No pipeline named {pipeline} is installed.",
     "intensity-not-finite": "{voxels} voxels of the series are not finite numbers.",
     "intensity-constant": "The series shows nothing: all its values lie between {smallest} and {largest}.",

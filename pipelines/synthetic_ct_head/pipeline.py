@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from models.errors import DeviceError, InputError
+from models.errors import DeviceError, InputError, PackageError
 from models.field import inside_field
 from models.inference import Prediction, Predictor
 from models.packages import ModelPackage
@@ -40,10 +40,29 @@ from pipelines.synthetic_ct_head.stages import Stages
 
 
 def build(package: ModelPackage, device: str) -> Pipeline:
-    """Build the pipeline with `package` loaded on `device` (``cpu``, ``cuda:0``) and warm."""
+    """Build the pipeline with `package` loaded on `device` (``cpu``, ``cuda:0``) and warm.
+
+    Raises
+    ------
+    PipelineError
+        ``model-unfit`` when a rule names a package that makes something else: its labels would be written as HU.
+    """
+    _refuse_unfit(package)
     predictor = Predictor(package, device)
     predictor.warm_up()
     return SyntheticCtHead(package, predictor)
+
+
+def _refuse_unfit(package: ModelPackage) -> None:
+    card = package.card
+    inputs = [one.modality for one in card.inputs]
+    if (card.body_site, card.output.modality, inputs) != ("head", "CT", ["MR"]):
+        raise PipelineError(
+            "model-unfit",
+            model=card.name,
+            found=f"{'+'.join(inputs)} to {card.output.modality}, {card.body_site}",
+            accepted="MR to CT, head",
+        )
 
 
 class SyntheticCtHead:
@@ -112,7 +131,7 @@ class SyntheticCtHead:
     def _predicted(self, volume: Volume, target: TargetGrid, stages: Stages) -> Prediction:
         try:
             return self._predictor.predict({self._package.card.inputs[0].name: volume}, target.grid, stages.within)
-        except (InputError, DeviceError) as why:
+        except (InputError, DeviceError, PackageError) as why:
             raise PipelineError(why.code, **why.parameters) from why
 
 

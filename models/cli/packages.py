@@ -102,6 +102,9 @@ def run(
     for what, file in (("image", done.output), ("uncertainty", done.uncertainty), ("record", done.record)):
         if file is not None:
             typer.echo(f"{what:<12} {file}")
+    for finding in done.content["gate"]["findings"]:
+        if finding["gravity"] == "REVIEW":
+            typer.echo(f"look at      {finding['code']}: {finding['found']}; accepted: {finding['accepted']}")
 
 
 def export(

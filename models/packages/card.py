@@ -44,7 +44,7 @@ class ForegroundPercentile(Closed):
 
 
 class ZScore(Closed):
-    """Mean 0 and standard deviation 1 over `region`: the whole image, or its voxels that are not 0."""
+    """Mean 0 and standard deviation 1 over `region`: the whole image, or its voxels that are not 0; 0 then stays 0."""
 
     kind: Literal["zscore"] = "zscore"
     region: Literal["image", "nonzero"] = "image"
@@ -142,6 +142,10 @@ class CardOutput(Closed):
             raise ValueError(f"the unit of {self.modality} is {unit}, got {self.unit}")
         if self.lowest >= self.highest:
             raise ValueError(f"lowest must be below highest, got {self.lowest:g} and {self.highest:g}")
+        if not self.lowest <= self.outside <= self.highest:
+            raise ValueError(f"outside must lie within lowest and highest, got {self.outside:g}")
+        if self.labels and self.outside != 0:
+            raise ValueError(f"outside of a SEG is background, 0, got {self.outside:g}")
         if min(self.voxel_mm) <= 0:
             raise ValueError(f"voxel_mm must be positive, got {self.voxel_mm}")
         if sorted(self.labels.values()) != list(range(1, len(self.labels) + 1)):
@@ -234,6 +238,8 @@ class Card(Closed):
 
     Attributes
     ----------
+    body_site
+        In small letters, ``head`` for a head: the input gate and the pipelines go by it.
     calibration, gate
         None where the uncertainty was never measured or the model has no input gate.
     site_must
@@ -247,7 +253,7 @@ class Card(Closed):
     version: str = Field(pattern=r"^\d+\.\d+\.\d+$")
     status: Status
     task: CardTask
-    body_site: str
+    body_site: Annotated[str, Field(pattern=r"^[a-z][a-z ,-]*$")]
     intended_use: str
     disclaimer: Literal["Research use only. Not a medical device."]
     licence: str
@@ -272,6 +278,8 @@ class Card(Closed):
             raise ValueError(f"output: a {self.task.kind} cannot give a {self.output.modality}")
         if isinstance(self.network, ResidualUNetNetwork) and self.output.modality != "CT":
             raise ValueError("network: residual-unet answers in HU, so the output must be a CT")
+        if self.gate is not None and isinstance(self.network, OnnxNetwork):
+            raise ValueError("gate: its weights lie in weights.safetensors, which a package of kind onnx has not")
         return self
 
     def input(self, name: str) -> InputLimits | None:

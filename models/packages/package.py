@@ -106,7 +106,7 @@ def load_package(folder: Path) -> ModelPackage:
 
         check_onnx(package.weights)
     else:
-        _check_safetensors(package.weights)
+        _check_safetensors(package.weights, card)
     return package
 
 
@@ -179,11 +179,13 @@ def _refuse_other_files(folder: Path, card: Card, each: Mapping[str, str]) -> No
         )
 
 
-def _check_safetensors(file: Path) -> None:
+def _check_safetensors(file: Path, card: Card) -> None:
     try:
         with safe_open(file, framework="np") as weights:
             names = list(weights.keys())
     except (SafetensorError, OSError) as why:
         raise PackageError("weights-unreadable", file=str(file), found=str(why), accepted="safetensors") from why
+    if card.gate is not None and not any(name.startswith("gate.") for name in names):
+        raise PackageError("gate-unfit", file=str(file), found="a card that states a gate, and no tensors gate.*")
     if not names:
         raise PackageError("weights-unreadable", file=str(file), found="no tensors", accepted="safetensors")

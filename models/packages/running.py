@@ -76,6 +76,7 @@ def run_package(
     """
     stem = _stem(output)
     named = _named(package, files)
+    _refuse_overwriting(named, output, stem)
     inputs = {name: read_nifti(file) for name, file in named.items()}
     assessment = assess(inputs, package)
     if not assessment.accepted:
@@ -147,6 +148,12 @@ def _named(package: ModelPackage, files: Mapping[str, Path]) -> dict[str, Path]:
     if missing := [one.name for one in card.inputs if one.name not in found]:
         raise InputError("input-missing", input=", ".join(missing), accepted=accepted)
     return found
+
+
+def _refuse_overwriting(inputs: Mapping[str, Path], output: Path, stem: str) -> None:
+    made = {(output.parent / name).resolve() for name in (output.name, f"{stem}.uncertainty.nii.gz", f"{stem}.json")}
+    if lost := [str(file) for file in inputs.values() if file.resolve() in made]:
+        raise InputError("output-unfit", found=str(output), accepted=f"a file other than the input {lost[0]}")
 
 
 def _stem(output: Path) -> str:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -175,3 +176,39 @@ def test_two_packages_of_one_name_are_refused(write_small_package: Writer) -> No
 def test_importing_packages_does_not_import_torch() -> None:
     code = "import sys, models.packages, models.cli; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.hazard("HAZ-07")
+def test_a_card_that_states_a_gate_without_weights_does_not_load(
+    write_small_package: Writer, small_card: dict[str, object]
+) -> None:
+    small_card["gate"] = {
+        "threshold": 0.0,
+        "false_refusals": 0.0,
+        "false_acceptances": {"noise": 0.0},
+        "cases": 1,
+        "protocol": "none",
+    }
+    with pytest.raises(PackageError, match="gate-unfit"):
+        write_small_package()
+
+
+@pytest.mark.parametrize(
+    ("changes", "found"),
+    [
+        ({"body_site": "Head"}, "body_site"),
+        ({"outside": -2000.0}, "outside"),
+    ],
+)
+def test_a_card_that_would_pass_over_a_rule_is_refused(
+    write_small_package: Writer, small_card: dict[str, Any], changes: dict[str, object], found: str
+) -> None:
+    """Rules of the head are asked of `head`, in this spelling; values outside lie within the stated range."""
+    if "outside" in changes:
+        small_card["output"] |= changes
+    else:
+        small_card |= changes
+    with pytest.raises(PackageError) as caught:
+        write_small_package()
+    assert caught.value.code == "card-invalid"
+    assert found in str(caught.value.parameters)

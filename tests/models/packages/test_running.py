@@ -163,3 +163,28 @@ def test_the_command_refuses_in_one_line(package: Path, tmp_path: Path, given: s
     result = CliRunner().invoke(app, ["run", str(package), "--input", given, "--output", str(tmp_path / "o.nii.gz")])
     assert result.exit_code == 1
     assert len(result.output.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize("output", ["in.nii.gz", "sub/../in.nii.gz"])
+def test_an_input_is_never_written_over(package: Path, tmp_path: Path, output: str) -> None:
+    (tmp_path / "sub").mkdir()
+    source = saved(tmp_path / "in.nii.gz", ball())
+    before = source.read_bytes()
+    with pytest.raises(InputError, match="output-unfit"):
+        run_package(load_package(package), {"mr": source}, tmp_path / output)
+    uncertain = saved(tmp_path / "out.uncertainty.nii.gz", ball())
+    with pytest.raises(InputError, match="output-unfit"):
+        run_package(load_package(package), {"mr": uncertain}, tmp_path / "out.nii.gz")
+    assert source.read_bytes() == before
+
+
+def test_the_command_tells_what_a_person_must_look_at(
+    write_small_package: Writer, small_card: dict[str, Any], tmp_path: Path
+) -> None:
+    small_card["body_site"], small_card["status"] = "ball", "site-released"
+    small_card["inputs"][0]["min_field_of_view_mm"] = 40.0
+    source = saved(tmp_path / "in.nii.gz", ball())
+    command = ["run", str(write_small_package()), "--input", f"t1={source}", "--output", str(tmp_path / "out.nii.gz")]
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == 0, result.output
+    assert "look at      input-gate: this package has no learned gate" in result.output

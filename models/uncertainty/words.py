@@ -14,5 +14,7 @@ def told(calibration: CardCalibration | None) -> str:
         return "uncalibrated"
     if calibration.protocol.startswith(SIMULATED):
         return "calibrated on simulated held-out cases only"
-    bounds = " and with conformal bounds" if calibration.statement == "conformal" else ""
-    return f"calibrated on {calibration.cases} held-out cases{bounds}"
+    if calibration.statement == "conformal":
+        # The bounds hold; whether the scale does was not asked.
+        return f"uncalibrated scale; conformal bounds of {calibration.cases} cases on the card"
+    return f"calibrated on {calibration.cases} held-out cases"

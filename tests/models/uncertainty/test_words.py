@@ -21,4 +21,4 @@ def test_nothing_measured_and_nothing_held_are_both_uncalibrated() -> None:
 
 def test_conformal_bounds_are_named() -> None:
     bounds = calibrated("Folds.", statement="conformal", bounds_hu={"body": 200.0}, cases=60)
-    assert told(bounds) == "calibrated on 60 held-out cases and with conformal bounds"
+    assert told(bounds) == "uncalibrated scale; conformal bounds of 60 cases on the card"

@@ -50,7 +50,8 @@ def finetuned_card(
     Parameters
     ----------
     cases
-        Pseudonyms of the patients that were trained on.
+        Patients that were trained on, as the pairs call them; the card adds them to its parent's, so that neither can
+        judge a descendant.
     steps, minutes
         Of the packaged network.
     """
@@ -62,10 +63,10 @@ def finetuned_card(
         "version": next_version(card.version),
         "status": "reference",
         "training": {
-            "data": f"{len(cases)} patients of one site, under pseudonyms, on top of {own} ({card.training.data})",
+            "data": f"{len(cases)} patients of one site, by their pairs' names, on top of {own} ({card.training.data})",
             "source": "the site's own pairs",
             "licence": "the site's own; weights as their parent's",
-            "trained_on": list(cases),
+            "trained_on": list(dict.fromkeys((*card.training.trained_on, *cases))),
             "held_out": [],
             "recipe": RECIPE,
             "steps": steps,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -79,14 +79,28 @@ def folds_of(pairs: Sequence[PairFolder], count: int, seed: int) -> tuple[Fold, 
     )
 
 
-def prove_no_leak(pairs: Sequence[PairFolder]) -> None:
-    """Refuse pairs of which one person is there under two names.
+def prove_no_leak(pairs: Sequence[PairFolder], known: Collection[str]) -> None:
+    """Refuse pairs of which one person is there under two names, or was learnt from before.
+
+    Parameters
+    ----------
+    known
+        Cases that the package to begin from was trained on: no fold could hold them out.
 
     Raises
     ------
     PairsError
-        ``patient-doubled`` where two patients have the same voxels, however they are stored.
+        ``patient-known`` where a case is one of `known`; ``patient-doubled`` where two patients have the same voxels,
+        however they are stored.
     InputError
         If a file cannot be read.
     """
+    if again := sorted({pair.case for pair in pairs} & set(known)):
+        raise PairsError(
+            "patient-known",
+            cases=len(again),
+            found=", ".join(again[:5]),
+            remedy="the package has learnt from them, so that nothing could judge it: begin from the package that it "
+            "came from, with all pairs, or give other patients",
+        )
     prove_distinct([(pair.case, (pair.mr, pair.ct)) for pair in pairs])

@@ -16,6 +16,7 @@ from models.errors import RecipeError
 from models.packages import DISCLAIMER, CardCalibration, ModelPackage, ResidualUNetNetwork
 from models.packages.golden import write_with_golden
 from models.pairs import PairFolder, read_pairs
+from models.pairs.distinct import checksum
 from models.reports.cases import load_case, refuse_unfit
 from models.training.finetune.card import finetuned_card, finetuned_name
 from models.training.finetune.fold import FoldResult, Site, run_fold, trained
@@ -87,14 +88,14 @@ def finetune(
         (``run-exists``), none and it is true (``run-absent``), or one with other pairs, package or plan
         (``run-of-another-plan``).
     PairsError, InputError
-        If the pairs cannot be used, are too few, or one patient is there twice.
+        If the pairs cannot be used, are too few, one patient is there twice, or the package has learnt from one.
     StorageFull
         If there is no room.
     """
     prove_trainable(package)
     found = read_pairs(pairs)
     folds = folds_of(found, plan.folds, plan.seed)
-    prove_no_leak(found)
+    prove_no_leak(found, package.card.training.trained_on)
     _claim(out, package, found, plan, resume)
     working = {pair.patient: working_pair(load_case(pair, package.card), package.card) for pair in found}
     site = Site(package, working, plan, device)
@@ -146,7 +147,9 @@ def _claim(out: Path, package: ModelPackage, pairs: Sequence[PairFolder], plan: 
     content = {
         "schema": 1,
         "parent": package.sha256,
-        "pairs": {pair.patient: pair.case for pair in pairs},
+        "pairs": {
+            pair.patient: [pair.case, *(checksum(file) for file in (pair.mr, pair.ct, pair.mask))] for pair in pairs
+        },
         "plan": plan.as_json(),
     }
     file = out / PLAN

@@ -16,6 +16,7 @@ from models.uncertainty.calibration import NOMINAL, coverage, fit_factor
 from models.uncertainty.conformal import LEAST_PAIRS, conformal_bound
 from models.uncertainty.ranking import rank_correlation
 from models.uncertainty.samples import Sample, split_cases
+from models.uncertainty.words import SIMULATED
 
 
 def card_metrics(gain: Gain, judged: Sequence[Judged], parent: str, folds: int) -> CardMetrics:
@@ -59,6 +60,7 @@ def calibration_of(samples: Sequence[Sample], judged: Sequence[Judged]) -> CardC
     factor = fit_factor(fit)
     covered, rank = coverage(judge, factor, NOMINAL), rank_correlation(judge)
     scores = _scores(judged)
+    simulated = f"{SIMULATED} " if all(one.simulated for one in judged) else ""
     try:
         bound = conformal_bound(scores)
     except Uncalibrated:
@@ -70,9 +72,9 @@ def calibration_of(samples: Sequence[Sample], judged: Sequence[Judged]) -> CardC
             spearman=_rounded(rank),
             cases=len({one.case for one in judge}),
             protocol=(
-                f"uncalibrated: bounds for the next patient need {LEAST_PAIRS} patients, and there are {len(scores)}. "
-                "The factor was fitted on half of them, coverage is that on the other half; all were predicted by the "
-                "network of a fold that had not seen them."
+                f"{simulated}uncalibrated: bounds for the next patient need {LEAST_PAIRS} patients, and there are "
+                f"{len(scores)}. The factor was fitted on half of them, coverage is that on the other half; all were "
+                "predicted by the network of a fold that had not seen them."
             ),
         )
     return CardCalibration(
@@ -83,9 +85,9 @@ def calibration_of(samples: Sequence[Sample], judged: Sequence[Judged]) -> CardC
         spearman=_rounded(rank),
         cases=bound.patients,
         protocol=(
-            f"Cross-conformal: {bound}, all predicted by the network of a fold that had not seen them. It holds for "
-            "the same scanner, sequence and kind of patient. The factor was fitted on half of the patients, coverage "
-            "is that on the other half."
+            f"{simulated}Cross-conformal: {bound}, all predicted by the network of a fold that had not seen them. It "
+            "holds for the same scanner, sequence and kind of patient. The factor was fitted on half of the patients, "
+            "coverage is that on the other half."
         ),
         bounds_hu={"body": round(bound.hu, 1)},
     )

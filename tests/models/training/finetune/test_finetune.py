@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -16,12 +18,16 @@ from training_toys import Told
 from typer.testing import CliRunner
 
 from models.cli import app
-from models.errors import RecipeError
+from models.errors import PairsError, RecipeError
 from models.packages import ModelPackage, OnnxNetwork, load_package
 from models.training.finetune.gain import Verdict
+from models.training.finetune.judging import Judged
 from models.training.finetune.plan import FinetunePlan
 from models.training.finetune.run import PACKAGE, REPORT, Finetuned, finetune, prove_trainable
+from models.training.finetune.statements import calibration_of
 from models.training.schedule import Span
+from models.uncertainty.samples import Sample
+from models.uncertainty.words import told as told_of
 
 CPU = torch.device("cpu")
 PLAN = FinetunePlan(Span(steps=50), folds=3, optimiser=FASTER, patches=1)
@@ -50,7 +56,7 @@ def _card_tells_it(done: Finetuned, parent: ModelPackage) -> None:
     card = package.card
     assert (card.name, card.version, card.status.value) == ("small-finetuned", "1.3.0", "reference")
     assert card.training.parent == f"small 1.2.3 {parent.sha256}"
-    assert card.training.trained_on == tuple(f"P{number:03d}" for number in range(6))
+    assert card.training.trained_on == ("a", *(f"P{number:03d}" for number in range(6)))
     assert card.training.steps == done.steps > 0
     assert [row.method for row in card.metrics.rows] == ["model", "before", "all-water", "mean-map"]
     figure = card.metrics.rows[0].figures["mae_body"]
@@ -134,6 +140,40 @@ def test_a_run_goes_on_with_its_own_pairs_only(untaught: ModelPackage, tmp_path:
         tuned(untaught, site, out, resume=True)
     with pytest.raises(RecipeError, match="run-exists"):
         tuned(untaught, site, out)
+
+
+def test_a_run_goes_on_with_the_same_voxels_only(untaught: ModelPackage, tmp_path: Path) -> None:
+    site, out = write_site(tmp_path / "site", 3), tmp_path / "out"
+    plan = replace(PLAN, length=Span(steps=2))
+    tuned(untaught, site, out, plan)
+    assert tuned(untaught, site, out, plan, resume=True).gain.patients == 3
+    shutil.rmtree(site)
+    write_site(tmp_path / "site", 3, USUAL)
+    with pytest.raises(RecipeError, match=r"run-of-another-plan.*pairs"):
+        tuned(untaught, site, out, plan, resume=True)
+
+
+def test_a_patient_whom_the_package_has_learnt_from_cannot_judge_it(untaught: ModelPackage, tmp_path: Path) -> None:
+    site = write_site(tmp_path / "site", 3)
+    training = untaught.card.training.model_copy(update={"trained_on": ("a", "P001")})
+    package = replace(untaught, card=untaught.card.model_copy(update={"training": training}))
+    with pytest.raises(PairsError, match=r"patient-known.*P001"):
+        tuned(package, site, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_bounds_of_simulated_pairs_say_so_wherever_the_uncertainty_is_told() -> None:
+    rng = np.random.default_rng(0)
+    judged, samples = [], []
+    for number in range(50):
+        error = np.abs(rng.laplace(0, 20, 200)).astype(np.float32)
+        samples.append(Sample(f"s{number}", error, np.full(200, 20, np.float32), np.zeros(200, np.float32)))
+        judged.append(Judged(f"s{number}", f"s{number}", "T1", True, {}, 50.0))
+    made = calibration_of(samples, judged)
+    assert made.statement == "conformal"
+    assert "simulated" in told_of(made)
+    real = calibration_of(samples, [replace(one, simulated=False) for one in judged])
+    assert "simulated" not in told_of(real)
 
 
 def test_a_graph_without_layers_is_refused_with_the_reason(untaught: ModelPackage) -> None:

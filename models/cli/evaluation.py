@@ -29,7 +29,7 @@ def evaluate(
     from models.inference import Predictor
     from models.metrics import protocol_named
     from models.packages import load_package
-    from models.reports.content import card_metrics
+    from models.reports.content import card_metrics, origin
     from models.reports.judging import evaluate as judge
     from models.reports.writing import REPORT_HTML, REPORT_JSON, write_report
 
@@ -38,6 +38,8 @@ def evaluate(
         typer.echo(f"protocol {chosen.name}: range {chosen.stated_range}; {chosen.region.value}")
         evaluation = judge(loaded, Predictor(loaded, device), pairs, chosen, _tell, mean_map, limit)
         write_report(evaluation, out)
+    if evaluation.learnt_from:
+        typer.echo(origin(evaluation), err=True)
     metrics = card_metrics(evaluation)
     for row in metrics.rows:
         figures = {name: figure.mean for name, figure in row.figures.items()}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -60,6 +59,7 @@ def as_json(evaluation: Evaluation) -> dict[str, Any]:
         },
         "patients": evaluation.patients,
         "images": len(evaluation.cases),
+        "trained_on": list(evaluation.learnt_from),
         "simulated_images": sum(one.simulated for one in evaluation.cases),
         "methods": [asdict(one) for one in evaluation.methods],
         "refused": [asdict(one) for one in evaluation.refused],
@@ -121,7 +121,7 @@ def protocol_text(evaluation: Evaluation) -> str:
     return " ".join(
         part
         for part in (
-            origin(evaluation.cases),
+            origin(evaluation),
             f"{evaluation.patients} patients, {len(evaluation.cases)} images.{refused}",
             f"Protocol {protocol.name}: {protocol.sentence}",
             f"Figures of the whole in the {protocol.region.value}, the same for every method.",
@@ -136,14 +136,19 @@ def protocol_text(evaluation: Evaluation) -> str:
     )
 
 
-def origin(cases: Sequence[CaseResult]) -> str:
-    """Return in a sentence whether the pairs were scanned or rendered."""
+def origin(evaluation: Evaluation) -> str:
+    """Return in words whether the pairs were scanned or rendered, and whether the package has learnt from any."""
+    cases, known = evaluation.cases, len(evaluation.learnt_from)
     simulated = sum(one.simulated for one in cases)
     if simulated == len(cases):
-        return "Simulated, not real: MR and CT were both rendered; no pair of a patient was measured."
-    if simulated:
-        return f"{simulated} of {len(cases)} images are simulated, not real."
-    return "The pairs do not say that they are simulated."
+        told = "Simulated, not real: MR and CT were both rendered; no pair of a patient was measured."
+    elif simulated:
+        told = f"{simulated} of {len(cases)} images are simulated, not real."
+    else:
+        told = "The pairs do not say that they are simulated."
+    if not known:
+        return told
+    return f"{told} THE PACKAGE WAS TRAINED ON {known} OF THESE {evaluation.patients} PATIENTS: its figures flatter it."
 
 
 def _figure(name: str, cohort: Cohort) -> Figure:

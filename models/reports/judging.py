@@ -80,6 +80,7 @@ def evaluate(
         refused=refused,
         frechet=judge.likeness.distances() if judge.likeness else {},
         frechet_patches=judge.likeness.patches if judge.likeness else 0,
+        learnt_from=tuple(sorted({one.case for one in cases} & set(card.training.trained_on))),
     )
 
 

@@ -56,7 +56,7 @@ def html(evaluation: Evaluation) -> str:
     return template.render(
         disclaimer=DISCLAIMER,
         evaluation=evaluation,
-        origin=origin(evaluation.cases),
+        origin=origin(evaluation),
         simulated=any(one.simulated for one in evaluation.cases),
         thresholds=THRESHOLDS,
         grid=GRID,

@@ -146,6 +146,8 @@ class Evaluation:
         One entry a pair.
     frechet
         Distance of features by method, and the number of patches; empty where the model has no own network for it.
+    learnt_from
+        Those of the cases judged that the package's card says it was trained on: no judges of it.
     """
 
     package: str
@@ -160,6 +162,7 @@ class Evaluation:
     refused: tuple[Refused, ...]
     frechet: Mapping[str, float]
     frechet_patches: int
+    learnt_from: tuple[str, ...] = ()
 
     @property
     def contrasts(self) -> tuple[str, ...]:

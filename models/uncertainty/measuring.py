@@ -101,15 +101,24 @@ def measure(
     PairsError, InputError
         If a folder holds no pairs, or one cannot be read or computed.
     Uncalibrated
-        If the package predicts no scale (``scale-absent``), or there are fewer than two cases (``cases-too-few``).
+        If the package predicts no scale (``scale-absent``), there are fewer than two cases (``cases-too-few``), or it
+        was trained on one (``cases-known``).
     """
     refuse_unfit(package.card)
     if package.card.output.modality != "CT":
         raise Uncalibrated("scale-absent", package=package.card.name, found=package.card.output.modality, accepted="CT")
     method = Model(package.card, predictor)
     already = 1.0 if package.card.calibration is None else package.card.calibration.factor
+    pairs = [pair for folder in folders for pair in read_pairs(folder)]
+    if known := sorted({pair.case for pair in pairs} & set(package.card.training.trained_on)):
+        raise Uncalibrated(
+            "cases-known",
+            package=package.card.name,
+            found=", ".join(known[:5]),
+            accepted="cases that it was not trained on: on those its errors are too small",
+        )
     samples, simulated = [], []
-    for pair in (pair for folder in folders for pair in read_pairs(folder)):
+    for pair in pairs:
         case = load_case(pair, package.card)
         answer = method.answer(case)
         if answer.scale is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -18,7 +19,7 @@ from models.inference import Predictor
 from models.metrics import DEFAULT, PROTOCOLS, region_errors
 from models.nifti import read_nifti, write_nifti
 from models.packages import CardMetrics, ModelPackage, load_package
-from models.reports.content import as_json
+from models.reports.content import as_json, card_metrics
 from models.reports.judging import evaluate
 from models.reports.results import Evaluation
 from models.reports.writing import write_report
@@ -55,6 +56,16 @@ def test_figures_are_those_of_the_known_error_patient_before_cohort(package: Mod
     assert bone is not None
     assert bone.mean == pytest.approx(BIAS, rel=1e-4)
     assert {method for method, _ in rows} == {"model", "all-water"}
+
+
+def test_patients_whom_the_package_has_learnt_from_are_told_first(package: ModelPackage, pairs: Path) -> None:
+    training = package.card.training.model_copy(update={"trained_on": ("seg_1", "seg_9")})
+    known = replace(package, card=package.card.model_copy(update={"training": training}))
+    evaluation = judged(known, pairs)
+    assert evaluation.learnt_from == ("seg_1",)
+    assert "TRAINED ON 1 OF THESE 3 PATIENTS" in card_metrics(evaluation).protocol
+    assert as_json(evaluation)["trained_on"] == ["seg_1"]
+    assert "TRAINED" not in card_metrics(judged(package, pairs)).protocol
 
 
 def test_all_water_misses_all_bone_and_is_counted(package: ModelPackage, pairs: Path) -> None:

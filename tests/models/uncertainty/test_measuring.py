@@ -88,6 +88,16 @@ def test_half_of_the_cases_fit_and_the_others_judge(pairs: Path, write_small_pac
     assert found.spearman["body"] > 0.2
 
 
+def test_cases_that_the_package_has_learnt_from_calibrate_nothing(
+    pairs: Path, write_small_package: Callable[[], Path]
+) -> None:
+    package = load_package(write_small_package())
+    training = package.card.training.model_copy(update={"trained_on": ("p2",)})
+    known = replace(package, card=package.card.model_copy(update={"training": training}))
+    with pytest.raises(Uncalibrated, match=r"cases-known.*p2"):
+        measure(known, Knowing(2.0), [pairs], lambda _: None)
+
+
 def test_a_factor_already_on_the_card_is_replaced_and_not_multiplied(
     pairs: Path, write_small_package: Callable[[], Path]
 ) -> None:

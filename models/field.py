@@ -1,14 +1,15 @@
-"""The field that a source covers, seen on another grid: which voxels it saw, and what touches its faces."""
+"""The field that a source covers, seen on another grid: which voxels it saw, what touches its faces, what holds it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 import numpy.typing as npt
 
-from models.volumes import Array, Grid
+from models.volumes import Array, Grid, Triple
 
 _PATIENT_SIDES = (("right", "left"), ("anterior", "posterior"), ("inferior", "superior"))
 """Names of the sides that -x, +x, -y, +y, -z, +z point to in LPS."""
@@ -40,6 +41,30 @@ def faces(source: Grid) -> tuple[Face, ...]:
         for upper in (False, True):
             found.append(Face(axis, upper, _PATIENT_SIDES[main][int(positive == upper)]))
     return tuple(found)
+
+
+def field_corners(grid: Grid) -> npt.NDArray[np.float64]:
+    """Return the eight corners of a grid's field, voxel edges not centres: array (8, 3) in LPS mm."""
+    edges = np.array(list(product(*((-0.5, count - 0.5) for count in grid.size))))
+    corners: npt.NDArray[np.float64] = edges @ grid.affine[:3, :3].T + grid.affine[:3, 3]
+    return corners
+
+
+def axial_grid(source: Grid, voxel_mm: Triple) -> Grid:
+    """Return the smallest grid of identity direction that covers the field of `source`, centred on it.
+
+    Parameters
+    ----------
+    source
+        Any orientation.
+    voxel_mm
+        Spacing along x, y, z, mm.
+    """
+    corners = field_corners(source)
+    low, high = corners.min(axis=0), corners.max(axis=0)
+    size = [max(1, int(np.ceil((high[a] - low[a]) / voxel_mm[a] - 1e-3))) for a in range(3)]
+    x, y, z = (float((low[a] + high[a]) / 2 - (size[a] - 1) / 2 * voxel_mm[a]) for a in range(3))
+    return Grid((size[0], size[1], size[2]), voxel_mm, (x, y, z))
 
 
 def inside_field(source: Grid, target: Grid) -> npt.NDArray[np.bool_]:

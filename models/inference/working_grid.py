@@ -2,31 +2,14 @@
 
 from __future__ import annotations
 
-from itertools import product
-
 import numpy as np
 from scipy import ndimage
 
+from models.field import axial_grid
 from models.inference.resampling import field_of, resample
-from models.volumes import Grid, Triple, Volume
+from models.volumes import Grid, Volume
 
-
-def axial_grid(source: Grid, voxel_mm: Triple) -> Grid:
-    """Return the smallest grid of identity direction that covers the field of `source`, centred on it.
-
-    Parameters
-    ----------
-    source
-        Any orientation.
-    voxel_mm
-        Spacing along x, y, z, mm.
-    """
-    edges = np.array(list(product(*((-0.5, count - 0.5) for count in source.size))))
-    corners = edges @ source.affine[:3, :3].T + source.affine[:3, 3]
-    low, high = corners.min(axis=0), corners.max(axis=0)
-    size = [max(1, int(np.ceil((high[a] - low[a]) / voxel_mm[a] - 1e-3))) for a in range(3)]
-    x, y, z = (float((low[a] + high[a]) / 2 - (size[a] - 1) / 2 * voxel_mm[a]) for a in range(3))
-    return Grid((size[0], size[1], size[2]), voxel_mm, (x, y, z))
+__all__ = ["axial_grid", "labels_on", "values_on"]
 
 
 def values_on(volume: Volume, grid: Grid, outside: float) -> Volume:

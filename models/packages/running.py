@@ -14,10 +14,11 @@ import numpy as np
 import numpy.typing as npt
 
 from models.errors import InputError
+from models.field import axial_grid
 from models.gate.assess import assess
 from models.gate.finding import Gravity
 from models.inference import Prediction, Predictor
-from models.inference.working_grid import axial_grid, labels_on, values_on
+from models.inference.working_grid import labels_on, values_on
 from models.nifti import read_nifti, write_nifti
 from models.packages.card import DISCLAIMER
 from models.packages.package import ModelPackage

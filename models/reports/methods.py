@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from models.errors import InputError
+from models.field import axial_grid
 from models.inference import Predictor
-from models.inference.working_grid import axial_grid, labels_on, values_on
+from models.inference.working_grid import labels_on, values_on
 from models.packages import Card
 from models.reports.cases import Case
 from models.volumes import Array, Grid, Volume

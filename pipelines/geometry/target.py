@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import product
 
 import numpy as np
 import numpy.typing as npt
 
+from models.field import axial_grid
 from models.volumes import Grid, Triple, Volume
 
 MOST_SLICES = 399
@@ -43,13 +43,10 @@ def axial_target(source: Grid, voxel_mm: Triple) -> TargetGrid:
     voxel_mm
         Spacing along x, y, z, mm.
     """
-    corners = field_corners(source)
-    low, high = corners.min(axis=0), corners.max(axis=0)
-    counts = [max(1, int(np.ceil((high[a] - low[a]) / voxel_mm[a] - 1e-6))) for a in range(3)]
-    centre = (low + high) / 2
-    x, y, z = (round(float(centre[a] - (counts[a] - 1) / 2 * voxel_mm[a]), _ORIGIN_DECIMALS) for a in range(3))
-    grid = Grid(size=(counts[0], counts[1], counts[2]), spacing=voxel_mm, origin=(x, y, z))
-    return TargetGrid(grid, slice_stride=-(-counts[2] // MOST_SLICES))
+    found = axial_grid(source, voxel_mm)
+    x, y, z = (round(at, _ORIGIN_DECIMALS) for at in found.origin)
+    grid = Grid(found.size, found.spacing, (x, y, z))
+    return TargetGrid(grid, slice_stride=-(-grid.size[2] // MOST_SLICES))
 
 
 def thinned(volume: Volume, slice_stride: int) -> Volume:
@@ -60,12 +57,6 @@ def thinned(volume: Volume, slice_stride: int) -> Volume:
     values = volume.values[::slice_stride]
     spacing = (grid.spacing[0], grid.spacing[1], grid.spacing[2] * slice_stride)
     return Volume(values, Grid((grid.size[0], grid.size[1], len(values)), spacing, grid.origin, grid.direction))
-
-
-def field_corners(grid: Grid) -> npt.NDArray[np.float64]:
-    """Return the eight corners of a grid's field, voxel edges not centres: array (8, 3) in LPS mm."""
-    edges = [(-0.5, count - 0.5) for count in grid.size]
-    return to_mm(grid, np.array(list(product(*edges))))
 
 
 def to_mm(grid: Grid, indices: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
-from models.inference.working_grid import axial_grid
+from models.field import axial_grid
 from models.reports.agreement import agreement, bins, by_tissue
 from models.reports.slices import cut
 from models.volumes import Grid

@@ -6,11 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
-from models.field import contact_areas, faces, inside_field
+from models.field import contact_areas, faces, field_corners, inside_field
 from models.volumes import Grid, Volume
 from pipelines.errors import UnreadableSeries
 from pipelines.geometry.posture import Posture, posture
-from pipelines.geometry.target import MOST_SLICES, axial_target, field_corners, thinned, to_index, to_mm
+from pipelines.geometry.target import MOST_SLICES, axial_target, thinned, to_index, to_mm
 
 
 @st.composite

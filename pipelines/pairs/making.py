@@ -101,15 +101,14 @@ def make_pairs(sources: Sequence[Source], key: PatientKey, order: Order, told: T
     A pair that is there already is left alone. What cannot be read or registered is set aside and the others go on.
     The same image under two identities is set aside under the second: it would leak from training into validation.
     """
-    seen: dict[str, str] = {}
-    # What earlier runs kept is looked at first, so that a copy of it is found whatever the order.
+    # What earlier runs kept is looked at first, of whatever sources, so that a copy of it is found whatever the order.
+    kept = {file.parent.name: file for file in sorted(order.out.glob("[!.]*/mr.nii.gz"))}
+    seen = {fingerprint(read_nifti(file)): patient for patient, file in kept.items()}
     waiting = []
     for source in sources:
         patient = pseudonym(key, source.identity)
-        kept = order.out / patient / "mr.nii.gz"
-        if kept.exists():
-            seen[fingerprint(read_nifti(kept))] = patient
-            yield PatientEnd(patient, State.THERE, (), {}, kept.parent)
+        if patient in kept:
+            yield PatientEnd(patient, State.THERE, (), {}, kept[patient].parent)
         else:
             waiting.append((patient, source))
     for patient, source in waiting:

@@ -118,6 +118,11 @@ def test_a_second_run_leaves_what_is_there_and_gives_the_same_names(made: tuple[
     assert there["patient"] in {end["patient"] for end in first["patients"]}
     assert twin["reasons"] == [f"the same image as patient {there['patient']}"]
     assert [file.stat().st_mtime_ns for file in kept] == before
+    # And in a later export without the first: what lies in the folder of pairs counts, not what is in this run.
+    shutil.rmtree(only / "one")
+    alone = run("--dicom", only, "--out", here / "out", "--key", here / "key.json")
+    (end,) = loads(alone.stdout.strip().splitlines()[-1])["patients"]
+    assert end["reasons"] == [f"the same image as patient {there['patient']}"]
 
 
 def test_the_same_images_under_two_ids_are_set_aside_by_name(tmp_path: Path) -> None:

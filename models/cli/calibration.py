@@ -11,7 +11,7 @@ from models.cli.telling import Json, as_json, refusals_told
 
 
 def calibrate(
-    package: Annotated[Path, typer.Argument(help="Folder of the package.")],
+    package: Annotated[str, typer.Argument(help="Name of an installed model, or a package's folder.")],
     pairs: Annotated[list[Path], typer.Option(help="Pairs it was not trained on; may be given several times.")],
     out: Annotated[Path, typer.Option(help="Where the figures (JSON) go; `pack` takes the card's part from there.")],
     device: Annotated[str, typer.Option(help="cpu or cuda:0.")] = "cpu",
@@ -19,11 +19,11 @@ def calibrate(
 ) -> None:
     """Fit one factor on the predicted scale with half of the cases, and judge it with the others."""
     from models.inference import Predictor
-    from models.packages import load_package
+    from models.packages import package_named
     from models.uncertainty.measuring import measure
 
     with refusals_told():
-        loaded = load_package(package)
+        loaded = package_named(package)
         measured = measure(loaded, Predictor(loaded, device), pairs, typer.echo)
     part = out.with_name(f".part-{out.name}")
     part.write_text(as_json(measured.as_json()) + "\n", encoding="utf-8")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def evaluate(
-    package: Annotated[Path, typer.Argument(help="Folder of the package.")],
+    package: Annotated[str, typer.Argument(help="Name of an installed model, or a package's folder.")],
     pairs: Annotated[Path, typer.Option(help="Pairs: DIR/PATIENT/{mr,ct,mask}.nii.gz, for labels also labels.nii.gz.")],
     out: Annotated[Path, typer.Option(help="Folder for report.json and report.html.")],
     protocol: Annotated[
@@ -28,13 +28,13 @@ def evaluate(
     """Judge a package on pairs, beside all-water and a mean map, and write a report."""
     from models.inference import Predictor
     from models.metrics import protocol_named
-    from models.packages import load_package
+    from models.packages import package_named
     from models.reports.content import card_metrics, origin
     from models.reports.judging import evaluate as judge
     from models.reports.writing import REPORT_HTML, REPORT_JSON, write_report
 
     with refusals_told():
-        chosen, loaded = protocol_named(protocol), load_package(package)
+        chosen, loaded = protocol_named(protocol), package_named(package)
         typer.echo(f"protocol {chosen.name}: range {chosen.stated_range}; {chosen.region.value}")
         evaluation = judge(loaded, Predictor(loaded, device), pairs, chosen, _tell, mean_map, limit)
         write_report(evaluation, out)

@@ -77,7 +77,7 @@ def pack(
 
 
 def finetune(
-    package: Annotated[Path, typer.Argument(help="Folder of the package to begin from.")],
+    package: Annotated[str, typer.Argument(help="Name of an installed model, or a package's folder.")],
     pairs: Annotated[Path, typer.Option(help="The site's pairs: DIR/PATIENT/{mr,ct,mask}.nii.gz.")],
     out: Annotated[Path, typer.Option(help="Folder of the run; the new package is its folder package.")],
     folds: Annotated[int, typer.Option(min=3, help="Folds of the cross-validation, by patient.")] = 5,
@@ -94,7 +94,7 @@ def finetune(
     from rich.console import Console
 
     from models.cli.progress import TrainingTold
-    from models.packages import load_package
+    from models.packages import package_named
     from models.training.finetune.plan import FinetunePlan
     from models.training.finetune.run import PACKAGE, REPORT
     from models.training.finetune.run import finetune as run
@@ -113,7 +113,7 @@ def finetune(
             return stack.enter_context(TrainingTold(console, title))
 
         plan = FinetunePlan(length, folds)
-        done = run(load_package(package), pairs, out, plan, device_of(device), told, resume=resume, name=name)
+        done = run(package_named(package), pairs, out, plan, device_of(device), told, resume=resume, name=name)
     typer.echo(done.gain.sentence)
     typer.echo(done.calibration.protocol)
     if done.package is None:

@@ -17,6 +17,7 @@ from typing import Any
 import yaml
 from dcmtk import echoes
 from pydicom import dcmread
+from ungated_model import ungated_packages, ungated_rules
 from waiting import children, free_port, wait_for
 
 Json = dict[str, Any]
@@ -47,7 +48,10 @@ class RunningNode:
         folder.mkdir(parents=True)
 
     def configure(self, destinations: Sequence[Mapping[str, Any]], **sections: Any) -> None:
-        """Write the settings file; results go to `destinations`."""
+        """Write the settings file; results go to `destinations`.
+
+        Unless `sections` say otherwise, rules order the shipped network without its input gate: see `ungated_model`.
+        """
         settings = {
             "schema": 1,
             "node": {"name": "E2E"},
@@ -61,7 +65,8 @@ class RunningNode:
             "settle": {"quiet_seconds": self._quiet_seconds},
             "destinations": [dict(destination) for destination in destinations],
             "delivery": {"ae_title": self.ae_title, "retry_seconds": [0.5, 1, 2]},
-            "compute": {"devices": ["cpu"]},
+            "rules": str(ungated_rules(self.folder / "rules.yaml")),
+            "compute": {"devices": ["cpu"], "packages": str(ungated_packages())},
             **sections,
         }
         self.settings_file.write_text(yaml.safe_dump(settings, sort_keys=False))

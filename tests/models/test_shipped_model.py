@@ -49,13 +49,15 @@ def test_its_card_says_what_it_is(package: ModelPackage) -> None:
     assert not set(card.training.trained_on) & set(card.training.held_out)
     assert card.inputs[0].age_years_min >= 18
     assert card.inputs[0].distortion_correction_required
-    assert "No real pair" in card.metrics.protocol
+    assert "no pair of a patient was measured" in card.metrics.protocol
     assert card.limits
 
 
 def test_its_weights_are_small_and_half_precise(package: ModelPackage) -> None:
     weights = load_file(package.weights)
-    assert sum(value.size for value in weights.values()) == package.card.network.parameters <= 5_500_000
+    network = sum(value.size for name, value in weights.items() if not name.startswith("gate."))
+    assert network == package.card.network.parameters
+    assert sum(value.size for value in weights.values()) <= 5_500_000
     assert {value.dtype for value in weights.values()} == {np.dtype(np.float16)}
 
 
@@ -63,11 +65,12 @@ def test_its_card_shows_that_it_beats_both_baselines(package: ModelPackage) -> N
     rows = package.card.metrics.rows
     model = [row for row in rows if row.method == "model"]
     baselines = [row for row in rows if row.method in ("all-water", "mean-map")]
-    assert {row.contrast for row in model} == {"T1", "T2", "FLAIR"}
+    assert {row.contrast for row in model} == {"T1", "T2", "FLAIR", "PD", "any"}
     assert {row.method for row in baselines} == {"all-water", "mean-map"}
     for row in model:
         ours = row.figures["mae_body"].mean
-        assert ours < min(baseline.figures["mae_body"].mean for baseline in baselines)
+        assert ours < 0.6 * min(baseline.figures["mae_body"].mean for baseline in baselines)
+        assert row.figures["dice_bone"].mean >= 0.75
 
 
 @pytest.mark.slow

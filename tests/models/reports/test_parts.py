@@ -91,7 +91,9 @@ def test_a_bias_is_found_where_it_is_and_noise_is_none() -> None:
         "bone": pytest.approx(70, abs=1),
     }
     shown = bins(cases)
-    assert sum(one.share for one in shown) == pytest.approx(1.0)
+    assert sum(one.share for one in shown) == pytest.approx(
+        1.0, abs=0.002
+    )  # bins of less than a thousandth are left out
     # A bin that the noise cuts in two has a mean of its own: the fullest one tells.
     bone = max((one for one in shown if one.centre > 500), key=lambda one: one.share)
     soft = next(one for one in shown if -60 < one.centre < 140)

@@ -225,6 +225,13 @@ class RunningNode:
 
     def kept(self, sop_instance_uids: Collection[str]) -> dict[str, list[bytes]]:
         """Return the files that it keeps of these SOP Instance UIDs, found by reading its data folder."""
+        while True:
+            try:
+                return self._kept(sop_instance_uids)
+            except FileNotFoundError:
+                continue  # something was moved or removed between listing and looking: look again
+
+    def _kept(self, sop_instance_uids: Collection[str]) -> dict[str, list[bytes]]:
         found: dict[str, list[bytes]] = {}
         for file in sorted(self.data.rglob("*")):
             if not file.is_file() or file.stat().st_size < 132:

@@ -129,9 +129,9 @@ def _check_pixels(dataset: Dataset, head: FileHead, shape: Shape) -> None:
         raise Quarantine("instance-attribute-missing", attribute="PixelData")
     if shape.native_bytes is None:
         return
-    if str(dataset.get("PhotometricInterpretation", "")).endswith(_SUBSAMPLED):
-        return
     try:
+        if _text(dataset, "PhotometricInterpretation").endswith(_SUBSAMPLED):
+            return
         numbers = [
             int(dataset.get(keyword) or default)
             for keyword, default in (
@@ -143,7 +143,7 @@ def _check_pixels(dataset: Dataset, head: FileHead, shape: Shape) -> None:
             )
         ]
     except Exception as error:  # a value of foreign bytes may fail in any way when it is decoded
-        raise Quarantine("instance-unreadable", found="image dimensions that are no numbers") from error
+        raise Quarantine("instance-unreadable", found="image dimensions that cannot be read") from error
     declared, found = (math.prod(numbers) + 7) // 8, shape.native_bytes
     if found < declared:
         raise Quarantine("pixel-data-short", declared=declared, found=found)

@@ -113,6 +113,17 @@ def test_an_image_without_pixel_data_is_found(tmp_path: Path) -> None:
 
 
 @pytest.mark.hazard("HAZ-24")
+@pytest.mark.parametrize("keyword", ["PhotometricInterpretation", "Rows", "PatientID"])
+def test_a_value_representation_that_does_not_exist_is_named(tmp_path: Path, keyword: str) -> None:
+    ds = ct()
+    tag, vr = ds[keyword].tag, ds[keyword].VR.encode()
+    content = file_of(ds).replace(
+        struct.pack("<HH", tag.group, tag.element) + vr, struct.pack("<HH", tag.group, tag.element) + b"ES"
+    )
+    assert quarantined(tmp_path, content).reason.code == "instance-unreadable"
+
+
+@pytest.mark.hazard("HAZ-24")
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     changes=st.lists(st.tuples(st.integers(0, 2000), st.integers(0, 255)), min_size=1, max_size=12),

@@ -47,12 +47,12 @@ def packaged(card: Mapping[str, Any], graph: Path, out: Path) -> ModelPackage:
     check_onnx(graph)
     network = card.get("network")
     counted = {**(network if isinstance(network, Mapping) else {}), "kind": "onnx", "parameters": _parameters(graph)}
-    golden = card.get("golden") or {"tolerance_hu": _tolerance(card)}
+    golden = {"tolerance_hu": _tolerance(card)}
     return write_with_golden(out, {**card, "network": counted, "golden": golden}, graph.read_bytes())
 
 
 def _tolerance(card: Mapping[str, Any]) -> float:
-    """Return what devices may differ by where the card does not say it: 5 HU, or a hundredth of voxels or range."""
+    """Return what devices may differ by: 5 HU, or a hundredth of voxels or range."""
     output = card.get("output")
     stated = output if isinstance(output, Mapping) else {}
     if stated.get("unit") == "HU":

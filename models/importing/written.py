@@ -11,41 +11,83 @@ from models.errors import PackageError
 from models.packages import DISCLAIMER
 from models.packages.card import SCHEMA
 
-UNMEASURED = {"protocol": "Not evaluated since it was imported.", "baselines": [], "rows": []}
+UNMEASURED = "Not evaluated since it was imported."
 SITE_MUST = ["Evaluate it on the site's own cases (synthnode models evaluate), and write down for what it is released."]
 
-_FILLED = ("schema", "disclaimer", "status", "network", "sha256")
+_WRITTEN = (
+    "name",
+    "version",
+    "task",
+    "body_site",
+    "intended_use",
+    "licence",
+    "inputs",
+    "output",
+    "tile",
+    "training",
+    "reported",
+    "limits",
+    "site_must",
+)
+"""What a person may write. All else on a card is the import's to fill, or says what was measured here: nothing was."""
+
+_NOT_WRITTEN = ("schema", "disclaimer", "status", "network", "metrics", "calibration", "gate", "golden", "sha256")
 
 
 def written_card(file: Path) -> dict[str, Any]:
     """Return what `file` (YAML) says, with what follows from the import itself.
 
-    Whatever was measured elsewhere does not come along: an imported model is of status reference.
+    Whatever was measured elsewhere does not come along: an imported model is of status reference, without figures,
+    calibration or gate. What its source reports may be told in words, under ``reported``, and is told as that.
+    ``site_must`` adds to what a site must do in any case.
 
     Raises
     ------
     PackageError
-        If the file cannot be read or states what is not a person's to state.
+        ``card-unreadable``; ``card-overstated`` where the file states what is not a person's to state; ``card-invalid``
+        where a key is unknown or holds something else than it should.
     """
+    content = _read(file)
+    if stated := [key for key in _NOT_WRITTEN if key in content]:
+        raise PackageError(
+            "card-overstated",
+            file=str(file),
+            found=", ".join(stated),
+            accepted=", ".join(_WRITTEN),
+            remedy="leave these to the import; what the source measured may be told in words under reported",
+        )
+    if unknown := [str(key) for key in content if key not in _WRITTEN]:
+        raise PackageError("card-invalid", file=str(file), key=unknown[0], accepted=", ".join(_WRITTEN))
+    inputs = content.get("inputs")
+    if not isinstance(inputs, list) or not all(isinstance(one, dict) for one in inputs):
+        raise _invalid(file, "inputs", inputs, "a list of mappings")
+    reported, steps = content.pop("reported", None), content.pop("site_must", [])
+    if reported is not None and not isinstance(reported, str):
+        raise _invalid(file, "reported", reported, "text")
+    if not isinstance(steps, list) or not all(isinstance(one, str) for one in steps):
+        raise _invalid(file, "site_must", steps, "a list of sentences")
+    protocol = UNMEASURED if reported is None else f"{UNMEASURED} By its source, not checked here: {reported}"
+    return {
+        "schema": SCHEMA,
+        "disclaimer": DISCLAIMER,
+        "status": "reference",
+        **content,
+        "metrics": {"protocol": protocol, "baselines": [], "rows": []},
+        "calibration": None,
+        "gate": None,
+        "site_must": list(dict.fromkeys([*SITE_MUST, *steps])),
+    }
+
+
+def _read(file: Path) -> dict[str, Any]:
     try:
         content = yaml.safe_load(file.read_text(encoding="utf-8"))
     except (OSError, ValueError, yaml.YAMLError) as why:
         raise PackageError("card-unreadable", file=str(file), found=" ".join(str(why).split())) from why
     if not isinstance(content, dict):
         raise PackageError("card-unreadable", file=str(file), found=type(content).__name__, accepted="a mapping")
-    if stated := [key for key in _FILLED if key in content]:
-        raise PackageError(
-            "card-overstated", file=str(file), found=", ".join(stated), remedy="leave these to the import"
-        )
-    if not isinstance(content.get("inputs"), list) or not all(isinstance(one, dict) for one in content["inputs"]):
-        raise PackageError("card-invalid", file=str(file), key="inputs", found=str(content.get("inputs"))[:100])
-    filled = {
-        "schema": SCHEMA,
-        "disclaimer": DISCLAIMER,
-        "status": "reference",
-        "metrics": UNMEASURED,
-        "calibration": None,
-        "gate": None,
-        "site_must": SITE_MUST,
-    }
-    return {**filled, **content}
+    return content
+
+
+def _invalid(file: Path, key: str, found: object, accepted: str) -> PackageError:
+    return PackageError("card-invalid", file=str(file), key=key, found=str(found)[:100], accepted=accepted)

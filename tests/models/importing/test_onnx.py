@@ -22,9 +22,10 @@ from models.importing.confined import Converted
 from models.importing.onnx_export import export_onnx
 from models.importing.onnx_import import import_onnx
 from models.importing.receiving import received
+from models.importing.written import SITE_MUST, UNMEASURED
 from models.inference import Predictor
 from models.networks.building import residual_unet
-from models.packages import ResidualUNetNetwork, load_package
+from models.packages import ResidualUNetNetwork, card_text, load_package
 from models.packages.golden import check_golden, made_input
 from models.packages.onnx_file import check_onnx
 from models.volumes import Volume
@@ -174,13 +175,64 @@ def test_what_is_no_graph_is_refused(tmp_path: Path, content: bytes) -> None:
         check_onnx(tmp_path / "net.onnx")
 
 
-@pytest.mark.parametrize("key", ["status", "sha256", "network"])
-def test_a_card_does_not_state_what_the_import_finds_out(
+CLAIMS: dict[str, Any] = {
+    "schema": 2,
+    "disclaimer": "Cleared for clinical use.",
+    "status": "site-released",
+    "network": {"precisions": ["bfloat16"]},
+    "metrics": {
+        "protocol": "Hundreds of patients.",
+        "rows": [{"method": "model", "contrast": "any", "cases": 500, "figures": {"mae_body": {"mean": 12.0}}}],
+    },
+    "calibration": {"statement": "calibrated", "nominal": 0.9, "coverage": 0.9, "cases": 500, "protocol": "Patients."},
+    "gate": {
+        "threshold": 0.5,
+        "false_refusals": 0.0,
+        "false_acceptances": {"noise": 0.0},
+        "cases": 9,
+        "protocol": "Some.",
+    },
+    "golden": {"tolerance_hu": 1e9},
+    "sha256": "0" * 64,
+}
+"""What a person might like to see on a card, and nobody measured here."""
+
+
+@pytest.mark.hazard("HAZ-15")
+@pytest.mark.parametrize("key", CLAIMS)
+def test_a_card_does_not_claim_what_was_not_measured_here(
     synthesis: dict[str, Any], write_card: Card, tmp_path: Path, key: str
 ) -> None:
     onnx.save(graph(), tmp_path / "net.onnx")
-    with pytest.raises(PackageError, match="card-overstated"):
-        import_onnx(tmp_path / "net.onnx", write_card(synthesis | {key: "site-released"}), tmp_path / "made")
+    with pytest.raises(PackageError, match="card-overstated") as caught:
+        import_onnx(tmp_path / "net.onnx", write_card(synthesis | {key: CLAIMS[key]}), tmp_path / "made")
+    assert caught.value.parameters["found"] == key
+    assert not (tmp_path / "made").exists()
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("reported", {"mae": 12.0}), ("site_must", "Nothing."), ("site_must", None), ("lisence", "MIT")]
+)
+def test_a_card_with_something_else_than_is_asked_for_is_refused_by_its_key(
+    synthesis: dict[str, Any], write_card: Card, tmp_path: Path, key: str, value: object
+) -> None:
+    onnx.save(graph(), tmp_path / "net.onnx")
+    with pytest.raises(PackageError, match="card-invalid") as caught:
+        import_onnx(tmp_path / "net.onnx", write_card(synthesis | {key: value}), tmp_path / "made")
+    assert caught.value.parameters["key"] == key
+
+
+@pytest.mark.parametrize("own", [[], ["Scan a phantom."]])
+def test_what_a_site_must_do_is_added_to_and_what_the_source_reports_is_told_as_that(
+    synthesis: dict[str, Any], write_card: Card, tmp_path: Path, own: list[str]
+) -> None:
+    onnx.save(graph(), tmp_path / "net.onnx")
+    synthesis |= {"site_must": own, "reported": "MAE 12 HU in 500 patients."}
+    card = import_onnx(tmp_path / "net.onnx", write_card(synthesis), tmp_path / "made").card
+    assert card.site_must == (*SITE_MUST, *own)
+    assert card.metrics.rows == ()
+    assert card.metrics.protocol.startswith(UNMEASURED)
+    assert "By its source, not checked here: MAE 12 HU in 500 patients." in card_text(card)
 
 
 def test_our_own_network_exported_does_the_same_in_onnx_runtime(

@@ -47,7 +47,7 @@ class InputError(ModelsError):
 
 
 class DeviceError(ModelsError):
-    """A device cannot run a network: its memory is too short."""
+    """A device cannot run a network: it is not there, or its memory is too short."""
 
     code = "device-unfit"
 

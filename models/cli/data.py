@@ -14,8 +14,6 @@ import typer
 from models.cli.telling import Json, as_json, refusals_told
 
 if TYPE_CHECKING:
-    import torch
-
     from models.anatomy import LabelMap
     from models.training.recipe import Recipe
 
@@ -41,11 +39,11 @@ def samples(
     from models.generator import PairGenerator
     from models.generator.sheet import write_sheet
     from models.generator.speed import measure
+    from models.inference.device import device_named
 
     with refusals_told():
-        plan = _recipe(recipe)
+        chosen, plan = device_named(device), _recipe(recipe)
         with _split(labels, plan, kept) as (trained, _):
-            chosen = _device(device)
             generator = PairGenerator(trained(maps), plan, chosen)
             speed = measure(generator, plan.batch, seconds, chosen)
             if montage is not None:
@@ -143,17 +141,6 @@ def _recipe(file: Path) -> Recipe:
     from models.training.recipe import load_recipe
 
     return load_recipe(file)
-
-
-def _device(name: str) -> torch.device:
-    import torch
-
-    from models.errors import InputError
-
-    if name == "cpu" or (name.startswith("cuda") and torch.cuda.is_available()):
-        return torch.device(name)
-    there = "cpu, cuda" if torch.cuda.is_available() else "cpu"
-    raise InputError("device-absent", found=name, accepted=there)
 
 
 @contextmanager

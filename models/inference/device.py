@@ -6,11 +6,46 @@ from collections.abc import Sequence
 
 import torch
 
-from models.errors import InputError
+from models.errors import DeviceError, InputError
 
 PRECISIONS = ("bfloat16", "float32")
 
 _CUDA_BATCH = 8
+
+
+def device_named(name: str) -> torch.device:
+    """Return the device that a person calls `name`, proved to be there.
+
+    Parameters
+    ----------
+    name
+        ``cpu``, ``cuda`` for the first accelerator, or ``cuda:0`` and so on.
+
+    Raises
+    ------
+    DeviceError
+        ``device-unknown`` where this is no name of a device; ``device-absent`` where this machine has none of it.
+    """
+    kind, colon, number = name.partition(":")
+    numbered = number.isdecimal() and number.isascii() if colon else True
+    if kind not in ("cpu", "cuda") or not numbered or (kind == "cpu" and colon):
+        raise DeviceError("device-unknown", found=name, accepted=_accepted())
+    if kind == "cuda" and int(number or "0") >= _accelerators():
+        raise DeviceError(
+            "device-absent",
+            found=name,
+            accepted=_accepted(),
+            remedy="take one of these; if there should be an accelerator, look at its driver and at torch's build",
+        )
+    return torch.device(name)
+
+
+def _accepted() -> str:
+    return ", ".join(["cpu", *(f"cuda:{number}" for number in range(_accelerators()))])
+
+
+def _accelerators() -> int:
+    return torch.cuda.device_count() if torch.cuda.is_available() else 0
 
 
 def device_class(device: torch.device) -> str:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from models.errors import InputError, PackageError
-from models.inference.device import chosen_precision, device_class, fitting_batch
+from models.inference.device import chosen_precision, device_class, device_named, fitting_batch
 from models.inference.engine import Blended, Engine, Progress, smaller_tilings
 from models.inference.ensembling import Ensembling, ensembled
 from models.inference.inputs import Prepared, named, prepare
@@ -44,6 +44,8 @@ class Predictor:
     ------
     InputError
         ``precision-unknown``; ``ensembling-refused`` for a segmentation, whose structures have a side.
+    DeviceError
+        ``device-unknown``, ``device-absent``.
     PackageError, PackageTampered
         As `build`.
     """
@@ -57,7 +59,7 @@ class Predictor:
         build: Callable[[ModelPackage, str, str], Network] = network_for,
     ) -> None:
         self._card = package.card
-        self._device = torch.device(device)
+        self._device = device_named(device)
         self._precision = chosen_precision(self._device, self._card.network.precisions, precision)
         if ensembling is not Ensembling.ALONE and self._card.task.kind == "segmentation":
             raise InputError("ensembling-refused", found=ensembling.value, accepted=Ensembling.ALONE.value)

@@ -14,6 +14,8 @@ from typing import Protocol
 import torch
 from torch import Tensor, distributed, nn
 
+from models.inference.device import device_named
+
 
 class Ranks(Protocol):
     """The processes of one run, as one of them sees them.
@@ -97,8 +99,21 @@ class Launched:
 
 
 def device_of(name: str | None) -> torch.device:
-    """Return the device of that name; the accelerator where there is one, else the processor, when None."""
-    return torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
+    """Return the device of that name; the accelerator where there is one, else the processor, when None.
+
+    Raises
+    ------
+    DeviceError
+        ``device-unknown``, ``device-absent``.
+    """
+    if name is None:
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return device_named(name)
+
+
+def launched_count() -> int:
+    """Return how many processes the launcher started; 1 without a launcher."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
 
 
 @contextmanager
@@ -108,13 +123,20 @@ def ranks_of(device: str | None) -> Iterator[Ranks]:
     Parameters
     ----------
     device
-        ``cpu`` or ``cuda``; the accelerator where there is one when None.
+        ``cpu`` or ``cuda``; the accelerator where there is one when None. Of several processes each takes the
+        accelerator of its own number.
+
+    Raises
+    ------
+    DeviceError
+        ``device-unknown``; ``device-absent``, also where there are more processes than accelerators.
     """
-    kind = device_of(device).type
-    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
-        yield Alone(torch.device(kind))
+    place = device_of(device)
+    if launched_count() == 1:
+        yield Alone(place)
         return
-    place = torch.device(kind, int(os.environ["LOCAL_RANK"])) if kind == "cuda" else torch.device(kind)
+    if place.type == "cuda":
+        place = device_named(f"cuda:{os.environ['LOCAL_RANK']}")
     if place.type == "cuda":
         torch.cuda.set_device(place)
     distributed.init_process_group("nccl" if place.type == "cuda" else "gloo")

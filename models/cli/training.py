@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from models.cli.telling import Json, as_json, refusals_told, tell_package
+from models.errors import RecipeError
 
 if TYPE_CHECKING:
     from models.training.recipe import Recipe
+    from models.training.schedule import Span
 
-Minutes = Annotated[float | None, typer.Option(min=0.0, help="Training time in minutes.")]
-Steps = Annotated[int | None, typer.Option(min=1, help="Training steps; such a run repeats to the bit.")]
+Minutes = Annotated[float | None, typer.Option(help="Training time in minutes, above 0.")]
+Steps = Annotated[int | None, typer.Option(help="Training steps, 1 or more; such a run repeats to the bit.")]
 Resume = Annotated[bool, typer.Option(help="Go on from the folder's last checkpoint.")]
 _FINETUNE_STEPS = 1000
 
@@ -81,8 +84,8 @@ def finetune(
     pairs: Annotated[Path, typer.Option(help="The site's pairs: DIR/PATIENT/{mr,ct,mask}.nii.gz.")],
     out: Annotated[Path, typer.Option(help="Folder of the run; the new package is its folder package.")],
     folds: Annotated[int, typer.Option(min=3, help="Folds of the cross-validation, by patient.")] = 5,
-    minutes: Annotated[float | None, typer.Option(min=0.0, help="Training time of all folds together.")] = None,
-    steps: Annotated[int | None, typer.Option(min=1, help="Most steps of each fold; repeats to the bit.")] = None,
+    minutes: Annotated[float | None, typer.Option(help="Training time of all folds together, above 0.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Most steps of each fold, 1 or more; repeats to the bit.")] = None,
     name: Annotated[str | None, typer.Option(help="Name of the new package.")] = None,
     resume: Resume = False,
     device: Device = None,
@@ -101,10 +104,6 @@ def finetune(
     from models.training.ranks import device_of
     from models.training.schedule import Span
 
-    if minutes is not None and steps is not None:
-        raise typer.BadParameter("give --minutes or --steps, not both")
-    # The network of all pairs takes about as long as one fold.
-    length = Span(minutes=minutes / (folds + 1)) if minutes else Span(steps=steps or _FINETUNE_STEPS)
     console = Console()
     with refusals_told(), ExitStack() as stack:
 
@@ -112,6 +111,9 @@ def finetune(
             stack.close()
             return stack.enter_context(TrainingTold(console, title))
 
+        whole = _length(minutes, steps) or Span(steps=_FINETUNE_STEPS)
+        # The network of all pairs takes about as long as one fold.
+        length = whole if whole.minutes is None else Span(minutes=whole.minutes / (folds + 1))
         plan = FinetunePlan(length, folds)
         done = run(package_named(package), pairs, out, plan, device_of(device), told, resume=resume, name=name)
     typer.echo(done.gain.sentence)
@@ -129,11 +131,26 @@ def finetune(
 
 
 def _lasting(recipe: Recipe, minutes: float | None, steps: int | None) -> Recipe:
+    length = _length(minutes, steps)
+    if length is None:
+        return recipe
+    return recipe.model_copy(update={"schedule": recipe.schedule.model_copy(update={"length": length})})
+
+
+def _length(minutes: float | None, steps: int | None) -> Span | None:
+    """Return the length that was asked for; None where none was.
+
+    Raises
+    ------
+    RecipeError
+        ``length-unfit``.
+    """
     from models.training.schedule import Span
 
-    if minutes is None and steps is None:
-        return recipe
     if minutes is not None and steps is not None:
-        raise typer.BadParameter("give --minutes or --steps, not both")
-    length = Span(minutes=minutes, steps=steps)
-    return recipe.model_copy(update={"schedule": recipe.schedule.model_copy(update={"length": length})})
+        raise RecipeError("length-unfit", found="--minutes and --steps", accepted="one of them")
+    if minutes is not None and not 0 < minutes < inf:
+        raise RecipeError("length-unfit", option="--minutes", found=minutes, accepted="more than 0")
+    if steps is not None and steps < 1:
+        raise RecipeError("length-unfit", option="--steps", found=steps, accepted="1 or more")
+    return None if minutes is None and steps is None else Span(minutes=minutes, steps=steps)

@@ -14,6 +14,7 @@ from typing import Protocol
 import torch
 from torch import Tensor, distributed, nn
 
+from models.errors import RecipeError
 from models.inference.device import device_named
 
 
@@ -114,6 +115,24 @@ def device_of(name: str | None) -> torch.device:
 def launched_count() -> int:
     """Return how many processes the launcher started; 1 without a launcher."""
     return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def prove_alone(what: str) -> None:
+    """Refuse to do `what` in one of several processes: each would do the whole of it, into the same files.
+
+    Raises
+    ------
+    RecipeError
+        ``one-process-only``.
+    """
+    if (count := launched_count()) > 1:
+        raise RecipeError(
+            "one-process-only",
+            command=what,
+            found=f"{count} processes (WORLD_SIZE={count})",
+            accepted="one process",
+            remedy=f"start it without a launcher: synthnode models {what}",
+        )
 
 
 @contextmanager

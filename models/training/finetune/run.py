@@ -27,6 +27,7 @@ from models.training.finetune.plan import FinetunePlan
 from models.training.finetune.statements import calibration_of, card_metrics
 from models.training.keeping import Listener
 from models.training.packing import half_precision
+from models.training.ranks import prove_alone
 from models.training.regression import NETWORK
 from models.training.storage import room_told, write_whole
 from models.training.weights import GATE
@@ -86,12 +87,13 @@ def finetune(
     RecipeError
         If the package cannot be trained (``package-not-trainable``); `out` holds a run and `resume` is false
         (``run-exists``), none and it is true (``run-absent``), or one with other pairs, package or plan
-        (``run-of-another-plan``).
+        (``run-of-another-plan``); or a launcher started several processes (``one-process-only``).
     PairsError, InputError
         If the pairs cannot be used, are too few, one patient is there twice, or the package has learnt from one.
     StorageFull
         If there is no room.
     """
+    prove_alone("finetune")
     prove_trainable(package)
     found = read_pairs(pairs)
     folds = folds_of(found, plan.folds, plan.seed)

@@ -1,0 +1,55 @@
+"""The commands that train refuse what they cannot do in one line, before anything is written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from models.cli import app
+
+RECIPE = Path(__file__).parents[3] / "models" / "recipes" / "head-mr-to-ct.yaml"
+
+
+def refused(*words: object) -> str:
+    """Return the one line that a command was refused with."""
+    result = CliRunner().invoke(app, [str(word) for word in words])
+    assert result.exit_code == 1, result.output
+    assert isinstance(result.exception, SystemExit), result.exception
+    (line,) = result.stderr.splitlines()
+    return line
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (("--minutes", "0"), "option=--minutes found=0.0 accepted=more than 0"),
+        (("--minutes", "-1"), "option=--minutes found=-1.0"),
+        (("--minutes", "nan"), "option=--minutes found=nan"),
+        (("--minutes", "inf"), "option=--minutes found=inf"),
+        (("--steps", "0"), "option=--steps found=0 accepted=1 or more"),
+        (("--minutes", "1", "--steps", "1"), "found=--minutes and --steps accepted=one of them"),
+    ],
+)
+def test_a_run_of_no_length_is_refused(
+    options: tuple[str, ...], told: str, label_maps: Path, write_small_package: Callable[[], Path], tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    for command in (
+        ("finetune", write_small_package(), "--pairs", tmp_path),
+        ("train", RECIPE, "--labels", label_maps),
+    ):
+        assert f"length-unfit {told}" in refused(*command, "--out", out, *options)
+        assert not out.exists()
+
+
+def test_fine_tuning_under_a_launcher_is_refused(
+    write_small_package: Callable[[], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    line = refused("finetune", write_small_package(), "--pairs", tmp_path, "--out", tmp_path / "out")
+    assert line.startswith("one-process-only command=finetune found=2 processes")
+    assert "remedy=start it without a launcher" in line
+    assert not (tmp_path / "out").exists()

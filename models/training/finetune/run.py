@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import median
 
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load
 from torch import Tensor
 
 from models.errors import RecipeError
@@ -90,6 +90,8 @@ def finetune(
         (``run-of-another-plan``); or a launcher started several processes (``one-process-only``).
     PairsError, InputError
         If the pairs cannot be used, are too few, one patient is there twice, or the package has learnt from one.
+    PackageTampered
+        If a file of `package` changed since it was loaded.
     StorageFull
         If there is no room.
     """
@@ -186,8 +188,9 @@ def _on_all(
 
 
 def _gate(package: ModelPackage) -> dict[str, Tensor]:
-    """Return the parent's input gate, which goes with its descendant."""
-    return {name: value for name, value in load_file(package.weights).items() if name.startswith(GATE)}
+    """Return the parent's input gate as it was verified: it goes with its descendant, under a hash of its own."""
+    tensors = load(package.content(package.weights.name))
+    return {name: value for name, value in tensors.items() if name.startswith(GATE)}
 
 
 def _report(

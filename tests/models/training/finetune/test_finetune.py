@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from site_pairs import FASTER, USUAL, write_site
 from training_toys import Told
 from typer.testing import CliRunner
 
 from models.cli import app
-from models.errors import PairsError, RecipeError
+from models.errors import PackageTampered, PairsError, RecipeError
 from models.packages import ModelPackage, OnnxNetwork, load_package
 from models.training.finetune.gain import Verdict
 from models.training.finetune.judging import Judged
@@ -174,6 +174,20 @@ def test_bounds_of_simulated_pairs_say_so_wherever_the_uncertainty_is_told() -> 
     assert "simulated" in told_of(made)
     real = calibration_of(samples, [replace(one, simulated=False) for one in judged])
     assert "simulated" not in told_of(real)
+
+
+def test_a_gate_that_was_changed_while_it_trained_is_not_handed_on(untaught: ModelPackage, tmp_path: Path) -> None:
+    class Tampering(Told):
+        def stepped(self, progress: Any, share: float) -> None:
+            save_file(load_file(untaught.weights) | {"gate.weight": torch.ones(3).half()}, untaught.weights)
+
+    def listener(title: str) -> Told:
+        return Tampering() if title == "all pairs" else Told()
+
+    site, plan = write_site(tmp_path / "site", 3), replace(PLAN, length=Span(steps=2))
+    with pytest.raises(PackageTampered, match=r"weights\.safetensors"):
+        finetune(untaught, site, tmp_path / "out", plan, CPU, listener, resume=False)
+    assert not (tmp_path / "out" / PACKAGE).exists()
 
 
 def test_a_graph_without_layers_is_refused_with_the_reason(untaught: ModelPackage) -> None:

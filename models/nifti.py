@@ -9,12 +9,18 @@ import nibabel
 import numpy as np
 import numpy.typing as npt
 from nibabel.filebasedimages import ImageFileError
+from nibabel.openers import ImageOpener
+from nibabel.spatialimages import HeaderDataError
 
 from models.errors import InputError
 from models.volumes import Grid, Triple, Volume
 
 _RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 """NIfTI counts millimetres towards right, anterior and superior; DICOM and ITK towards left, posterior and superior."""
+
+_UNREADABLE = (OSError, EOFError, ValueError, zlib.error, ImageFileError, HeaderDataError)
+_AGAIN = "convert it from its DICOM series again"
+_SPACINGS_AGREE = 0.01
 
 
 def read_nifti(file: Path) -> Volume:
@@ -23,8 +29,8 @@ def read_nifti(file: Path) -> Volume:
     Raises
     ------
     InputError
-        If the file cannot be read (``nifti-unreadable``), holds not one volume of three axes (``nifti-not-3d``), or has
-        voxels that are sheared, empty or not finite, or a header that does not say where the patient's left is
+        If the file cannot be read (``nifti-unreadable``), holds not one volume of three axes (``nifti-not-3d``), or
+        has a header that does not say, or says in two ways, how large its voxels are and where in the patient they lie
         (``nifti-geometry``).
     """
     try:
@@ -32,7 +38,7 @@ def read_nifti(file: Path) -> Volume:
         if not isinstance(image, nibabel.Nifti1Image):
             raise InputError("nifti-unreadable", file=str(file), found=type(image).__name__)
         values = np.asarray(image.dataobj, dtype=np.float32)
-    except (OSError, EOFError, ValueError, zlib.error, ImageFileError) as why:
+    except _UNREADABLE as why:
         raise InputError("nifti-unreadable", file=str(file), found=str(why)) from why
     grid = _grid(image, file)
     return Volume(np.ascontiguousarray(values.reshape(grid.size).transpose(2, 1, 0)), grid)
@@ -42,7 +48,7 @@ def read_nifti_grid(file: Path) -> Grid:
     """Read where the voxels of a NIfTI file stand, without reading the voxels; errors as of `read_nifti`."""
     try:
         image = nibabel.load(file)
-    except (OSError, EOFError, ValueError, zlib.error, ImageFileError) as why:
+    except _UNREADABLE as why:
         raise InputError("nifti-unreadable", file=str(file), found=str(why)) from why
     if not isinstance(image, nibabel.Nifti1Image):
         raise InputError("nifti-unreadable", file=str(file), found=type(image).__name__)
@@ -57,15 +63,21 @@ def _grid(image: nibabel.Nifti1Image, file: Path) -> Grid:
         raise InputError("nifti-not-3d", file=str(file), shape=str(image.shape), accepted="one volume of three axes")
     if not int(image.header["sform_code"]) and not int(image.header["qform_code"]):
         # Readers then assume an orientation, and not all the same one.
-        raise InputError(
-            "nifti-geometry",
-            file=str(file),
-            found="no orientation (sform_code and qform_code are 0)",
-            accepted="a header that says which way is left",
-            remedy="convert it from its DICOM series again",
+        raise _misplaced(
+            file, "no orientation (sform_code and qform_code are 0)", "a header that says which way is left"
         )
+    stated = stated_spacing(image, file)
+    if not np.isfinite(image.affine).all():
+        raise _misplaced(file, "an sform or qform with values that are no numbers", "numbers")
     affine = _RAS_TO_LPS @ np.asarray(image.affine, dtype=np.float64)
     spacing = np.linalg.norm(affine[:3, :3], axis=0)
+    if not spacing.all():
+        raise _misplaced(file, f"voxels of {_sides(spacing)} mm by its sform", "sides above 0 mm")
+    if not np.allclose(spacing, stated, rtol=_SPACINGS_AGREE):
+        # Readers then take the one or the other.
+        raise _misplaced(
+            file, f"voxels of {_sides(spacing)} mm by its sform and of {_sides(stated)} mm by its pixdim", "one size"
+        )
     try:
         return Grid(
             size=size,
@@ -77,8 +89,33 @@ def _grid(image: nibabel.Nifti1Image, file: Path) -> Grid:
                 _triple(affine[:3, 2] / spacing[2]),
             ),
         )
-    except (ValueError, ZeroDivisionError, FloatingPointError) as why:
-        raise InputError("nifti-geometry", file=str(file), found=str(why)) from why
+    except ValueError as why:
+        raise _misplaced(file, str(why), "three axes at right angles") from why
+
+
+def stated_spacing(image: nibabel.Nifti1Image, file: Path) -> npt.NDArray[np.float64]:
+    """Return the header's ``pixdim`` along i, j, k in mm, as it stands in `file`, from which `image` was loaded.
+
+    Raises
+    ------
+    InputError
+        ``nifti-geometry`` where a side is 0, negative or no number. The library that loads images puts 1 mm in place of
+        0, and takes the sign away: a guess, by which a body changes its size.
+    """
+    with ImageOpener(str(file)) as stream:
+        header = image.header_class.from_fileobj(stream, check=False)
+    spacing = np.asarray(header["pixdim"], dtype=np.float64)[1:4]
+    if not (np.isfinite(spacing).all() and (spacing > 0).all()):
+        raise _misplaced(file, f"voxels of {_sides(spacing)} mm by its pixdim", "sides above 0 mm")
+    return spacing
+
+
+def _misplaced(file: Path, found: str, accepted: str) -> InputError:
+    return InputError("nifti-geometry", file=str(file), found=found, accepted=accepted, remedy=_AGAIN)
+
+
+def _sides(spacing: npt.NDArray[np.float64]) -> str:
+    return " x ".join(f"{side:g}" for side in spacing)
 
 
 def write_nifti(volume: Volume, file: Path, dtype: npt.DTypeLike = np.float32, description: str = "") -> None:

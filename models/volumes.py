@@ -38,6 +38,8 @@ class Grid:
             raise ValueError(f"a grid needs at least one voxel along each axis, got size {self.size}")
         if not all(np.isfinite(self.spacing)) or min(self.spacing) <= 0:
             raise ValueError(f"spacing must be positive and finite, got {self.spacing}")
+        if not all(np.isfinite(self.origin)):
+            raise ValueError(f"origin must be finite, got {self.origin}")
         axes = np.asarray(self.direction, dtype=float)
         if not np.allclose(axes @ axes.T, np.eye(3), atol=1e-4):
             raise ValueError(f"direction must be three orthogonal unit vectors, got {self.direction}")

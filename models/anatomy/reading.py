@@ -14,8 +14,10 @@ import numpy as np
 import numpy.typing as npt
 import SimpleITK as sitk  # noqa: N813
 from nibabel.filebasedimages import ImageFileError
+from nibabel.spatialimages import HeaderDataError
 
 from models.errors import InputError
+from models.nifti import stated_spacing
 
 Numbers = npt.NDArray[np.int32]
 
@@ -50,11 +52,12 @@ def read_labels(file: Path) -> LabelVolume:
     ------
     InputError
         If the file cannot be read (``labels-unreadable``), holds no whole numbers of 0 or more in three axes
-        (``labels-not-whole``), or has slices over 6 mm thick (``labels-too-thick``).
+        (``labels-not-whole``), has slices over 6 mm thick (``labels-too-thick``), or a NIfTI header with sides that are
+        no lengths (``nifti-geometry``).
     """
     try:
         values, spacing = _nrrd(file) if file.name.endswith(".nrrd") else _nifti(file)
-    except (OSError, EOFError, RuntimeError, ValueError, ImageFileError) as why:
+    except (OSError, EOFError, RuntimeError, ValueError, ImageFileError, HeaderDataError) as why:
         raise InputError("labels-unreadable", file=str(file), found=str(why).strip().splitlines()[-1]) from why
     if values.ndim != 3 or not np.isfinite(values).all() or values.min() < 0 or (values % 1 > _FRACTION).any():
         found = f"{values.ndim} axes, values from {values.min():g} to {values.max():g}"
@@ -91,7 +94,10 @@ def own_names(file: Path) -> Mapping[int, str]:
 
 
 def _nifti(file: Path) -> tuple[npt.NDArray[Any], tuple[float, ...]]:
-    image = nibabel.as_closest_canonical(nibabel.load(file))
+    image = nibabel.load(file)
+    if isinstance(image, nibabel.Nifti1Image):
+        stated_spacing(image, file)
+    image = nibabel.as_closest_canonical(image)
     # Canonical NIfTI is RAS with index (i, j, k); ours is LPS with index [k, j, i].
     values = np.asarray(image.dataobj)[::-1, ::-1].T
     spacing = tuple(float(step) for step in image.header.get_zooms()[:3])

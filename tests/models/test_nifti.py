@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 
 import nibabel
@@ -69,3 +70,68 @@ def test_a_header_that_does_not_say_which_way_is_left_is_refused(tmp_path: Path)
         read_nifti(tmp_path / "nowhere.nii")
     with pytest.raises(InputError, match="no orientation"):
         read_nifti_grid(tmp_path / "nowhere.nii")
+
+
+PIXDIM, QFORM, SFORM, DATATYPE = 80, 252, 280, 70
+"""Where a NIfTI-1 header has what, in bytes."""
+
+TWO_MM = np.diag([-2.0, -2.0, 2.0, 1.0])
+
+
+def headed(file: Path, *patches: tuple[int, bytes]) -> Path:
+    """Write a volume of 2 mm whose header has other bytes in places, as the library itself would never write it."""
+    nibabel.save(nibabel.Nifti1Image(np.ones((4, 5, 6), np.float32), TWO_MM), file)
+    content = bytearray(file.read_bytes())
+    for at, patch in patches:
+        content[at : at + len(patch)] = patch
+    file.write_bytes(content)
+    return file
+
+
+def sides(*mm: float) -> tuple[int, bytes]:
+    return PIXDIM, struct.pack("<3f", *mm)
+
+
+def sform(matrix: np.ndarray) -> tuple[int, bytes]:
+    return SFORM, struct.pack("<12f", *matrix[:3].ravel())
+
+
+QFORM_ONLY = (QFORM, struct.pack("<2h", 1, 0))
+NAN, INF = float("nan"), float("inf")
+
+
+@pytest.mark.hazard("HAZ-04")
+@pytest.mark.parametrize(
+    ("patches", "found"),
+    [
+        ([sides(-2, 2, 2)], "-2 x 2 x 2 mm by its pixdim"),
+        ([sides(2, 2, 0), QFORM_ONLY], "2 x 2 x 0 mm by its pixdim"),
+        ([sides(2, NAN, 2), QFORM_ONLY], "2 x nan x 2 mm by its pixdim"),
+        ([sides(INF, 2, 2)], "inf x 2 x 2 mm by its pixdim"),
+        ([sides(1, 1, 1)], "2 x 2 x 2 mm by its sform and of 1 x 1 x 1 mm by its pixdim"),
+        ([sform(TWO_MM * NAN)], "no numbers"),
+        ([sform(np.diag([-2.0, 0.0, 2.0, 1.0]))], "2 x 0 x 2 mm by its sform"),
+        ([sform(TWO_MM + np.diag([INF], 3))], "no numbers"),
+    ],
+    ids=["negative", "zero", "nan", "infinite", "two sizes", "nan sform", "flat sform", "no place"],
+)
+def test_voxels_without_a_size_or_a_place_are_refused_with_a_remedy(
+    tmp_path: Path, patches: list[tuple[int, bytes]], found: str
+) -> None:
+    file = headed(tmp_path / "odd.nii", *patches)
+    for reader in (read_nifti, read_nifti_grid):
+        with pytest.raises(InputError, match="nifti-geometry") as refused:
+            reader(file)
+        assert refused.value.parameters["file"] == str(file)
+        assert found in str(refused.value.parameters["found"])
+        assert "DICOM" in str(refused.value.parameters["remedy"])
+
+
+def test_a_header_of_a_type_that_does_not_exist_is_refused_by_name(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="nifti-unreadable"):
+        read_nifti(headed(tmp_path / "odd.nii", (DATATYPE, struct.pack("<h", 9999))))
+
+
+def test_a_place_that_is_no_number_is_no_grid() -> None:
+    with pytest.raises(ValueError, match="origin"):
+        Grid((2, 2, 2), (1.0, 1.0, 1.0), (NAN, 0.0, 0.0))

@@ -97,6 +97,15 @@ def test_thick_slices_and_images_are_no_label_maps(tmp_path: Path) -> None:
         prepare(tmp_path / "c.nii.gz")
 
 
+def test_a_side_of_no_length_is_not_guessed(tmp_path: Path) -> None:
+    nibabel.save(nibabel.Nifti1Image(np.ones((4, 4, 4), np.int16), np.eye(4)), tmp_path / "map.nii")
+    content = bytearray((tmp_path / "map.nii").read_bytes())
+    content[80:92] = np.array([1, 1, 0], "<f4").tobytes()  # pixdim
+    (tmp_path / "map.nii").write_bytes(content)
+    with pytest.raises(InputError, match="nifti-geometry"):
+        prepare(tmp_path / "map.nii")
+
+
 def test_a_map_of_air_is_refused(tmp_path: Path) -> None:
     nibabel.save(nibabel.Nifti1Image(np.zeros((4, 4, 4), np.int32), np.eye(4)), tmp_path / "a.nii.gz")
     with pytest.raises(InputError, match="labels-empty"):

@@ -98,8 +98,8 @@ def finetune(
 
     from models.cli.progress import TrainingTold
     from models.packages import package_named
+    from models.training.finetune.claim import PACKAGE, REPORT
     from models.training.finetune.plan import FinetunePlan
-    from models.training.finetune.run import PACKAGE, REPORT
     from models.training.finetune.run import finetune as run
     from models.training.ranks import device_of
     from models.training.schedule import Span

@@ -16,9 +16,9 @@ from models.errors import RecipeError
 from models.packages import DISCLAIMER, CardCalibration, ModelPackage, ResidualUNetNetwork
 from models.packages.golden import write_with_golden
 from models.pairs import PairFolder, read_pairs
-from models.pairs.distinct import checksum
 from models.reports.cases import load_case, refuse_unfit
 from models.training.finetune.card import finetuned_card, finetuned_name
+from models.training.finetune.claim import ALL, FOLDS, PACKAGE, REPORT, claim, part_of
 from models.training.finetune.fold import FoldResult, Site, run_fold, trained
 from models.training.finetune.folds import Fold, folds_of, prove_no_leak
 from models.training.finetune.gain import Gain, gain_of
@@ -29,10 +29,8 @@ from models.training.keeping import Listener
 from models.training.packing import half_precision
 from models.training.ranks import prove_alone
 from models.training.regression import NETWORK
-from models.training.storage import room_told, write_whole
+from models.training.storage import write_whole
 from models.training.weights import GATE
-
-PLAN, REPORT, PACKAGE = "finetune.json", "report.json", "package"
 
 Listeners = Callable[[str], Listener]
 """Makes a listener for the part of the run of this title."""
@@ -85,9 +83,9 @@ def finetune(
     Raises
     ------
     RecipeError
-        If the package cannot be trained (``package-not-trainable``); `out` holds a run and `resume` is false
-        (``run-exists``), none and it is true (``run-absent``), or one with other pairs, package or plan
-        (``run-of-another-plan``); or a launcher started several processes (``one-process-only``).
+        If the package cannot be trained (``package-not-trainable``); `out` holds a run or what is left of one and
+        `resume` is false (``run-exists``), none and it is true (``run-absent``), or anything of one with other pairs,
+        package or plan (``run-of-another-plan``); or a launcher started several processes (``one-process-only``).
     PairsError, InputError
         If the pairs cannot be used, are too few, one patient is there twice, or the package has learnt from one.
     PackageTampered
@@ -100,12 +98,14 @@ def finetune(
     found = read_pairs(pairs)
     folds = folds_of(found, plan.folds, plan.seed)
     prove_no_leak(found, package.card.training.trained_on)
-    _claim(out, package, found, plan, resume)
+    fingerprint = claim(out, package, found, plan, resume=resume)
+    parts = [part_of(fingerprint, out / FOLDS / str(fold.number)) for fold in folds]
+    whole = part_of(fingerprint, out / ALL)
     working = {pair.patient: working_pair(load_case(pair, package.card), package.card) for pair in found}
     site = Site(package, working, plan, device)
     results = [
-        run_fold(site, fold, out / "folds" / str(fold.number), listeners(f"fold {fold.number + 1} of {len(folds)}"))
-        for fold in folds
+        run_fold(site, fold, part, listeners(f"fold {fold.number + 1} of {len(folds)}"))
+        for fold, part in zip(folds, parts, strict=True)
     ]
     judged = [one for result in results for one in result.judged]
     gain = gain_of(judged)
@@ -113,7 +113,7 @@ def finetune(
     calibration = calibration_of([sample for result in results for sample in result.samples], judged)
     written = None
     if steps > 0:
-        weights, minutes = _on_all(site, found, steps, out / "all", listeners("all pairs"))
+        weights, minutes = _on_all(site, found, steps, whole, listeners("all pairs"))
         metrics = card_metrics(gain, judged, f"{package.card.name} {package.card.version}", len(folds))
         cases = tuple(sorted({pair.case for pair in found}))
         card = finetuned_card(
@@ -145,37 +145,6 @@ def prove_trainable(package: ModelPackage) -> None:
             remedy="fine-tune it where it came from, and import the result",
         )
     refuse_unfit(package.card)
-
-
-def _claim(out: Path, package: ModelPackage, pairs: Sequence[PairFolder], plan: FinetunePlan, resume: bool) -> None:
-    content = {
-        "schema": 1,
-        "parent": package.sha256,
-        "pairs": {
-            pair.patient: [pair.case, *(checksum(file) for file in (pair.mr, pair.ct, pair.mask))] for pair in pairs
-        },
-        "plan": plan.as_json(),
-    }
-    file = out / PLAN
-    if not resume:
-        if file.exists():
-            raise RecipeError("run-exists", folder=str(out), remedy="give --resume, or another folder")
-        with room_told(out):
-            out.mkdir(parents=True, exist_ok=True)
-        write_whole(file, json.dumps(content, indent=1).encode())
-        return
-    try:
-        kept = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as why:
-        raise RecipeError("run-absent", folder=str(out), expected=PLAN) from why
-    changed = [key for key in content if kept.get(key) != json.loads(json.dumps(content[key]))]
-    if changed:
-        raise RecipeError(
-            "run-of-another-plan",
-            folder=str(out),
-            found=f"another {', '.join(changed)}",
-            remedy="give what it was begun with, or another folder",
-        )
 
 
 def _on_all(

@@ -20,10 +20,11 @@ from typer.testing import CliRunner
 from models.cli import app
 from models.errors import PackageTampered, PairsError, RecipeError
 from models.packages import ModelPackage, OnnxNetwork, load_package
+from models.training.finetune.claim import PACKAGE, REPORT
 from models.training.finetune.gain import Verdict
 from models.training.finetune.judging import Judged
 from models.training.finetune.plan import FinetunePlan
-from models.training.finetune.run import PACKAGE, REPORT, Finetuned, finetune, prove_trainable
+from models.training.finetune.run import Finetuned, finetune, prove_trainable
 from models.training.finetune.statements import calibration_of
 from models.training.schedule import Span
 from models.uncertainty.samples import Sample
@@ -149,6 +150,45 @@ def test_a_run_goes_on_with_the_same_voxels_only(untaught: ModelPackage, tmp_pat
     assert tuned(untaught, site, out, plan, resume=True).gain.patients == 3
     shutil.rmtree(site)
     write_site(tmp_path / "site", 3, USUAL)
+    with pytest.raises(RecipeError, match=r"run-of-another-plan.*pairs"):
+        tuned(untaught, site, out, plan, resume=True)
+
+
+def test_what_is_left_of_another_run_is_not_believed(untaught: ModelPackage, tmp_path: Path) -> None:
+    site, out, plan = write_site(tmp_path / "site", 3), tmp_path / "out", replace(PLAN, length=Span(steps=2))
+    tuned(untaught, write_site(tmp_path / "other", 3, USUAL), out, plan)
+    # Without the file that names the run, neither a new run nor one that goes on may take its folds for its own.
+    (out / "finetune.json").unlink()
+    with pytest.raises(RecipeError, match=r"run-exists.*found=report\.json, package, folds, all.*remedy=give another"):
+        tuned(untaught, site, out, plan)
+    with pytest.raises(RecipeError, match="run-absent"):
+        tuned(untaught, site, out, plan, resume=True)
+    assert not (out / "finetune.json").exists()
+
+
+@pytest.mark.parametrize("part", ["folds/1", "all"])
+def test_a_part_of_another_run_is_refused_before_anything_is_trained(
+    part: str, untaught: ModelPackage, tmp_path: Path
+) -> None:
+    site, plan = write_site(tmp_path / "site", 3), replace(PLAN, length=Span(steps=2))
+    tuned(untaught, site, tmp_path / "ours", plan)
+    tuned(untaught, site, tmp_path / "theirs", replace(plan, seed=7))
+    shutil.rmtree(tmp_path / "ours" / part)
+    shutil.copytree(tmp_path / "theirs" / part, tmp_path / "ours" / part)
+    with pytest.raises(RecipeError, match=rf"run-of-another-plan.*{part}.*found=part of another run.*--out"):
+        tuned(untaught, site, tmp_path / "ours", plan, resume=True)
+    (tmp_path / "ours" / part / "fingerprint").unlink()
+    with pytest.raises(RecipeError, match=r"run-of-another-plan.*of a run that is not known"):
+        tuned(untaught, site, tmp_path / "ours", plan, resume=True)
+    shutil.rmtree(tmp_path / "ours" / part)
+    assert tuned(untaught, site, tmp_path / "ours", plan, resume=True).gain.patients == 3
+
+
+def test_a_run_goes_on_with_the_same_words_about_its_pairs_only(untaught: ModelPackage, tmp_path: Path) -> None:
+    site, out, plan = write_site(tmp_path / "site", 3), tmp_path / "out", replace(PLAN, length=Span(steps=2))
+    tuned(untaught, site, out, plan)
+    shutil.rmtree(site)
+    write_site(tmp_path / "site", 3, about={"simulated": True})
     with pytest.raises(RecipeError, match=r"run-of-another-plan.*pairs"):
         tuned(untaught, site, out, plan, resume=True)
 

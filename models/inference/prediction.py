@@ -22,7 +22,8 @@ class Prediction:
         float32, by the card's names: the images in their own units; 0 outside their field, of a CT -1000 HU.
     uncertainty
         float32: scale of a Laplace distribution around `synthetic` in the same unit, multiplied by the card's
-        calibration factor; the card says what it is worth. None where the model has none.
+        calibration factor; the card says what it is worth. NaN where the network was not asked, in air and outside the
+        field: `synthetic` is there by rule, and no scale speaks of it. None where the model has none.
     plan
         Which tiles were computed.
     precision

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from math import nan
 
 import numpy as np
 import numpy.typing as npt
@@ -147,7 +148,8 @@ class Predictor:
             return synthetic, None
         factor = 1.0 if self._card.calibration is None else self._card.calibration.factor
         scale = None if values is None else values[1].mul_(factor)
-        return synthetic, self._placed(blended, field, scale, 0.0)
+        # What a rule says there the network does not vouch for, and 0 would be read as certainty.
+        return synthetic, self._placed(blended, field, scale, nan)
 
     def _placed(self, blended: Blended, field: Prepared, answer: Tensor | None, outside: float) -> Floats:
         """Return `answer`, which lies in the plan's box, on the target grid, and `outside` where there is none."""

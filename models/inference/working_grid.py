@@ -9,13 +9,27 @@ from models.field import axial_grid
 from models.inference.resampling import field_of, resample
 from models.volumes import Grid, Volume
 
-__all__ = ["axial_grid", "labels_on", "values_on"]
+__all__ = ["axial_grid", "labels_on", "scales_on", "values_on"]
+
+_MOSTLY = 0.5
 
 
 def values_on(volume: Volume, grid: Grid, outside: float) -> Volume:
     """Return continuous values on `grid`, and `outside` where there are none."""
     found, inside = resample(volume, grid)
     return Volume(np.where(inside, found.values, np.float32(outside)), grid)
+
+
+def scales_on(volume: Volume, grid: Grid) -> Volume:
+    """Return a map of scales on `grid`: of what is known around a voxel its mean, and NaN where most is not known.
+
+    What is not known never lowers or raises what is beside it.
+    """
+    known = np.isfinite(volume.values)
+    found = values_on(Volume(np.where(known, volume.values, np.float32(0)), volume.grid), grid, 0.0).values
+    share = values_on(Volume(known.astype(np.float32), volume.grid), grid, 0.0).values
+    said = share >= _MOSTLY
+    return Volume(np.where(said, found / np.where(said, share, np.float32(1)), np.float32(np.nan)), grid)
 
 
 def labels_on(volume: Volume, grid: Grid) -> Volume:

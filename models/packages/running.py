@@ -18,7 +18,7 @@ from models.field import axial_grid
 from models.gate.assess import assess
 from models.gate.finding import Gravity
 from models.inference import Prediction, Predictor
-from models.inference.working_grid import labels_on, values_on
+from models.inference.working_grid import labels_on, scales_on, values_on
 from models.nifti import read_nifti, write_nifti
 from models.packages.card import DISCLAIMER
 from models.packages.package import ModelPackage
@@ -37,7 +37,7 @@ class Run:
     output
         The synthetic image, or the labels, on the first input's grid.
     uncertainty
-        Beside it, in the same unit; None where the model has none.
+        Beside it, in the same unit; NaN where nothing was computed. None where the model has none.
     record
         Beside it: what it was made of, with what.
     content
@@ -117,7 +117,7 @@ def _written(
     uncertainty = None
     if prediction.uncertainty is not None:
         uncertainty = beside / f"{stem}.uncertainty.nii.gz"
-        spread = values_on(prediction.uncertainty, first.grid, 0.0)
+        spread = scales_on(prediction.uncertainty, first.grid)
         write_nifti(spread, uncertainty, description=told.replace("SYNTHETIC", "UNCERTAINTY of SYNTHETIC"))
     record = beside / f"{stem}.json"
     part = beside / f".part-{record.name}"

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from models.errors import InputError
 from models.field import axial_grid
 from models.inference import Predictor
-from models.inference.working_grid import labels_on, values_on
+from models.inference.working_grid import labels_on, scales_on, values_on
 from models.packages import Card
 from models.reports.cases import Case
 from models.volumes import Array, Grid, Volume
@@ -32,7 +32,7 @@ class Answer:
     values
         HU, or labels.
     scale
-        Predicted Laplace scale in HU; None where the method has none.
+        Predicted Laplace scale in HU, NaN where none was predicted; None where the method has none.
     seconds
         How long it took, resampling included.
     ran
@@ -75,7 +75,7 @@ class Model:
             values: Array = labels_on(found.synthetic, case.grid).values.astype(np.int16)
         else:
             values = _on(found.synthetic, case.grid, outside)
-        scale = None if found.uncertainty is None else _on(found.uncertainty, case.grid, 0.0)
+        scale = None if found.uncertainty is None else scales_on(found.uncertainty, case.grid).values
         return Answer(values, scale, monotonic() - begun, f"{found.device}, {found.precision}")
 
 

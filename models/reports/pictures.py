@@ -67,7 +67,7 @@ def _shown(panel: Axes, cut: Cut, column: str, labels: bool) -> AxesImage:
         "difference": ((difference != 0).astype(np.float32), "inferno", 0.0, 1.0)
         if labels
         else (np.where(cut.body, difference, np.nan), "RdBu_r", -ERROR_HU, ERROR_HU),
-        "scale": (None if cut.scale is None else np.where(cut.body, cut.scale, 0), "magma", 0.0, SCALE_HU),
+        "scale": (None if cut.scale is None else np.where(cut.body, cut.scale, np.nan), "magma", 0.0, SCALE_HU),
     }[column]
     assert values is not None
     image = panel.imshow(

@@ -20,7 +20,7 @@ MOST_VOXELS = 200_000
 """So many of a body's voxels are kept: neighbours say the same, and hundreds of bodies must fit into memory."""
 
 LEAST_SCALE_HU = 1.0
-"""Nothing is held for surer than this: where no tile was computed the map says 0, and an error there is no infinity."""
+"""Nothing is held for surer than this: an error beside a scale of 0 is no infinity."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,7 +54,10 @@ class Sample:
 def sample_of(
     case: str, predicted: Floats, scale: Floats, truth: Floats, body: npt.NDArray[np.bool_], most: int = MOST_VOXELS
 ) -> Sample:
-    """Return at most `most` of the body's voxels, evenly spread, so that the answer repeats.
+    """Return at most `most` of the body's voxels that have a scale, evenly spread, so that the answer repeats.
+
+    A scale is judged by what it says: a voxel where it is NaN, since no tile was computed there, counts among the
+    image's errors and not here.
 
     Parameters
     ----------
@@ -64,11 +67,14 @@ def sample_of(
     Raises
     ------
     Uncalibrated
-        If the body is empty (``body-empty``), or a scale is below 0 or anything is not finite (``scale-unfit``).
+        If the body is empty (``body-empty``) or has no scale at all (``scale-absent``), or a scale is below 0 or
+        anything is not finite (``scale-unfit``).
     """
-    where = np.flatnonzero(body)
-    if not where.size:
+    if not body.any():
         raise Uncalibrated("body-empty", case=case)
+    where = np.flatnonzero(body & ~np.isnan(scale))
+    if not where.size:
+        raise Uncalibrated("scale-absent", case=case, accepted="a scale somewhere in the body")
     where = where[np.linspace(0, where.size - 1, min(most, where.size)).round().astype(np.int64)]
     error = np.abs(predicted.ravel()[where] - truth.ravel()[where]).astype(np.float32)
     scales = scale.ravel()[where].astype(np.float32)

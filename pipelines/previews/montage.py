@@ -21,6 +21,7 @@ _MARGIN = 28
 _HEADER = 104
 _CAPTION = 50
 _FOOTER = 66
+_GREY = " Grey in the uncertainty: air by rule, of which the network says nothing."
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ def montage(
     rois
         Regions drawn as outlines; the planes go through the middle of the one of type EXTERNAL.
     uncertainty
-        Laplace scale in HU on the same grid, or None.
+        Laplace scale in HU on the same grid, NaN where nothing is said; or None.
     title, subtitle
         What it shows, without patient data, e.g. the model and the source series.
     worth
@@ -85,7 +86,7 @@ def montage(
         canvas.text((left + 2, _HEADER + 25), column.scale, 13, MUTED)
         for row, cut in enumerate(view.cuts):
             _panel(canvas, (left, _HEADER + _CAPTION + row * (_SIDE + _GAP)), column, cut, view, rois, grid)
-    _footer(canvas, height - _FOOTER + 4, rois)
+    _footer(canvas, height - _FOOTER + 4, rois, "" if uncertainty is None else _GREY)
     return canvas.png()
 
 
@@ -181,10 +182,11 @@ def _ruler(canvas: Canvas, end: tuple[float, float], length: float) -> None:
     canvas.outlined((x - length / 2, y - 4), "50 mm", 11, TEXT, "ms")
 
 
-def _footer(canvas: Canvas, top: float, rois: Sequence[Roi]) -> None:
+def _footer(canvas: Canvas, top: float, rois: Sequence[Roi], remark: str) -> None:
     left = float(_MARGIN)
     for roi in rois:
         canvas.box((left, top + 12, left + 22, top + 18), roi.colour, radius=3)
         canvas.text((left + 30, top + 15), roi.name, 14, anchor="lm")
         left += 30 + canvas.width_of(roi.name, 14) + 28
-    canvas.text((left + 8, top + 15), "The patient's right is at the left of the picture.", 14, MUTED, anchor="lm")
+    told = f"The patient's right is at the left of the picture.{remark}"
+    canvas.text((left + 8, top + 15), told, 14, MUTED, anchor="lm")

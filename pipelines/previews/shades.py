@@ -26,7 +26,11 @@ class Window:
 SOFT_TISSUE = Window(40, 350)
 BONE = Window(500, 2400)
 
+UNKNOWN: Colour = (70, 78, 86)
+"""Where a map says nothing."""
+
 _SAMPLE = 500_000
+_MOSTLY = 0.5
 
 
 def window_of(values: Array) -> Window:
@@ -49,9 +53,17 @@ def grey(plane: Array, window: Window, size: tuple[int, int]) -> Picture:
 
 
 def heat(plane: Array, top: float, size: tuple[int, int]) -> Picture:
-    """Return a plane of values from 0 to `top` as colours from black over violet and orange to yellow."""
-    levels = _bytes(_resized(plane, size) / max(top, 1e-6))
-    return cv2.cvtColor(cv2.applyColorMap(levels, cv2.COLORMAP_INFERNO), cv2.COLOR_BGR2RGB).astype(np.uint8)
+    """Return a plane of values from 0 to `top` as colours from black over violet and orange to yellow.
+
+    What is not finite is `UNKNOWN`, which none of these colours is: black would say 0.
+    """
+    share = _resized(np.isfinite(plane).astype(np.float32), size)
+    known = share >= _MOSTLY
+    values = np.asarray(_resized(plane, size) / np.where(known, share, 1), dtype=np.float32)
+    levels = _bytes(values / max(top, 1e-6))
+    picture = cv2.cvtColor(cv2.applyColorMap(levels, cv2.COLORMAP_INFERNO), cv2.COLOR_BGR2RGB).astype(np.uint8)
+    picture[~known] = UNKNOWN
+    return picture
 
 
 def outline(picture: Picture, mask: npt.NDArray[np.bool_], colour: Colour) -> None:

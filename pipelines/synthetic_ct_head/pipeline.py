@@ -123,7 +123,7 @@ class SyntheticCtHead:
             checks += image_set_checks(images, source, made.hu)
             checks += check_objects(objects, source)
         with stages.stage("preview"):
-            resampled, uncertainty = _seen(prediction, target)
+            resampled, uncertainty = _seen(prediction, target, made)
             picture = presenter.picture(resampled, made.hu, rois, uncertainty)
         page = presenter.page(checks, stages.seconds, objects, picture)
         return Outcome(objects, checks, {MONTAGE: picture, REPORT: page}, stages.seconds)
@@ -147,12 +147,16 @@ def _made(prediction: Prediction, source: SourceSeries, target: TargetGrid, air_
     return Made(raw, hu, body, ct_body(raw, inside), bone_mask(hu, body), inside)
 
 
-def _seen(prediction: Prediction, target: TargetGrid) -> tuple[Volume, Volume | None]:
-    """Return the MR and the uncertainty on the grid that is written."""
-    uncertainty = prediction.uncertainty
-    return thinned(_mr(prediction), target.slice_stride), (
-        None if uncertainty is None else thinned(uncertainty, target.slice_stride)
-    )
+def _seen(prediction: Prediction, target: TargetGrid, made: Made) -> tuple[Volume, Volume | None]:
+    """Return the MR and the uncertainty on the grid that is written.
+
+    Outside the body the synthetic CT is air by rule: what the network was unsure of there is not what is written.
+    """
+    resampled = thinned(_mr(prediction), target.slice_stride)
+    if prediction.uncertainty is None:
+        return resampled, None
+    scale = thinned(prediction.uncertainty, target.slice_stride)
+    return resampled, Volume(np.where(made.body, scale.values, np.float32(np.nan)), scale.grid)
 
 
 def _mr(prediction: Prediction) -> Volume:

@@ -59,7 +59,11 @@ def test_image_uncertainty_and_record_lie_side_by_side_on_the_inputs_grid(packag
     assert bytes(image.header["descrip"]).startswith(b"SYNTHETIC CT small 1.2.3")
     uncertainty = nibabel.load(output.parent / "ct.uncertainty.nii.gz")
     assert uncertainty.shape == SIZE
-    assert uncertainty.get_fdata().max() > 0
+    scales = uncertainty.get_fdata()
+    asked = np.isfinite(scales)
+    assert 0 < asked.mean() < 1
+    assert scales[asked].min() > 1  # and no 0, which would say that it is certain
+    assert (image.get_fdata()[~asked] == -1000).all()
     record = json.loads((output.parent / "ct.json").read_text())
     assert record["disclaimer"] == "Research use only. Not a medical device."
     assert record["package"]["sha256"] == load_package(package).sha256

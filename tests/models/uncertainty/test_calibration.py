@@ -64,6 +64,18 @@ def test_no_errors_fit_no_factor() -> None:
         fit_factor([made("a", [0.0, 0.0], [1.0, 2.0])])
 
 
+def test_what_has_no_scale_neither_counts_as_certain_nor_is_all_there_may_be() -> None:
+    body = np.ones(4, bool)
+    values, scale = np.array([9, 1, 2, 9], np.float32), np.array([np.nan, 1, 2, np.nan], np.float32)
+    found = sample_of("a", values, scale, np.zeros(4, np.float32), body)
+    assert found.scale.tolist() == [1.0, 2.0]
+    assert found.error.tolist() == [1.0, 2.0]
+    with pytest.raises(Uncalibrated, match="scale-absent"):
+        sample_of("a", values, np.full(4, np.nan, np.float32), np.zeros(4, np.float32), body)
+    with pytest.raises(Uncalibrated, match="scale-unfit"):
+        sample_of("a", values, np.full(4, np.inf, np.float32), np.zeros(4, np.float32), body)
+
+
 def test_reliability_by_hand() -> None:
     sample = made("a", [1.0, 3.0, 10.0, 30.0], [2.0, 1.0, 20.0, 10.0])
     low, high = reliability([sample], 2.0, bins=2)
@@ -115,7 +127,7 @@ def test_a_sample_keeps_the_body_alone_and_no_more_than_asked() -> None:
     assert sample_of("a", predicted, np.ones_like(truth), truth, body).error.size == 24
 
 
-@pytest.mark.parametrize("bad", [-1.0, np.nan, np.inf])
+@pytest.mark.parametrize("bad", [-1.0, np.inf])
 def test_scales_that_are_none_are_refused(bad: float) -> None:
     values = np.ones((2, 2, 2), np.float32)
     scale = values.copy()

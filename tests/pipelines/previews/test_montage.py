@@ -13,6 +13,7 @@ from models.volumes import Grid, Volume
 from pipelines.previews.canvas import MARK, Canvas
 from pipelines.previews.montage import montage
 from pipelines.previews.planes import view_of
+from pipelines.previews.shades import UNKNOWN, heat
 
 MR = Volume(np.where(head().values > -500, 300.0, 5.0).astype(np.float32), GRID)
 
@@ -31,6 +32,18 @@ def test_the_same_arguments_give_the_same_bytes() -> None:
 def test_uncertainty_is_a_column_of_its_own() -> None:
     uncertainty = Volume(np.abs(head().values) / 10, GRID)
     assert drawn(uncertainty=uncertainty).shape[1] > drawn().shape[1] + 300
+
+
+def test_where_the_map_says_nothing_is_grey_and_no_colour_of_a_scale() -> None:
+    values = np.full(GRID.shape, 50, np.float32)
+    values[:, :, : GRID.shape[2] // 2] = np.nan
+    half = drawn(uncertainty=Volume(values, GRID))
+    whole = drawn(uncertainty=Volume(np.zeros(GRID.shape, np.float32), GRID))
+    assert (half == UNKNOWN).all(axis=2).sum() > 1000
+    assert not (whole == UNKNOWN).all(axis=2).any()
+    # No seam of "certain" where the two meet: one colour beside the grey.
+    picture = heat(values[4], 50.0, (97, 89))
+    assert {tuple(colour) for colour in picture.reshape(-1, 3)} == {UNKNOWN, tuple(picture[0, -1])}
 
 
 def test_outlines_have_their_regions_colours_and_no_region_none() -> None:

@@ -4,12 +4,15 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from io import BytesIO
 
 import numpy as np
 import pytest
+from PIL import Image
 from pydicom import Dataset
 
 from models.errors import InputError
+from models.inference import Prediction
 from models.packages import ModelPackage
 from models.volumes import Volume
 from pipelines.contract import Check, Outcome, RunIdentity, SourceInstance, Verdict
@@ -17,6 +20,7 @@ from pipelines.errors import PipelineError, UnreadableSeries
 from pipelines.geometry.target import to_mm
 from pipelines.objects.encoding import encode
 from pipelines.phantoms.series import mr_series
+from pipelines.previews.shades import UNKNOWN
 from pipelines.reading.reader import read_series
 from pipelines.synthetic_ct_head.declaration import DECLARATION
 from pipelines.synthetic_ct_head.pipeline import SyntheticCtHead
@@ -173,6 +177,21 @@ def test_a_model_that_calls_everything_water_is_held(
     outcome = spoilt(lambda hu: np.where(hu > -500, 0.0, hu), package, identity, head_volume, knowing)
     assert {"bone-hu", "bone-volume"} <= set(troubles(outcome))
     assert [item.ROIName for item in outcome.objects[-1].StructureSetROISequence] == ["External"]
+
+
+def test_air_by_rule_has_no_uncertainty_in_the_montage(
+    package: ModelPackage, identity: RunIdentity, head_volume: Volume, knowing: type
+) -> None:
+    class Unsure(knowing):  # type: ignore[misc,valid-type]
+        def predict(self, *arguments: object) -> Prediction:
+            found = super().predict(*arguments)
+            scale = np.full(found.synthetic.values.shape, 100, np.float32)
+            return replace(found, uncertainty=Volume(scale, found.synthetic.grid))
+
+    instances = [SourceInstance(dataset, f"{n:064x}") for n, dataset in enumerate(mr_series(head_volume, seed=3))]
+    outcome = SyntheticCtHead(package, Unsure()).run({"t1": instances}, identity, silent)
+    picture = np.asarray(Image.open(BytesIO(outcome.previews["montage.png"])).convert("RGB"))
+    assert (picture == UNKNOWN).all(axis=2).sum() > 5000
 
 
 def test_a_model_that_misses_the_neck_is_held(

@@ -12,6 +12,7 @@ from models.cli.telling import Json, as_json, refusals_told, tell_package
 from models.errors import RecipeError
 
 if TYPE_CHECKING:
+    from models.training.finetune.run import Finetuned
     from models.training.recipe import Recipe
     from models.training.schedule import Span
 
@@ -91,7 +92,10 @@ def finetune(
     device: Device = None,
     json: Json = False,
 ) -> None:
-    """Fine-tune a package on a site's own pairs, by cross-validation, into a package with figures before and after."""
+    """Fine-tune a package on a site's own pairs, by cross-validation, into a package with figures before and after.
+
+    Exit status 1 where no package is written, because what came of it is not better; the report is kept.
+    """
     from contextlib import ExitStack
 
     from rich.console import Console
@@ -115,19 +119,39 @@ def finetune(
         # The network of all pairs takes about as long as one fold.
         length = whole if whole.minutes is None else Span(minutes=whole.minutes / (folds + 1))
         plan = FinetunePlan(length, folds)
-        done = run(package_named(package), pairs, out, plan, device_of(device), told, resume=resume, name=name)
-    typer.echo(done.gain.sentence)
-    typer.echo(done.calibration.protocol)
-    if done.package is None:
-        typer.echo("No package was written: validation found nothing better than the package as it came.")
-    else:
-        typer.echo("Before the site may release it:")
-        for duty in done.package.card.site_must:
-            typer.echo(f"- {duty}")
+        parent = package_named(package)
+        done = run(parent, pairs, out, plan, device_of(device), told, resume=resume, name=name)
+    _tell_finetuned(done, parent.card.name)
+    typer.echo(f"Figures before and after, patient by patient: {out / REPORT}")
     if json:
-        told_package = {} if done.package is None else {"package": str(out / PACKAGE), "sha256": done.package.sha256}
-        content = {"report": str(out / REPORT), "steps": done.steps, "gain": done.gain.as_json(), **told_package}
-        typer.echo(as_json({**content, "calibration": done.calibration.model_dump(mode="json")}))
+        written = done.package
+        content = {
+            "report": str(out / REPORT),
+            "steps": done.steps,
+            "gain": done.gain.as_json(),
+            "package": None if written is None else str(out / PACKAGE),
+            "sha256": None if written is None else written.sha256,
+            "withheld": done.withheld,
+            "calibration": done.calibration.model_dump(mode="json"),
+        }
+        typer.echo(as_json(content))
+    if done.package is None:
+        raise typer.Exit(1)
+
+
+def _tell_finetuned(done: Finetuned, parent: str) -> None:
+    from models.training.finetune.offering import remark
+
+    typer.echo(done.gain.sentence)
+    if done.package is None:
+        typer.echo(done.withheld, err=True)
+        return
+    typer.echo(done.calibration.protocol)
+    if told := remark(done.gain, parent):
+        typer.echo(told)
+    typer.echo("Before the site may release it:")
+    for duty in done.package.card.site_must:
+        typer.echo(f"- {duty}")
 
 
 def _lasting(recipe: Recipe, minutes: float | None, steps: int | None) -> Recipe:

@@ -5,15 +5,21 @@ from __future__ import annotations
 from typing import Any
 
 from models.packages import Card, CardCalibration, CardMetrics, ModelPackage
-from models.training.finetune.gain import Gain
+from models.training.finetune.gain import Gain, Verdict
+from models.training.finetune.offering import NOT_SHOWN
 from models.training.finetune.plan import RECIPE
+
+GATE_DUTY = (
+    "Try the input gate on the site's own images, good and bad, and count both of its errors anew: those that a card "
+    "inherits are not the site's."
+)
 
 SITE_MUST = (
     "Commission it: measure it on pairs that took part in nothing here, for each scanner, coil and sequence in use.",
     "Compare dose on synthetic and planning CT for each technique that it is to serve, photons and protons apart.",
     "Scan a phantom of known densities and geometry by the clinical protocol: geometric distortion, HU of each insert.",
     "Look at every case in which it was worst, and write down which patients it must not be used for.",
-    "Try the input gate on the site's own images, good and bad.",
+    GATE_DUTY,
     "Fix the checks after release: how often, by whom, and what stops it.",
     "Sign it off: the medical physicist and the physician responsible, with date, version and content hash.",
 )
@@ -22,6 +28,7 @@ SITE_MUST = (
 _NAME_LENGTH = 63
 _SUFFIX = "-finetuned"
 _INHERITED = "Of the parent"
+_MEASURED = "Inherited; measured on"
 
 
 def finetuned_name(name: str) -> str:
@@ -76,7 +83,7 @@ def finetuned_card(
         "metrics": metrics.model_dump(mode="json"),
         "calibration": calibration.model_dump(mode="json"),
         "limits": _limits(card, own, gain, len(cases)),
-        "site_must": list(SITE_MUST),
+        "site_must": [*(() if gain.verdict is Verdict.BETTER else (NOT_SHOWN,)), *SITE_MUST],
     }
 
 
@@ -86,7 +93,10 @@ def _limits(card: Card, own: str, gain: Gain, patients: int) -> list[str]:
         "Other sites, scanners and sequences were not measured. Outside the body mask the network was told nothing.",
     ]
     if card.gate is not None:
-        limits.append("The input gate was made for the parent, and was not tried on this site's images.")
+        limits.append(
+            "The input gate was made for the parent, and was not tried on this site's images: its error rates, false "
+            "refusals and false acceptances, were measured on the parent's data, not on this site's."
+        )
     inherited = [limit if limit.startswith(_INHERITED) else f"{_INHERITED} {own}: {limit}" for limit in card.limits]
     return limits + inherited
 
@@ -94,4 +104,7 @@ def _limits(card: Card, own: str, gain: Gain, patients: int) -> list[str]:
 def _content(card: Card) -> dict[str, Any]:
     content = card.model_dump(mode="json", by_alias=True)
     del content["sha256"]
+    if card.gate is not None and not card.gate.protocol.startswith(_MEASURED):
+        own = f"{_MEASURED} {card.name} {card.version}"
+        content["gate"]["protocol"] = f"{own} and its data, not on this site's: {card.gate.protocol}"
     return content

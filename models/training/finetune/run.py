@@ -22,6 +22,7 @@ from models.training.finetune.claim import ALL, FOLDS, PACKAGE, REPORT, claim, p
 from models.training.finetune.fold import FoldResult, Site, run_fold, trained
 from models.training.finetune.folds import Fold, folds_of, prove_no_leak
 from models.training.finetune.gain import Gain, gain_of
+from models.training.finetune.offering import withheld
 from models.training.finetune.patches import working_pair
 from models.training.finetune.plan import FinetunePlan
 from models.training.finetune.statements import calibration_of, card_metrics
@@ -43,7 +44,9 @@ class Finetuned:
     Attributes
     ----------
     package
-        The new package; None where no fold found anything better than the package as it came.
+        The new package; None where it is withheld.
+    withheld
+        Why there is none, with the remedy; None where there is one.
     gain
         Before and after.
     steps
@@ -53,6 +56,7 @@ class Finetuned:
     """
 
     package: ModelPackage | None
+    withheld: str | None
     gain: Gain
     steps: int
     calibration: CardCalibration
@@ -111,8 +115,8 @@ def finetune(
     gain = gain_of(judged)
     steps = round(median(result.steps for result in results))
     calibration = calibration_of([sample for result in results for sample in result.samples], judged)
-    written = None
-    if steps > 0:
+    written, refused = None, withheld(gain, steps, package.card.name)
+    if refused is None:
         weights, minutes = _on_all(site, found, steps, whole, listeners("all pairs"))
         metrics = card_metrics(gain, judged, f"{package.card.name} {package.card.version}", len(folds))
         cases = tuple(sorted({pair.case for pair in found}))
@@ -121,9 +125,9 @@ def finetune(
         )
         written = write_with_golden(out / PACKAGE, card, half_precision(weights | _gate(package)))
     report = _report(package, written, gain, folds, results, steps)
-    report["calibration"] = calibration.model_dump(mode="json")
+    report |= {"withheld": refused, "calibration": calibration.model_dump(mode="json")}
     write_whole(out / REPORT, json.dumps(report, indent=1).encode())
-    return Finetuned(written, gain, steps, calibration)
+    return Finetuned(written, refused, gain, steps, calibration)
 
 
 def prove_trainable(package: ModelPackage) -> None:

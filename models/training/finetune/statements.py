@@ -18,6 +18,12 @@ from models.uncertainty.ranking import rank_correlation
 from models.uncertainty.samples import Sample, split_cases
 from models.uncertainty.words import SIMULATED
 
+OTHER_NETWORK = (
+    "All of this was measured with the folds' networks; a package ships another, trained on all pairs, of which it "
+    "is an estimate."
+)
+"""Nobody is left to measure the packaged network with: everyone taught it."""
+
 
 def card_metrics(gain: Gain, judged: Sequence[Judged], parent: str, folds: int) -> CardMetrics:
     """Return the figures before and after, beside baselines, with how they were measured.
@@ -74,7 +80,7 @@ def calibration_of(samples: Sequence[Sample], judged: Sequence[Judged]) -> CardC
             protocol=(
                 f"{simulated}uncalibrated: bounds for the next patient need {LEAST_PAIRS} patients, and there are "
                 f"{len(scores)}. The factor was fitted on half of them, coverage is that on the other half; all were "
-                "predicted by the network of a fold that had not seen them."
+                f"predicted by the network of a fold that had not seen them. {OTHER_NETWORK}"
             ),
         )
     return CardCalibration(
@@ -87,7 +93,7 @@ def calibration_of(samples: Sequence[Sample], judged: Sequence[Judged]) -> CardC
         protocol=(
             f"{simulated}Cross-conformal: {bound}, all predicted by the network of a fold that had not seen them. It "
             "holds for the same scanner, sequence and kind of patient. The factor was fitted on half of the patients, "
-            "coverage is that on the other half."
+            f"coverage is that on the other half. {OTHER_NETWORK}"
         ),
         bounds_hu={"body": round(bound.hu, 1)},
     )

@@ -9,7 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -22,13 +21,9 @@ from models.errors import PackageTampered, PairsError, RecipeError
 from models.packages import ModelPackage, OnnxNetwork, load_package
 from models.training.finetune.claim import PACKAGE, REPORT
 from models.training.finetune.gain import Verdict
-from models.training.finetune.judging import Judged
 from models.training.finetune.plan import FinetunePlan
 from models.training.finetune.run import Finetuned, finetune, prove_trainable
-from models.training.finetune.statements import calibration_of
 from models.training.schedule import Span
-from models.uncertainty.samples import Sample
-from models.uncertainty.words import told as told_of
 
 CPU = torch.device("cpu")
 PLAN = FinetunePlan(Span(steps=50), folds=3, optimiser=FASTER, patches=1)
@@ -200,20 +195,6 @@ def test_a_patient_whom_the_package_has_learnt_from_cannot_judge_it(untaught: Mo
     with pytest.raises(PairsError, match=r"patient-known.*P001"):
         tuned(package, site, tmp_path / "out")
     assert not (tmp_path / "out").exists()
-
-
-def test_bounds_of_simulated_pairs_say_so_wherever_the_uncertainty_is_told() -> None:
-    rng = np.random.default_rng(0)
-    judged, samples = [], []
-    for number in range(50):
-        error = np.abs(rng.laplace(0, 20, 200)).astype(np.float32)
-        samples.append(Sample(f"s{number}", error, np.full(200, 20, np.float32), np.zeros(200, np.float32)))
-        judged.append(Judged(f"s{number}", f"s{number}", "T1", True, {}, 50.0))
-    made = calibration_of(samples, judged)
-    assert made.statement == "conformal"
-    assert "simulated" in told_of(made)
-    real = calibration_of(samples, [replace(one, simulated=False) for one in judged])
-    assert "simulated" not in told_of(real)
 
 
 def test_a_gate_that_was_changed_while_it_trained_is_not_handed_on(untaught: ModelPackage, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import typer
 from models.cli.telling import Json, Packages, as_json, brief, refusals_told
 from models.errors import InputError, PackageError
 from models.packages import card_text, installed, package_named
+from models.packages.card_text import NO_SCALE
 
 Which = Annotated[str, typer.Argument(metavar="PACKAGE", help="Name of an installed model, or a package's folder.")]
 Device = Annotated[str, typer.Option(help="Where to compute: cpu, cuda:0.")]
@@ -100,8 +101,7 @@ def run(
         return
     typer.echo(done.content["disclaimer"])
     for what, file in (("image", done.output), ("uncertainty", done.uncertainty), ("record", done.record)):
-        if file is not None:
-            typer.echo(f"{what:<12} {file}")
+        typer.echo(f"{what:<12} {file or NO_SCALE}")
     for finding in done.content["gate"]["findings"]:
         if finding["gravity"] == "REVIEW":
             typer.echo(f"look at      {finding['code']}: {finding['found']}; accepted: {finding['accepted']}")

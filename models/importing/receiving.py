@@ -37,7 +37,7 @@ def received(card: Mapping[str, Any], done: Converted, work: Path, out: Path) ->
 
 
 def packaged(card: Mapping[str, Any], graph: Path, out: Path) -> ModelPackage:
-    """Make a package of an ONNX file; the number of parameters is counted.
+    """Make a package of an ONNX file; parameters and fields are counted.
 
     Raises
     ------
@@ -46,7 +46,13 @@ def packaged(card: Mapping[str, Any], graph: Path, out: Path) -> ModelPackage:
     """
     check_onnx(graph)
     network = card.get("network")
-    counted = {**(network if isinstance(network, Mapping) else {}), "kind": "onnx", "parameters": _parameters(graph)}
+    model = onnx.load(graph, load_external_data=False)
+    counted = {
+        **(network if isinstance(network, Mapping) else {}),
+        "kind": "onnx",
+        "parameters": _parameters(model),
+        "fields": _fields(model),
+    }
     golden = {"tolerance_hu": _tolerance(card)}
     return write_with_golden(out, {**card, "network": counted, "golden": golden}, graph.read_bytes())
 
@@ -65,7 +71,11 @@ def _tolerance(card: Mapping[str, Any]) -> float:
         return 1.0  # the card's own check says what is wrong with its output
 
 
-def _parameters(file: Path) -> int:
-    model = onnx.load(file, load_external_data=False)
+def _fields(model: onnx.ModelProto) -> int | None:
+    stated = [list(output.type.tensor_type.shape.dim) for output in model.graph.output]
+    return int(stated[0][1].dim_value) or None if stated and len(stated[0]) > 1 else None
+
+
+def _parameters(model: onnx.ModelProto) -> int:
     sizes = [onnx.numpy_helper.to_array(tensor).size for tensor in model.graph.initializer]
     return max(1, int(sum(sizes)))

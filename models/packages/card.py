@@ -224,9 +224,15 @@ class OnnxNetwork(_Network):
 
     Fields of a synthesis are the value in the output's unit and, where there is a second, the scale of its Laplace
     distribution; of a segmentation the logits of background and of each label in rising order.
+
+    Attributes
+    ----------
+    fields
+        How many the graph gives, as counted when it was imported; None where it leaves that open.
     """
 
     kind: Literal["onnx"]
+    fields: int | None = Field(default=None, ge=1)
     precisions: tuple[Literal["float32"], ...] = ("float32",)
 
 
@@ -278,9 +284,20 @@ class Card(Closed):
             raise ValueError(f"output: a {self.task.kind} cannot give a {self.output.modality}")
         if isinstance(self.network, ResidualUNetNetwork) and self.output.modality != "CT":
             raise ValueError("network: residual-unet answers in HU, so the output must be a CT")
+        if self.calibration is not None and self.predicts_scale is False:
+            raise ValueError("calibration: the network predicts no scale that could be calibrated")
         if self.gate is not None and isinstance(self.network, OnnxNetwork):
             raise ValueError("gate: its weights lie in weights.safetensors, which a package of kind onnx has not")
         return self
+
+    @property
+    def predicts_scale(self) -> bool | None:
+        """Whether the network says how sure it is; None where only its answers tell."""
+        if isinstance(self.network, ResidualUNetNetwork):
+            return True
+        if self.task.kind == "segmentation":
+            return False
+        return None if self.network.fields is None else self.network.fields > 1
 
     def input(self, name: str) -> InputLimits | None:
         """Return the input of that name or alias, None when there is none."""

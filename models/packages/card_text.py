@@ -5,6 +5,9 @@ from __future__ import annotations
 from models.packages.card import Card, InputLimits
 from models.packages.evidence import CardCalibration, CardGate, CardMetrics, Figure
 
+NO_SCALE = "none: the network does not say how sure it is"
+"""What is told of the uncertainty of a model that predicts none."""
+
 
 def card_text(card: Card) -> str:
     """Return the whole card as plain text, figures of all methods side by side."""
@@ -34,7 +37,7 @@ def card_text(card: Card) -> str:
         "",
         *_figures(card.metrics),
         "",
-        *_calibration(card.calibration),
+        *_uncertainty(card),
         *_gate(card.gate),
         "",
         "Limits",
@@ -87,9 +90,16 @@ def _figure(figure: Figure | None) -> str:
     return f"{figure.mean:.{digits}f} [{figure.low:.{digits}f}, {figure.high:.{digits}f}]"
 
 
-def _calibration(found: CardCalibration | None) -> list[str]:
-    if found is None:
-        return ["Uncertainty    not measured"]
+def _uncertainty(card: Card) -> list[str]:
+    if card.predicts_scale is False:
+        return [f"Uncertainty    {NO_SCALE}"]
+    if card.calibration is None:
+        known = "" if card.predicts_scale else "; the card does not say whether the network predicts a scale"
+        return [f"Uncertainty    uncalibrated: not measured{known}"]
+    return _calibration(card.calibration)
+
+
+def _calibration(found: CardCalibration) -> list[str]:
     lines = [f"Uncertainty    {found.statement}: {found.protocol}"]
     if found.coverage is not None and found.nominal is not None:
         rank = "" if found.spearman is None else f", rank correlation with the error {found.spearman:.2f}"

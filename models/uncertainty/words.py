@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from models.packages import CardCalibration
+from models.packages import Card, CardCalibration
+from models.packages.card_text import NO_SCALE
 
 SIMULATED = "Simulated pairs, not patients."
 """A protocol that begins with this says nothing of real images."""
+
+
+def described(card: Card) -> str:
+    """Return in a few words what uncertainty a package predicts, and what it is worth."""
+    if card.predicts_scale is False:
+        return NO_SCALE
+    return f"Laplace scale in {card.output.unit}, {told(card.calibration)}"
 
 
 def told(calibration: CardCalibration | None) -> str:

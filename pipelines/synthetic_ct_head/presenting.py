@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pydicom import Dataset
 
 from models.packages import Card, Figure, ModelPackage
-from models.uncertainty.words import told
+from models.uncertainty.words import described, told
 from models.volumes import Volume
 from pipelines.contract import Check, RunIdentity
 from pipelines.objects.rtstruct import Roi
@@ -102,7 +102,7 @@ class Presenter:
             Fact("SHA-256", self.package.sha256),
             Fact("Status", card.status.value),
             Fact("Intended use", card.intended_use),
-            Fact("Uncertainty", f"Laplace scale in HU, {told(card.calibration)}"),
+            Fact("Uncertainty", described(card)),
         )
 
 

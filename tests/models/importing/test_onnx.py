@@ -26,6 +26,7 @@ from models.importing.written import SITE_MUST, UNMEASURED
 from models.inference import Predictor
 from models.networks.building import residual_unet
 from models.packages import ResidualUNetNetwork, card_text, load_package
+from models.packages.card_text import NO_SCALE
 from models.packages.golden import check_golden, made_input
 from models.packages.onnx_file import check_onnx
 from models.volumes import Volume
@@ -82,6 +83,7 @@ def test_a_graph_becomes_a_package_that_computes(synthesis: dict[str, Any], writ
     package = load_package(out)
     assert package.card.status.value == "reference"
     assert package.card.network.parameters == 1
+    assert package.card.predicts_scale is False
     assert check_golden(package).difference <= 0.51
     source = made_input(package.card, package.card.inputs[0])
     found = Predictor(package).predict({"ct": source}, source.grid, lambda _: None)
@@ -89,6 +91,7 @@ def test_a_graph_becomes_a_package_that_computes(synthesis: dict[str, Any], writ
     body = source.values > -500
     np.testing.assert_allclose(found.synthetic.values[body], source.values[body], atol=0.01)
     assert found.uncertainty is None
+    assert f"Uncertainty    {NO_SCALE}" in CliRunner().invoke(app, ["show", str(out)]).output
 
 
 def test_several_inputs_and_a_batch_of_one_are_taken(

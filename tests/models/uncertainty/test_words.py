@@ -1,7 +1,13 @@
 from __future__ import annotations
 
-from models.packages import CardCalibration
-from models.uncertainty.words import SIMULATED, told
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from models.packages import Card, CardCalibration, card_text
+from models.packages.card_text import NO_SCALE
+from models.uncertainty.words import SIMULATED, described, told
 
 
 def calibrated(protocol: str, **others: object) -> CardCalibration:
@@ -22,3 +28,42 @@ def test_nothing_measured_and_nothing_held_are_both_uncalibrated() -> None:
 def test_conformal_bounds_are_named() -> None:
     bounds = calibrated("Folds.", statement="conformal", bounds_hu={"body": 200.0}, cases=60)
     assert told(bounds) == "uncalibrated scale; conformal bounds of 60 cases on the card"
+
+
+@pytest.fixture
+def synthesis(small_card: dict[str, Any]) -> dict[str, Any]:
+    network = {"kind": "onnx", "tile_voxels": [16, 16, 16], "parameters": 1}
+    return small_card | {"network": network, "sha256": "0" * 64}
+
+
+@pytest.fixture
+def segmentation(synthesis: dict[str, Any]) -> dict[str, Any]:
+    output = {"modality": "SEG", "unit": "label", "lowest": 0.0, "highest": 1.0, "outside": 0.0, "labels": {"cord": 1}}
+    return synthesis | {
+        "task": {"kind": "segmentation", "title": "Cord"},
+        "output": output | {"voxel_mm": [2.0, 2.0, 2.0]},
+    }
+
+
+def test_a_network_without_a_scale_has_no_uncertainty_that_could_be_calibrated(
+    synthesis: dict[str, Any], segmentation: dict[str, Any]
+) -> None:
+    synthesis["network"]["fields"] = 1
+    for content in (synthesis, segmentation):
+        card = Card.model_validate(content)
+        assert described(card) == NO_SCALE
+        assert f"Uncertainty    {NO_SCALE}" in card_text(card)
+        with pytest.raises(ValidationError, match="predicts no scale"):
+            Card.model_validate(content | {"calibration": calibrated("Folds.").model_dump()})
+
+
+def test_a_scale_that_was_not_measured_is_uncalibrated(synthesis: dict[str, Any], small_card: dict[str, Any]) -> None:
+    synthesis["network"]["fields"] = 2
+    for content in (synthesis, small_card | {"sha256": "0" * 64}):
+        card = Card.model_validate(content)
+        assert described(card) == "Laplace scale in HU, uncalibrated"
+        assert "Uncertainty    uncalibrated: not measured\n" in card_text(card)
+
+
+def test_a_card_that_leaves_it_open_is_told_so(synthesis: dict[str, Any]) -> None:
+    assert "does not say whether" in card_text(Card.model_validate(synthesis))

@@ -115,12 +115,21 @@ def export(
     json: Json = False,
 ) -> None:
     """Write a package as one archive, which `import package` takes back, or its network as ONNX."""
+    missing: list[str] = []
     with refusals_told():
         found = package_named(package, packages)
         if onnx:
-            from models.importing.onnx_export import export_onnx
+            from models.importing.onnx_export import export_onnx, left_out
 
-            told: dict[str, object] = {"out": str(out), "difference": export_onnx(found, out)}
+            difference = export_onnx(found, out)
+            factor = None if found.card.calibration is None else found.card.calibration.factor
+            missing = list(left_out(found.card))
+            told: dict[str, object] = {
+                "out": str(out),
+                "difference": difference,
+                "left_out": missing,
+                "calibration_factor": factor,
+            }
         else:
             from models.packages.archive import copy_package, write_archive
 
@@ -129,7 +138,12 @@ def export(
             else:
                 copy_package(found, out)
             told = {"out": str(out), **brief(found)}
-    typer.echo(as_json(told) if json else f"{found.card.name} {found.card.version} in {out}")
+    if json:
+        typer.echo(as_json(told))
+        return
+    typer.echo(f"{found.card.name} {found.card.version} in {out}")
+    for line in missing:
+        typer.echo(f"left out     {line}")
 
 
 def _not_verified(why: Exception, json: bool) -> None:

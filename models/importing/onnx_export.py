@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import onnx
+
 from models.errors import PackageError
 from models.importing.graph import write_graph
 from models.networks.building import residual_unet
-from models.packages import ModelPackage, ResidualUNetNetwork
+from models.packages import DISCLAIMER, Card, ModelPackage, ResidualUNetNetwork
 from models.packages.onnx_file import check_onnx
 
 LARGEST_DIFFERENCE_HU = 0.5
@@ -16,6 +18,8 @@ LARGEST_DIFFERENCE_HU = 0.5
 
 def export_onnx(package: ModelPackage, file: Path) -> float:
     """Write the package's network as ONNX: (batch, inputs, z, y, x) normalised to value and Laplace scale in HU.
+
+    The file's metadata name the package and its hash, and say what of the package `left_out` of the graph.
 
     Returns
     -------
@@ -35,6 +39,7 @@ def export_onnx(package: ModelPackage, file: Path) -> float:
         else:
             part.write_bytes(package.content(package.weights.name))
             difference = 0.0
+        _marked(part, package)
         check_onnx(part)
         if not difference <= LARGEST_DIFFERENCE_HU:
             raise PackageError("onnx-differs", found=difference, accepted=f"up to {LARGEST_DIFFERENCE_HU:g} HU")
@@ -42,3 +47,36 @@ def export_onnx(package: ModelPackage, file: Path) -> float:
     finally:
         part.unlink(missing_ok=True)
     return difference
+
+
+def left_out(card: Card) -> tuple[str, ...]:
+    """Return what of a package its network alone does not do, for those who run it with other software."""
+    output = card.output
+    done = [
+        "normalisation of the inputs, resampling to the working grid, tiles, the limits of "
+        f"{output.lowest:g} to {output.highest:g} and what lies outside"
+        if card.task.kind == "synthesis"
+        else "normalisation of the inputs, resampling to the working grid, tiles and the choice of the likeliest label"
+    ]
+    if card.calibration is not None:
+        done.append(
+            f"the calibration: multiply the scale by {card.calibration.factor:g}, or it is not what the card measured"
+        )
+    if card.gate is not None:
+        done.append("the input gate: nothing refuses an image unlike those that the model was made for")
+    return tuple(done)
+
+
+def _marked(file: Path, package: ModelPackage) -> None:
+    card = package.card
+    model = onnx.load(file, load_external_data=False)
+    told = {entry.key: entry.value for entry in model.metadata_props} | {
+        "disclaimer": DISCLAIMER,
+        "package": f"{card.name} {card.version}",
+        "package_sha256": package.sha256,
+        "left_out": "; ".join(left_out(card)),
+    }
+    if card.calibration is not None:
+        told["calibration_factor"] = f"{card.calibration.factor:g}"
+    onnx.helper.set_model_props(model, told)
+    onnx.save(model, str(file))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 from collections.abc import Callable
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from typer.testing import CliRunner
 from models.cli import app
 from models.errors import PackageError
 from models.importing.confined import Converted
-from models.importing.onnx_export import export_onnx
+from models.importing.onnx_export import export_onnx, left_out
 from models.importing.onnx_import import import_onnx
 from models.importing.receiving import received
 from models.importing.written import SITE_MUST, UNMEASURED
@@ -34,6 +35,7 @@ from models.volumes import Volume
 Card = Callable[[dict[str, Any]], Path]
 
 TILE = (16, 16, 16)
+LIBRARY = Path(str(files("models") / "library"))
 
 
 def graph(inputs: int = 1, fields: int = 1, operator: str = "Conv", domain: str = "") -> onnx.ModelProto:
@@ -254,6 +256,31 @@ def test_our_own_network_exported_does_the_same_in_onnx_runtime(
     (theirs,) = onnxruntime.InferenceSession(tmp_path / "net.onnx").run(None, {"tiles": tiles.numpy()})
     assert np.abs(ours - theirs).max() < 0.5
     assert ours.std() > 1
+
+
+def test_an_exported_network_says_what_of_the_package_it_leaves_out(
+    write_small_package: Callable[[], Path], small_card: dict[str, Any], tmp_path: Path
+) -> None:
+    small_card["calibration"] = {"statement": "uncalibrated", "factor": 2.5, "protocol": "Made up."}
+    folder = write_small_package()
+    command = ["export", str(folder), "--onnx", "--out", str(tmp_path / "net.onnx")]
+    plain, told = (CliRunner().invoke(app, [*command, *also]) for also in ([], ["--json"]))
+    assert "left out     the calibration: multiply the scale by 2.5" in plain.output
+    assert "left out     normalisation" in plain.output
+    assert "gate" not in plain.output  # it has none
+    content = json.loads(told.output.strip().splitlines()[-1])
+    assert content["calibration_factor"] == 2.5
+    found = {entry.key: entry.value for entry in onnx.load(tmp_path / "net.onnx").metadata_props}
+    assert found["left_out"] == "; ".join(content["left_out"])
+    assert found["calibration_factor"] == "2.5"
+    assert found["package_sha256"] == load_package(folder).sha256
+    assert found["disclaimer"] == "Research use only. Not a medical device."
+
+
+def test_a_missing_gate_is_named() -> None:
+    shipped = load_package(LIBRARY / "head-mr-to-ct").card
+    assert shipped.gate is not None
+    assert any("input gate" in line for line in left_out(shipped))
 
 
 def test_a_graph_that_does_something_else_is_not_left(

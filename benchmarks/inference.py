@@ -4,7 +4,7 @@ Run ``python -m benchmarks.inference``; ``--quick`` takes one round. Rounds alte
 of each counts, since what else a machine does only ever adds time. Fields: a head's whole field as a scanner gives it,
 a head in 256 cubed with its air, and a block that tissue fills, on which nothing can be gained. At last from a file to
 HU on the image's own grid, against MONAI in float32 with SimpleITK around it. The real head needs SYNTHNODE_TEST_DATA;
-the head phantom stands in for it.
+the head phantom stands in for it. ``--pairs DIR`` also compares both with a known CT, since their tiles lie elsewhere.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from benchmarks.agreement import Agreement, agreement
 from benchmarks.fields import Field, Series, filled, in_air, series, whole_field
 from benchmarks.memory import peak_mib
 from benchmarks.rival import Rival
+from benchmarks.truth import Nearness, nearness
 from models.inference import Prediction, Predictor, TilePlan, resample
 from models.networks.building import Network, network_for
 from models.packages import ModelPackage, installed, load_package
@@ -84,17 +85,20 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--package", type=Path, help=f"a package's folder; {MODEL} without it")
     parser.add_argument("--side", type=int, default=256, help="side of the field with its air, voxels")
+    parser.add_argument("--pairs", type=Path, help="pairs on the working grid, as `synthnode models simulate` writes")
     options = parser.parse_args()
     package = load_package(options.package) if options.package else installed()[MODEL]
     rounds = 1 if options.quick else ROUNDS
     with tempfile.TemporaryDirectory() as folder:
         source = series(Path(folder))
-        told = measured(package, options.device, source, options.side, rounds)
+        told = measured(package, options.device, source, options.side, rounds, options.pairs)
     print(json.dumps(told))
 
 
-def measured(package: ModelPackage, device: str, source: Series, side: int, rounds: int) -> dict[str, object]:
-    """Run all duels and return what is told of them."""
+def measured(
+    package: ModelPackage, device: str, source: Series, side: int, rounds: int, pairs: Path | None
+) -> dict[str, object]:
+    """Run all duels, and both over the pairs, and return what is told of them."""
     where, voxel_mm = torch.device(device), package.card.output.voxel_mm
     predictor = Predictor(package, device)
     predictor.warm_up()
@@ -115,7 +119,10 @@ def measured(package: ModelPackage, device: str, source: Series, side: int, roun
     goals: dict[str, float | None] = dict(GOALS)
     if where.type != "cpu" or not torch.cpu._is_amx_tile_supported():
         goals["vs_monai_fp32_end_to_end"] = None
+    near = nearness(predictor, package, rival, pairs) if pairs else []
     show(duels, f"{package.card.name} {package.card.version} on {warm.device_class}, {warm.precision}", goals)
+    if near:
+        show_truth(near)
     return {
         "schema": 1,
         "benchmark": "inference",
@@ -132,6 +139,7 @@ def measured(package: ModelPackage, device: str, source: Series, side: int, roun
         "ratios": ratios,
         "goals": goals,
         "duels": [told_of(duel) for duel in duels],
+        "against_truth": [asdict(one) for one in near],
         "share_of_bf16_peak": None if where.type == "cpu" else share_of_peak(network, package, where, duels[1]),
     }
 
@@ -260,6 +268,17 @@ def show(duels: list[Duel], title: str, goals: dict[str, float | None]) -> None:
     console = Console(width=120)
     console.print(times)
     console.print(apart)
+
+
+def show_truth(found: list[Nearness]) -> None:
+    """Print how far both are from the true CT."""
+    table = Table(title="Mean absolute error against the true CT, HU")
+    for heading in ("pair", "tiles", "MONAI's", "body", "MONAI's", "bone", "MONAI's", "apart"):
+        table.add_column(heading, justify="left" if heading == "pair" else "right")
+    for one in found:
+        errors = (one.mae_body, one.mae_body_monai, one.mae_bone, one.mae_bone_monai, one.apart_hu)
+        table.add_row(one.pair, str(one.tiles), str(one.tiles_monai), *(f"{error:.1f}" for error in errors))
+    Console(width=120).print(table)
 
 
 if __name__ == "__main__":

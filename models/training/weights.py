@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file
+from safetensors.torch import load
 from torch import Tensor, nn
 
 from models.errors import RecipeError
@@ -53,10 +53,10 @@ def starting_weights(place: Path) -> StartingWeights:
                 found=f"a network of kind {package.card.network.kind}: a graph to run, not one to train",
                 accepted="residual-unet with safetensors weights",
             )
-        tensors = _safetensors(package.weights)
+        tensors = _safetensors(package.content(package.weights.name), package.weights)
         return StartingWeights(tensors, f"{package.card.name} {package.card.version} {package.sha256}")
     if place.suffix == ".safetensors":
-        return StartingWeights(_safetensors(place), f"file {place.name}")
+        return StartingWeights(_safetensors(_bytes(place), place), f"file {place.name}")
     try:
         return StartingWeights(_averaged(read_tensors(place), place), f"file {place.name}")
     except UNREADABLE as why:
@@ -102,10 +102,17 @@ def _averaged(content: dict[str, Any], place: Path) -> dict[str, Tensor]:
     return weights
 
 
-def _safetensors(file: Path) -> dict[str, Tensor]:
+def _bytes(file: Path) -> bytes:
     try:
-        return {name: value for name, value in load_file(file).items() if not name.startswith(GATE)}
-    except (SafetensorError, OSError) as why:
+        return file.read_bytes()
+    except OSError as why:
+        raise _unreadable(file, str(why)) from why
+
+
+def _safetensors(content: bytes, file: Path) -> dict[str, Tensor]:
+    try:
+        return {name: value for name, value in load(content).items() if not name.startswith(GATE)}
+    except SafetensorError as why:
         raise _unreadable(file, str(why)) from why
 
 

@@ -110,8 +110,9 @@ def read_plans(model: Path, stored: str) -> Plans:
     Raises
     ------
     PackageError
-        As `import_nnunet`.
+        As `import_nnunet`; ``axes-unknown`` where `stored` is no orientation.
     """
+    axes_towards(stored)  # taken apart below, where a letter too many would not be seen
     plans, dataset = _json(model / "plans.json"), _json(model / "dataset.json")
     name = model.resolve().name.rpartition("__")[2]
     try:
@@ -133,7 +134,15 @@ def _plans(
             "nnunet-cascade", folder=str(model), found=str(chosen["previous_stage"]), accepted="one stage"
         )
     # Arrays come as SimpleITK gives them, last image axis first, and then transposed as planned.
-    codes = "".join(stored[::-1][axis] for axis in plans["transpose_forward"])
+    order = list(plans["transpose_forward"])
+    if sorted(order) != [0, 1, 2]:
+        raise PackageError(
+            "nnunet-unreadable",
+            folder=str(model),
+            found=f"transpose_forward {order}",
+            accepted="0, 1 and 2 in any order",
+        )
+    codes = "".join(stored[::-1][axis] for axis in order)
     axes = axes_towards(codes)
     patch, spacing = list(chosen["patch_size"]), list(chosen["spacing"])
     flat = len(patch) == 2

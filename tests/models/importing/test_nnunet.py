@@ -90,9 +90,23 @@ def test_what_a_package_cannot_state_is_refused(tmp_path: Path, changes: dict[st
     assert caught.value.code == code
 
 
-def test_an_orientation_that_is_none_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(PackageError, match="axes-unknown"):
-        read_plans(described(tmp_path), "LLS")
+@pytest.mark.hazard("HAZ-04")
+@pytest.mark.parametrize("stored", ["LLS", "LPSX", "XLPS", "LPSLPS", "LP", "", "XYZ", "RLS", "L P S"])
+def test_an_orientation_that_is_none_is_refused_as_it_was_given(tmp_path: Path, stored: str) -> None:
+    with pytest.raises(PackageError, match="axes-unknown") as caught:
+        read_plans(described(tmp_path), stored)
+    assert caught.value.parameters["found"] == stored
+
+
+def test_small_letters_are_an_orientation_too(tmp_path: Path) -> None:
+    assert read_plans(described(tmp_path), "ras").axes == read_plans(described(tmp_path), "RAS").axes
+
+
+@pytest.mark.parametrize("order", [[0, 0, 1], [0, 1], [0, 1, 2, 0], [2, 1, -3]])
+def test_a_transposition_that_is_none_is_refused(tmp_path: Path, order: list[int]) -> None:
+    with pytest.raises(PackageError, match="nnunet-unreadable") as caught:
+        read_plans(described(tmp_path, transpose_forward=order), "LPS")
+    assert "transpose_forward" in str(caught.value.parameters["found"])
 
 
 def test_nothing_is_read_of_a_pickle_without_a_persons_word(

@@ -9,6 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 
+AIR_HU = -1000.0
+"""CT number of air, by the definition of the scale: inside a body's cavities, around it, and where a CT saw nothing."""
+
 
 class Tissue(IntEnum):
     """What one voxel is made of. Numbers are kept in files: add at the end, never renumber."""
@@ -92,7 +95,7 @@ class Properties:
 
 
 PROPERTIES: dict[Tissue, Properties] = {
-    Tissue.AIR: Properties(1000.0, 1.0, 0.0, -1000.0, 0.0),
+    Tissue.AIR: Properties(1000.0, 1.0, 0.0, AIR_HU, 0.0),
     Tissue.WHITE: Properties(850.0, 70.0, 0.70, 30.0, 2.0),
     Tissue.GREY: Properties(1350.0, 95.0, 0.82, 38.0, 2.0),
     Tissue.DEEP_GREY: Properties(1150.0, 80.0, 0.79, 37.0, 2.0),

@@ -11,9 +11,7 @@ from torch import Tensor
 
 from models.generator.acquisition import TEXTURE_MM, by_tissue
 from models.generator.fields import FieldDraw, Floats, along_axes, draw_field, slice_matrix, smooth_fields
-from models.tissues import PROPERTIES, Tissue
-
-AIR_HU = -1000.0
+from models.tissues import AIR_HU, PROPERTIES, Tissue
 
 _BLUR_MM = 0.7
 """Standard deviation of the CT's point spread (0.6 mm) with the partial volume of a nearest-neighbour read."""

@@ -14,13 +14,14 @@ from models.anatomy import LabelMap
 from models.generator.acquisition import Scan, acquire, draw_scan
 from models.generator.atlas import Atlas
 from models.generator.contrast import draw_contrast, expected_reference
-from models.generator.density import AIR_HU, Density, compute_ct, draw_density
+from models.generator.density import Density, compute_ct, draw_density
 from models.generator.fields import Floats
 from models.generator.geometry import Placement, draw_field_of_view, draw_placement
 from models.generator.inserts import Insert, draw_inserts, insert
 from models.generator.plan import PairPlan
 from models.generator.structure import Structure, divide, draw_structure
 from models.intensity import CEILING
+from models.tissues import AIR_HU
 
 _SCALE = 0.84
 """A whole image's own scale over the expected one: the mean over 24 whole heads, most of it the coil's fall-off."""

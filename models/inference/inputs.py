@@ -19,12 +19,12 @@ from models.inference.resampling import resampled
 from models.inference.scaling import Scaling, scaling_of
 from models.intensity import reference_intensity
 from models.packages import InputLimits
+from models.tissues import AIR_HU
 from models.volumes import Grid, Volume
 
 AIR_LEVEL = 0.12
 """Share of the foreground's 90th percentile under which nothing in an MR image is tissue; noise stays below it."""
 
-_AIR_HU = -1000.0
 _BODY_ABOVE_HU = -500.0
 
 
@@ -151,7 +151,7 @@ def _scaling(limits: InputLimits, volume: Volume, in_field: npt.NDArray[np.float
 
 
 def _outside(limits: InputLimits) -> float:
-    return _AIR_HU if limits.modality == "CT" else 0.0
+    return AIR_HU if limits.modality == "CT" else 0.0
 
 
 def _body_level(limits: InputLimits, in_field: npt.NDArray[np.float32]) -> float:

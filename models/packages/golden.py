@@ -18,6 +18,7 @@ from models.packages.card import Card, InputLimits
 from models.packages.contents import GOLDEN_OUTPUT, golden_file
 from models.packages.package import ModelPackage, card_of
 from models.packages.writing import write_package
+from models.tissues import AIR_HU
 from models.volumes import Grid, Volume
 
 
@@ -109,7 +110,7 @@ def made_input(card: Card, one: InputLimits) -> Volume:
     radius = np.sqrt(sum(np.square(axis) for axis in np.meshgrid(*at, indexing="ij")))
     body = radius < 0.85
     inner = 500 + 400 * texture if one.modality != "CT" else 40 + 600 * texture
-    values = np.where(body, np.rint(inner), -1000 if one.modality == "CT" else 0)
+    values = np.where(body, np.rint(inner), AIR_HU if one.modality == "CT" else 0)
     return Volume(values.astype(np.float32), Grid(network.tile_voxels, output.voxel_mm, (0.0, 0.0, 0.0)))
 
 

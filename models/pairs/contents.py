@@ -14,7 +14,7 @@ Values = npt.NDArray[np.floating]
 LOWEST_HU, HIGHEST_HU = -1100.0, 4000.0
 """What a CT in HU may hold: air with its noise, and metal on the 12-bit scale that SynthRAD and most scanners keep."""
 
-_AIR_HU = -850.0
+_AIR_TO_HU = -850.0
 """Outside air is near -1000 HU; noise and partial volume lift it, but not over this."""
 
 _LEAST_AIR = 0.001
@@ -93,7 +93,7 @@ def prove_images(patient: str, names: tuple[str, str], mr: Values, ct: Values) -
 
 def looks_like_hu(values: Values) -> bool:
     """Return whether an image has air near -1000 and tissue around 0, as only a CT in HU has."""
-    air = (values >= LOWEST_HU) & (values <= _AIR_HU)
+    air = (values >= LOWEST_HU) & (values <= _AIR_TO_HU)
     tissue = (values > -200) & (values < 300)
     return bool(air.mean() >= _LEAST_AIR and tissue.mean() >= _LEAST_TISSUE)
 
@@ -110,7 +110,7 @@ def _prove_hu(name: str, ct: Values) -> None:
         raise PairsError(
             "ct-not-hu",
             file=name,
-            found=f"values from {lowest:g} to {highest:g}, {(ct <= _AIR_HU).mean():.2%} at or below {_AIR_HU:g}",
+            found=f"values from {lowest:g} to {highest:g}, {(ct <= _AIR_TO_HU).mean():.2%} at or below {_AIR_TO_HU:g}",
             accepted=f"HU from {LOWEST_HU:g} to {HIGHEST_HU:g} with air near -1000",
             remedy="apply the rescale slope and intercept, and set what lies outside the scanner's field to -1000",
         )

@@ -11,9 +11,6 @@ import SimpleITK
 
 from models.volumes import Grid, Triple, Volume
 
-AIR_HU = -1000.0
-"""What a CT is where it was not seen."""
-
 _FWHM = 2.3548
 """Full width at half maximum of a Gaussian, in standard deviations."""
 

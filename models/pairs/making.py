@@ -13,11 +13,11 @@ import numpy as np
 
 from models.errors import PairsError
 from models.pairs.contents import HIGHEST_HU, LOWEST_HU, prove_images
-from models.pairs.itk import AIR_HU
 from models.pairs.layout import ASIDE, OVERVIEW, Pair, write_pair
 from models.pairs.montage import montage
 from models.pairs.quality import Limits, reasons_against
 from models.pairs.registration import Registration, Settings, Told, register
+from models.tissues import AIR_HU
 from models.volumes import Volume
 
 _FEWEST_VOXELS = 8

@@ -10,8 +10,9 @@ import numpy.typing as npt
 import SimpleITK
 from PIL import Image, ImageDraw
 
-from models.pairs.itk import AIR_HU, resampled
+from models.pairs.itk import resampled
 from models.pairs.registration import Registration
+from models.tissues import AIR_HU
 from models.volumes import Grid, Volume
 
 Plane = npt.NDArray[np.uint8]

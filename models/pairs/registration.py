@@ -14,8 +14,9 @@ from scipy import ndimage
 from models.errors import PairsError
 from models.masks.body import ct_body, mr_body
 from models.pairs.deformation import Bent, bend
-from models.pairs.itk import AIR_HU, field_of, image_of, isotropic, one_thread, resampled
+from models.pairs.itk import field_of, image_of, isotropic, one_thread, resampled
 from models.pairs.quality import Agreement, Movement, agreement, mutual_information
+from models.tissues import AIR_HU
 from models.volumes import Volume
 
 Mask = npt.NDArray[np.bool_]

@@ -15,9 +15,9 @@ from models.inference import Predictor
 from models.inference.working_grid import labels_on, scales_on, values_on
 from models.packages import Card
 from models.reports.cases import Case
+from models.tissues import AIR_HU
 from models.volumes import Array, Grid, Volume
 
-AIR_HU = -1000.0
 WATER_HU = 0.0
 _BODY_ABOVE_HU = -500.0
 """What of a mean map is body: its bounding box is laid on that of the pair's mask."""

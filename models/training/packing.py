@@ -15,9 +15,9 @@ from torch import Tensor
 from models.anatomy import map_files
 from models.errors import RecipeError
 from models.gate.packing import gate_part
-from models.generator.density import AIR_HU
 from models.packages import CardCalibration, CardMetrics, ModelPackage
 from models.packages.golden import write_with_golden
+from models.tissues import AIR_HU
 from models.training.checkpoint import UNREADABLE, load_checkpoint, read_tensors
 from models.training.keeping import BEST
 from models.training.recipe import Recipe

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.errors import InputError
-from models.reports.methods import AIR_HU
+from models.tissues import AIR_HU
 from models.volumes import Array, Grid, Volume
 
 GRID = Grid((20, 22, 18), (2.0, 2.0, 2.0), (-20.0, -22.0, -18.0))

@@ -10,7 +10,6 @@ from scipy import ndimage
 
 from models.gate.learning.bodies import Body
 from models.gate.learning.rendering import (
-    AIR_HU,
     Floats,
     cropped,
     ct_numbers,
@@ -20,6 +19,7 @@ from models.gate.learning.rendering import (
     received,
     taken,
 )
+from models.tissues import AIR_HU
 from models.volumes import Grid, Volume
 
 LEAST_KEPT_MM = 130.0

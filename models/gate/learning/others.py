@@ -15,6 +15,7 @@ from models.errors import InputError
 from models.gate.learning.bodies import COARSE_MM
 from models.gate.learning.heads import shown_as_ct
 from models.gate.learning.rendering import Floats, cropped, draw_pose, received, smooth, taken
+from models.tissues import AIR_HU
 from models.volumes import Grid, Volume
 
 _TRUNK_VOXELS = (63, 63, 90)
@@ -65,8 +66,8 @@ def other_body_part(rng: np.random.Generator, atlases: Sequence[Atlas]) -> Volum
 def ct_of_other_part(rng: np.random.Generator) -> Volume:
     """Return CT of a made trunk."""
     signal = trunk(rng)
-    hu = np.where(signal > 0, 160 * signal - 100, -1000).astype(np.float32)
-    volume = _in_any_field(rng, taken(hu, COARSE_MM, draw_pose(rng), -1000.0))
+    hu = np.where(signal > 0, 160 * signal - 100, AIR_HU).astype(np.float32)
+    volume = _in_any_field(rng, taken(hu, COARSE_MM, draw_pose(rng), AIR_HU))
     return Volume(shown_as_ct(rng, volume.values), volume.grid)
 
 

@@ -13,7 +13,7 @@ from torch.nn import functional
 from models.gate.learning.bodies import Body, mixed
 from models.generator.contrast import draw_contrast
 from models.generator.plan import ContrastPlan
-from models.tissues import PROPERTIES, Mixture, Tissue
+from models.tissues import AIR_HU, PROPERTIES, Mixture, Tissue
 from models.volumes import Grid, Triple, Volume
 
 Floats = npt.NDArray[np.float32]
@@ -21,7 +21,6 @@ Floats = npt.NDArray[np.float32]
 CONTRASTS = ContrastPlan(plausible_share=1.0, fat_suppressed_share=0.12, nulled_fluid_share=0.1, gamma=0.2)
 """Contrasts that a pulse sequence gives: a head whose bone shines is no MR of the kinds that a card accepts."""
 
-AIR_HU = -1000.0
 _MARGIN_MM = 30.0
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from models.reports.methods import AIR_HU
+from models.tissues import AIR_HU
 from models.training.finetune.patches import WorkingPair
 from models.volumes import Grid, Triple, Volume
 

@@ -12,9 +12,7 @@ import torch
 from models.anatomy import LabelMap
 from models.generator import PairGenerator
 from models.intensity import CEILING, reference_intensity
-from models.tissues import PROPERTIES, Tissue
-
-AIR_HU = -1000.0
+from models.tissues import AIR_HU, PROPERTIES, Tissue
 
 
 def test_a_number_is_a_pair(generator: PairGenerator) -> None:

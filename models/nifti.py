@@ -8,7 +8,8 @@ from pathlib import Path
 import nibabel
 import numpy as np
 import numpy.typing as npt
-from nibabel.filebasedimages import ImageFileError
+from nibabel.filebasedimages import FileBasedImage, ImageFileError
+from nibabel.imageglobals import logger as remarks
 from nibabel.openers import ImageOpener
 from nibabel.spatialimages import HeaderDataError
 
@@ -34,7 +35,7 @@ def read_nifti(file: Path) -> Volume:
         (``nifti-geometry``).
     """
     try:
-        image = nibabel.load(file)
+        image = loaded(file)
         if not isinstance(image, nibabel.Nifti1Image):
             raise InputError("nifti-unreadable", file=str(file), found=type(image).__name__)
         values = np.asarray(image.dataobj, dtype=np.float32)
@@ -47,7 +48,7 @@ def read_nifti(file: Path) -> Volume:
 def read_nifti_grid(file: Path) -> Grid:
     """Read where the voxels of a NIfTI file stand, without reading the voxels; errors as of `read_nifti`."""
     try:
-        image = nibabel.load(file)
+        image = loaded(file)
     except _UNREADABLE as why:
         raise InputError("nifti-unreadable", file=str(file), found=str(why)) from why
     if not isinstance(image, nibabel.Nifti1Image):
@@ -91,6 +92,15 @@ def _grid(image: nibabel.Nifti1Image, file: Path) -> Grid:
         )
     except ValueError as why:
         raise _misplaced(file, str(why), "three axes at right angles") from why
+
+
+def loaded(file: Path) -> FileBasedImage:
+    """Open an image without the library's own remarks on its header, which tell of guesses that are refused here."""
+    before, remarks.disabled = remarks.disabled, True
+    try:
+        return nibabel.load(file)
+    finally:
+        remarks.disabled = before
 
 
 def stated_spacing(image: nibabel.Nifti1Image, file: Path) -> npt.NDArray[np.float64]:

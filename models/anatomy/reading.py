@@ -17,7 +17,7 @@ from nibabel.filebasedimages import ImageFileError
 from nibabel.spatialimages import HeaderDataError
 
 from models.errors import InputError
-from models.nifti import stated_spacing
+from models.nifti import loaded, stated_spacing
 
 Numbers = npt.NDArray[np.int32]
 
@@ -94,7 +94,7 @@ def own_names(file: Path) -> Mapping[int, str]:
 
 
 def _nifti(file: Path) -> tuple[npt.NDArray[Any], tuple[float, ...]]:
-    image = nibabel.load(file)
+    image = loaded(file)
     if isinstance(image, nibabel.Nifti1Image):
         stated_spacing(image, file)
     image = nibabel.as_closest_canonical(image)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import struct
+import subprocess
+import sys
 from pathlib import Path
 
 import nibabel
@@ -125,6 +127,15 @@ def test_voxels_without_a_size_or_a_place_are_refused_with_a_remedy(
         assert refused.value.parameters["file"] == str(file)
         assert found in str(refused.value.parameters["found"])
         assert "DICOM" in str(refused.value.parameters["remedy"])
+
+
+def test_the_librarys_guess_is_not_told_beside_the_refusal(tmp_path: Path) -> None:
+    file = headed(tmp_path / "odd.nii", sides(2, 2, 0))
+    code = (
+        f"from models.nifti import read_nifti\ntry:\n  read_nifti({str(file)!r})\nexcept Exception:\n  print('refused')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("refused\n", "")
 
 
 def test_a_header_of_a_type_that_does_not_exist_is_refused_by_name(tmp_path: Path) -> None:

@@ -28,6 +28,9 @@ from typing import Any
 import pytest
 
 SCHEMA = 1
+LONGEST_S = 4 * 3600
+"""When one test of a full run is given up: the suites' own time limits are for their few rounds."""
+
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "docs" / "evidence"
 
@@ -197,6 +200,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         mark = item.get_closest_marker("suite")
         (kept if mark is not None and mark.args[0] == full else others).append(item)
     config.hook.pytest_deselected(items=others)
+    for item in kept:
+        item.add_marker(pytest.mark.timeout(LONGEST_S), append=False)
     items[:] = kept
 
 

@@ -101,7 +101,7 @@ def test_what_a_test_records_is_kept_as_its_figures(
 def test_a_full_run_is_not_cut_off_by_the_time_limit_of_few_rounds(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(SUITE_OF_TWO.format(verdict=True).replace("@pytest", "@pytest.mark.timeout(9)\n    @pytest", 1))
     [few, *_], _ = pytester.inline_genitems("-p", "evidence")
-    [full], _ = pytester.inline_genitems("-p", "evidence", "--full", "kills")
+    [full, *_], _ = pytester.inline_genitems("-p", "evidence", "--full", "kills")
     limits = [item.get_closest_marker("timeout") for item in (few, full)]
     assert [limit.args[0] for limit in limits if limit] == [9, evidence.LONGEST_S]
 

@@ -98,7 +98,10 @@ def test_what_a_test_records_is_kept_as_its_figures(
     assert list(kept["figures"].values()) == [{"mae": 1.5}]
 
 
-def test_a_full_run_is_not_cut_off_by_the_time_limit_of_few_rounds(pytester: pytest.Pytester) -> None:
+def test_a_full_run_is_not_cut_off_by_the_time_limit_of_few_rounds(
+    pytester: pytest.Pytester, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evidence, "FOLDER", tmp_path)
     pytester.makepyfile(SUITE_OF_TWO.format(verdict=True).replace("@pytest", "@pytest.mark.timeout(9)\n    @pytest", 1))
     [few, *_], _ = pytester.inline_genitems("-p", "evidence")
     [full, *_], _ = pytester.inline_genitems("-p", "evidence", "--full", "kills")

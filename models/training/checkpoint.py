@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import pickle
+import warnings
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -70,7 +71,14 @@ def read_tensors(file: Path) -> dict[str, Any]:
         with zipfile.ZipFile(file) as archive:
             if (damaged := archive.testzip()) is not None:
                 raise ValueError(f"{damaged} is damaged")
-    content = torch.load(file, map_location="cpu", weights_only=True)
+    try:
+        with warnings.catch_warnings(action="ignore", category=UserWarning):  # of old pickles, beside the refusal
+            content = torch.load(file, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as why:
+        # The library's own sentence advises to run it.
+        raise ValueError(
+            "it holds more than tensors and plain values, or is no file of tensors; none of it was run"
+        ) from why
     if not isinstance(content, dict):
         raise ValueError(f"a {type(content).__name__} instead of a mapping")
     return content

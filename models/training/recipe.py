@@ -99,10 +99,21 @@ def load_recipe(file: Path) -> Recipe:
         If the file cannot be read or a key is missing, unknown or out of range.
     """
     try:
-        return Recipe.model_validate(yaml.safe_load(file.read_text(encoding="utf-8")))
+        content = yaml.safe_load(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as why:
-        raise RecipeError("recipe-unreadable", file=str(file), found=str(why)) from why
+        raise RecipeError("recipe-unreadable", file=str(file), found=" ".join(str(why).split())) from why
+    if not isinstance(content, dict):
+        raise RecipeError(
+            "recipe-invalid",
+            file=str(file),
+            found="nothing" if content is None else f"a {type(content).__name__}",
+            accepted="keys with values, such as recipe, schema, network, schedule",
+            remedy="begin with a copy of models/recipes/head-mr-to-ct.yaml",
+        )
+    try:
+        return Recipe.model_validate(content)
     except ValidationError as why:
         first = why.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise RecipeError("recipe-invalid", file=str(file), key=place, found=first["msg"]) from why
+        place = ".".join(str(part) for part in first["loc"]) or "the whole"
+        told = first["msg"].removeprefix("Value error, ")
+        raise RecipeError("recipe-invalid", file=str(file), key=place, found=told) from why

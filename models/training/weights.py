@@ -122,6 +122,7 @@ def _unreadable(place: Path, found: str) -> RecipeError:
         file=str(place),
         found=" ".join(found.split())[:200],
         accepted="a package's or a run's folder, .safetensors, or .pt with tensors alone",
+        remedy="have its weights saved as .safetensors where they come from; code in a file is never run here",
     )
 
 

@@ -29,7 +29,7 @@ def test_the_shipped_recipe_is_valid(recipe_content: dict[str, object], tmp_path
         (("optimiser", "learning_rate"), "fast", "optimiser.learning_rate"),
         (("schedule", "length"), {"steps": 10, "minutes": 1}, "schedule.length"),
         (("schedule", "length"), {}, "schedule.length"),
-        (("patch_voxels",), 81, ""),
+        (("patch_voxels",), 81, "the whole"),
     ],
 )
 def test_what_it_does_not_know_is_named(
@@ -45,11 +45,22 @@ def test_what_it_does_not_know_is_named(
     assert caught.value.parameters["key"] == key
 
 
-@pytest.mark.parametrize("text", ["{", "[1, 2]", ""])
-def test_a_file_that_is_no_recipe(tmp_path: Path, text: str) -> None:
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("{", "recipe-unreadable"),
+        ("[1, 2]", "found=a list accepted=keys with values"),
+        ("just words", "found=a str accepted=keys with values"),
+        ("", "found=nothing accepted=keys with values"),
+    ],
+)
+def test_a_file_that_is_no_recipe_is_told_in_a_line_for_a_person(tmp_path: Path, text: str, told: str) -> None:
     (tmp_path / "r.yaml").write_text(text)
-    with pytest.raises(RecipeError):
+    with pytest.raises(RecipeError) as caught:
         load_recipe(tmp_path / "r.yaml")
+    assert told in str(caught.value)
+    assert "instance of Recipe" not in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 
@@ -94,3 +95,22 @@ def test_what_holds_no_tensors_or_would_run_is_refused(
     with pytest.raises(RecipeError, match="weights-unreadable"):
         starting_weights(file)
     assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("old", [False, True])
+def test_nobody_is_advised_to_run_what_a_file_holds(
+    tmp_path: Path, old: bool, capsys: pytest.CaptureFixture[str], recwarn: pytest.WarningsRecorder
+) -> None:
+    file = tmp_path / "evil.pt"
+    if old:
+        file.write_bytes(pickle.dumps(Payload()))
+    else:
+        torch.save(Payload(), file)
+    with pytest.raises(RecipeError) as caught:
+        starting_weights(file)
+    told = str(caught.value)
+    assert "weights_only" not in told
+    assert "none of it was run" in told
+    assert ".safetensors" in caught.value.parameters["remedy"]  # type: ignore[operator]
+    assert not recwarn.list
+    assert capsys.readouterr() == ("", "")

@@ -10,7 +10,11 @@ from dataclasses import dataclass
 from math import cos, exp, radians, sin
 from typing import Protocol
 
+from models.errors import InputError
 from models.tissues import PROPERTIES, Properties, Tissue
+
+CONTRASTS = ("T1", "T2", "FLAIR", "PD")
+"""Weightings that are told apart, as cards name them."""
 
 
 class Sequence(Protocol):
@@ -59,6 +63,20 @@ class SpoiledGradientEcho:
         """Return the magnitude of the signal, where fully relaxed water at 90 degrees gives 1."""
         relaxed, angle = exp(-self.tr / tissue.t1), radians(self.flip)
         return tissue.density * sin(angle) * (1.0 - relaxed) / (1.0 - cos(angle) * relaxed) * exp(-self.te / tissue.t2)
+
+
+def contrast_named(name: str) -> str:
+    """Return the weighting of that name, in capitals or not, as cards write it.
+
+    Raises
+    ------
+    InputError
+        ``contrast-unknown``.
+    """
+    written = name.strip().upper()
+    if written not in CONTRASTS:
+        raise InputError("contrast-unknown", found=name, accepted=", ".join(CONTRASTS))
+    return written
 
 
 def signals(sequence: Sequence) -> dict[Tissue, float]:

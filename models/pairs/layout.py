@@ -35,6 +35,14 @@ SAME_PLACE_MM = 0.01
 _PATIENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _SUFFIXES = (".nii.gz", ".nii")
 
+_STATED: tuple[tuple[str, type, str], ...] = (
+    ("patient", str, "the folder's name, in quotes"),
+    ("case", str, "a name in quotes: whose anatomy this is"),
+    ("contrast", str, "a name in quotes, such as T1; or null where it is not known"),
+    ("simulated", bool, "true or false, without quotes"),
+)
+"""What is read of ``about.json``, and how it must be written."""
+
 
 @dataclass(frozen=True, slots=True)
 class PairFolder:
@@ -105,8 +113,8 @@ def read_pairs(folder: Path) -> tuple[PairFolder, ...]:
         capitals alone (``patient-name-unfit``, ``patient-doubled``); one of the three files is missing
         (``pair-file-missing``), comes twice or has others beside it, as when two patients or two acquisitions share
         a folder (``pair-several-images``); the three are not on one grid (``pair-grids-differ``); ``about.json`` cannot
-        be read or names another patient (``about-unreadable``, ``pair-several-patients``); or two patients have the
-        same image file (``patient-doubled``). Copies whose files differ are found by `models.pairs.distinct`.
+        be read or says something in another way than it must (``about-unreadable``), or names another patient
+        (``pair-several-patients``); or two patients have the same image file (``patient-doubled``). Copies whose files differ are found by `models.pairs.distinct`.
     InputError
         If a file is no NIfTI volume.
     """
@@ -231,7 +239,18 @@ def _about(folder: Path) -> Mapping[str, object] | None:
             accepted=folder.name,
             remedy="the folder carries one patient's name and the file another's: find out whose images these are",
         )
+    _prove_about(file, about)
     return about
+
+
+def _prove_about(file: Path, about: Mapping[str, object]) -> None:
+    """Refuse values that would be taken for something else: whose anatomy it is decides who may judge whom."""
+    for key, kind, accepted in _STATED:
+        value = about.get(key)
+        if key in about and not (isinstance(value, kind) and value != ""):
+            if key == "contrast" and value is None:  # what `pairs` writes where nobody said
+                continue
+            raise PairsError("about-unreadable", file=str(file), key=key, found=repr(value)[:80], accepted=accepted)
 
 
 def _prove_name(patient: str, folder: Path) -> None:

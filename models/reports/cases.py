@@ -90,13 +90,18 @@ def load_case(pair: PairFolder, card: Card) -> Case:
     return Case(
         patient=pair.patient,
         case=pair.case,
-        contrast=str(about.get("contrast", UNSTATED)),
+        contrast=stated_contrast(pair),
         simulated=bool(about.get("simulated", False)),
         inputs={one.name: images[one.modality] for one in card.inputs},
         truth=_labels(pair) if card.output.modality == "SEG" else loaded.ct.values,
         body=np.asarray(loaded.mask.values, dtype=bool),
         grid=pair.grid,
     )
+
+
+def stated_contrast(pair: PairFolder) -> str:
+    """Return the weighting that a pair's ``about.json`` states, or `UNSTATED`."""
+    return str((pair.about or {}).get("contrast") or UNSTATED)
 
 
 def _labels(pair: PairFolder) -> Array:

@@ -145,7 +145,7 @@ def origin(evaluation: Evaluation) -> str:
     elif simulated:
         told = f"{simulated} of {len(cases)} images are simulated, not real."
     else:
-        told = "The pairs do not say that they are simulated."
+        told = "The pairs do not say whether they are simulated or of patients."
     if not known:
         return told
     return f"{told} THE PACKAGE WAS TRAINED ON {known} OF THESE {evaluation.patients} PATIENTS: its figures flatter it."

@@ -18,7 +18,7 @@ from models.nifti import read_nifti
 from models.packages import Card, ModelPackage, ResidualUNetNetwork
 from models.pairs import PairFolder, read_pairs
 from models.reports.agreement import agreement
-from models.reports.cases import UNSTATED, Case, load_case, refuse_unfit
+from models.reports.cases import Case, load_case, refuse_unfit, stated_contrast
 from models.reports.likeness import Likeness
 from models.reports.methods import AllWater, Answer, MeanMap, Method, Model
 from models.reports.results import CaseResult, Evaluation, MethodScores, MethodWords, Refused
@@ -136,7 +136,7 @@ def _judged(judge: _Judge, pairs: Sequence[PairFolder], tell: Told) -> Iterator[
         try:
             result: CaseResult | Refused = judge.result(load_case(pair, judge.card))
         except ModelsError as why:
-            result = Refused(pair.patient, str((pair.about or {}).get("contrast", UNSTATED)), str(why))
+            result = Refused(pair.patient, stated_contrast(pair), str(why))
         tell(result)
         yield result
 

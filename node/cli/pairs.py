@@ -56,9 +56,9 @@ def pairs(
     from pipelines.pairs.making import Order, make_pairs
 
     spacings = (control_mm, 1.5 * control_mm) if control_mm else ()
-    order = Order(out, Settings(voxel_mm=voxel_mm, control_mm=spacings), Limits(), contrast)
     found: list[PatientEnd] = []
     with _refusals_told():
+        order = Order(out, Settings(voxel_mm=voxel_mm, control_mm=spacings), Limits(), contrast)
         prove_key_apart(key, out)
         sources, left_out = _sources(dicom, images, Choice(mr_series, ct_series), out)
         names = with_patients(open_key(key, out), [source.identity for source in sources])

@@ -13,6 +13,7 @@ from models.pairs.distinct import fingerprint
 from models.pairs.making import MadePair, keep, make_pair, set_aside
 from models.pairs.quality import Limits
 from models.pairs.registration import Settings
+from models.sequences import contrast_named
 from pipelines.errors import PipelineError
 from pipelines.pairs.key import PatientKey, pseudonym
 from pipelines.pairs.sources import Images, Source
@@ -73,13 +74,24 @@ class Order:
     settings, limits
         How to register, and from where on a pair is poor.
     contrast
-        What the MR shows (t1, t2, flair, pd), as the person says; it goes into ``about.json``. Empty when not said.
+        What the MR shows, as the person says: one of `models.sequences.CONTRASTS`, in capitals or not. It goes into
+        ``about.json``. Empty when not said.
+
+    Raises
+    ------
+    InputError
+        ``contrast-unknown``.
     """
 
     out: Path
     settings: Settings
     limits: Limits
     contrast: str = ""
+
+    def __post_init__(self) -> None:
+        """Prove the contrast before anything is read."""
+        if self.contrast:
+            contrast_named(self.contrast)
 
 
 def prove_apart(out: Path, images: Path) -> None:
@@ -157,7 +169,7 @@ def _about(order: Order, images: Images | None) -> dict[str, object]:
         "schema": 1,
         "use": "Research use only. Not a medical device.",
         "recognisable": RECOGNISABLE,
-        "contrast": order.contrast or None,
+        "contrast": contrast_named(order.contrast) if order.contrast else None,
         "mr": dict(images.mr_facts) if images else {},
         "ct": dict(images.ct_facts) if images else {},
     }

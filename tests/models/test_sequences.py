@@ -6,7 +6,9 @@ import math
 
 import pytest
 
-from models.sequences import InversionRecovery, SpinEcho, SpoiledGradientEcho, signals
+from models.errors import InputError
+from models.generator.simulation import CONTRASTS as SIMULATED
+from models.sequences import CONTRASTS, InversionRecovery, SpinEcho, SpoiledGradientEcho, contrast_named, signals
 from models.tissues import Properties, Tissue
 
 WATER = Properties(t1=4000, t2=2000, density=1.0, hu=0, hu_spread=0)
@@ -36,3 +38,10 @@ def test_flair_darkens_csf_and_keeps_air_black() -> None:
     assert flair[Tissue.CSF] < 0.4 * flair[Tissue.GREY]
     assert flair[Tissue.AIR] == 0
     assert max(flair.values()) == 1
+
+
+def test_contrasts_are_known_by_name_in_capitals_or_not() -> None:
+    assert [contrast_named(name) for name in ("t1", "Flair ", "PD")] == ["T1", "FLAIR", "PD"]
+    assert set(SIMULATED) == set(CONTRASTS)
+    with pytest.raises(InputError, match="contrast-unknown found=t9 accepted=T1, T2, FLAIR, PD"):
+        contrast_named("t9")

@@ -30,6 +30,10 @@ def made(patient: str, seed: int = 0) -> Pair:
     return Pair(patient, Volume(mr, GRID), Volume(ct, GRID), Volume(mask, GRID))
 
 
+def _says(**content: object) -> Callable[[Path], object]:
+    return lambda patient: (patient / "about.json").write_text(dumps(content))
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """Two patients as SynthRAD names them, with its folder of pictures."""
@@ -103,6 +107,10 @@ BAD = {
         "1BA777",
     ),
     "about is no JSON": (lambda p: (p / "about.json").write_text("{"), "about-unreadable", "about.json"),
+    "a contrast that is a number": (_says(contrast=5), "about-unreadable", "key=contrast found=5"),
+    "a case that is a list": (_says(case=["x"]), "about-unreadable", "key=case found=['x']"),
+    "a case that is nothing": (_says(case=""), "about-unreadable", "key=case found=''"),
+    "a yes in words": (_says(simulated="yes"), "about-unreadable", "key=simulated found='yes' accepted=true or false"),
     "CT is not rescaled": (lambda p: changed(p, "ct", lambda v: v + 1024), "ct-not-hu", "rescale"),
     "CT is padded": (lambda p: changed(p, "ct", lambda v: np.where(v == -1000, -2048, v)), "ct-not-hu", "-2048"),
     "CT in MR's place": (lambda p: changed(p, "mr", lambda v: v - 1000), "mr-looks-like-hu", "mr.nii.gz"),

@@ -114,6 +114,14 @@ def test_the_card_s_figures_are_ready_to_be_copied(package: ModelPackage, pairs:
     json.dumps(content, allow_nan=False)
 
 
+def test_pairs_that_say_nothing_are_not_called_real(package: ModelPackage, pairs: Path) -> None:
+    for file in pairs.glob("*/about.json"):
+        file.write_text(json.dumps({**json.loads(file.read_text()), "simulated": False, "contrast": None}))
+    evaluation = judged(package, pairs)
+    assert card_metrics(evaluation).protocol.startswith("The pairs do not say whether they are simulated or of")
+    assert evaluation.contrasts == ("unstated",)
+
+
 def test_a_refused_pair_is_told_and_the_others_are_judged(package: ModelPackage, pairs: Path) -> None:
     mr = read_nifti(pairs / "seg_2-T1" / "mr.nii.gz")
     mr.values[0, 0, 0] = NOT_FINITE

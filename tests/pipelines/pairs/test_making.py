@@ -50,6 +50,13 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict]:
     return here, loads(result.stdout.strip().splitlines()[-1])
 
 
+def test_a_contrast_that_nobody_knows_is_refused_before_anything_is_read(tmp_path: Path) -> None:
+    result = run("--dicom", tmp_path, "--out", tmp_path / "out", "--key", tmp_path / "key.json", "--contrast", "t9")
+    assert result.exit_code == 1
+    assert "contrast-unknown found=t9 accepted=T1, T2, FLAIR, PD" in result.stderr
+    assert not list(tmp_path.iterdir())
+
+
 def test_everybody_ends_somewhere_with_the_reason(made: tuple[Path, dict]) -> None:
     here, said = made
     assert said["counts"] == {"good": 2, "poor": 1, "failed": 2, "there": 0}
@@ -72,7 +79,7 @@ def test_good_pairs_are_taken_by_the_training_with_their_contrast(made: tuple[Pa
         loaded = load_pair(pair)
         assert loaded.mask.values.mean() > 0.1
         assert pair.about is not None
-        assert pair.about["contrast"] == "t1"
+        assert pair.about["contrast"] == "T1"
         assert pair.about["mr"] == {"MagneticFieldStrength": 1.5, "EchoTime": 3.1}
         assert "recognised" in str(pair.about["recognisable"])
 

@@ -112,7 +112,10 @@ class Node:
 
     def packages(self) -> Mapping[str, ModelPackage]:
         """Return the installed model packages by name; each is verified as it is read."""
-        return installed(self.settings.packages_folder)
+        folder = self.settings.packages_folder
+        # A folder that the settings name must be there; that of a data folder may never have been made.
+        named = self.settings.compute.packages is not None
+        return installed(folder if named or folder.is_dir() else None)
 
     def computation(self, device: str) -> Computation:
         """Return what computes runs on `device`."""

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from models.cli.telling import Json, as_json, refusals_told
+from models.cli.telling import Json, Packages, as_json, refusals_told
 
 
 def calibrate(
@@ -15,6 +15,7 @@ def calibrate(
     pairs: Annotated[list[Path], typer.Option(help="Pairs it was not trained on; may be given several times.")],
     out: Annotated[Path, typer.Option(help="Where the figures (JSON) go; `pack` takes the card's part from there.")],
     device: Annotated[str, typer.Option(help="cpu or cuda:0.")] = "cpu",
+    packages: Packages = None,
     json: Json = False,
 ) -> None:
     """Fit one factor on the predicted scale with half of the cases, and judge it with the others."""
@@ -23,7 +24,7 @@ def calibrate(
     from models.uncertainty.measuring import measure
 
     with refusals_told():
-        loaded = package_named(package)
+        loaded = package_named(package, packages)
         measured = measure(loaded, Predictor(loaded, device), pairs, typer.echo)
     part = out.with_name(f".part-{out.name}")
     part.write_text(as_json(measured.as_json()) + "\n", encoding="utf-8")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from models.cli.telling import Json, as_json, figures_line, refusals_told
+from models.cli.telling import Json, Packages, as_json, figures_line, refusals_told
 
 if TYPE_CHECKING:
     from models.reports.results import CaseResult, Refused
@@ -23,6 +23,7 @@ def evaluate(
     mean_map: Annotated[Path | None, typer.Option(help="A mean CT in HU (NIfTI), as one more baseline.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Take the first so many pairs.")] = None,
     device: Annotated[str, typer.Option(help="cpu or cuda:0.")] = "cpu",
+    packages: Packages = None,
     json: Json = False,
 ) -> None:
     """Judge a package on pairs, beside all-water and a mean map, and write a report."""
@@ -34,7 +35,7 @@ def evaluate(
     from models.reports.writing import REPORT_HTML, REPORT_JSON, write_report
 
     with refusals_told():
-        chosen, loaded = protocol_named(protocol), package_named(package)
+        chosen, loaded = protocol_named(protocol), package_named(package, packages)
         typer.echo(f"protocol {chosen.name}: range {chosen.stated_range}; {chosen.region.value}")
         evaluation = judge(loaded, Predictor(loaded, device), pairs, chosen, _tell, mean_map, limit)
         write_report(evaluation, out)

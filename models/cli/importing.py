@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from models.cli.telling import PACKAGES_VARIABLE, Json, as_json, brief, refusals_told
+from models.cli.telling import PACKAGES_VARIABLE, Json, Packages, as_json, brief, refusals_told
 
 if TYPE_CHECKING:
     from models.importing.confined import Converted
@@ -35,12 +35,19 @@ def package(
     ],
     json: Json = False,
 ) -> None:
-    """Bring a package into a folder of packages, under its own name."""
+    """Bring a package into a folder of packages, under its own name; what is there already is not copied again."""
     with refusals_told():
         from models.packages.archive import install
 
-        made = install(source, packages)
-    _tell(made, None, json)
+        arrival = install(source, packages)
+    made = arrival.package
+    if json:
+        typer.echo(as_json({"verified": True, **brief(made), "copied": arrival.copied}))
+    elif arrival.copied:
+        _tell(made, None, json)
+    else:
+        name = f"{made.card.name} {made.card.version}"
+        typer.echo(f"{name} is there already, the same bytes, in {made.folder}; nothing was copied")
 
 
 @app.command()
@@ -57,13 +64,14 @@ def nnunet(
     ],
     fold: Annotated[list[str] | None, typer.Option(help="A fold to take; all that are there when left out.")] = None,
     run_its_code: RunsCode = False,
+    packages: Packages = None,
     json: Json = False,
 ) -> None:
     """Convert an nnU-Net v2 segmentation model into a package."""
     with refusals_told():
         from models.importing.nnunet import import_nnunet
 
-        made, done = import_nnunet(model, card, stored, out, run_its_code, fold or ())
+        made, done = import_nnunet(model, card, stored, out, run_its_code, fold or (), packages)
     _tell(made, done, json)
 
 
@@ -72,13 +80,14 @@ def onnx(
     graph: Annotated[Path, typer.Argument(help="ONNX file of standard operators, all in one file.")],
     card: Card,
     out: Out,
+    packages: Packages = None,
     json: Json = False,
 ) -> None:
     """Make a package of an ONNX file."""
     with refusals_told():
         from models.importing.onnx_import import import_onnx
 
-        made = import_onnx(graph, card, out)
+        made = import_onnx(graph, card, out, packages)
     _tell(made, None, json)
 
 
@@ -91,13 +100,14 @@ def monai(
         str, typer.Option(help="Directions of the array's axes, as in the bundle's Orientationd.")
     ] = "RAS",
     run_its_code: RunsCode = False,
+    packages: Packages = None,
     json: Json = False,
 ) -> None:
     """Convert a MONAI bundle's network into a package."""
     with refusals_told():
         from models.importing.monai_bundle import import_monai
 
-        made, done = import_monai(bundle, card, axcodes, out, run_its_code)
+        made, done = import_monai(bundle, card, axcodes, out, run_its_code, packages)
     _tell(made, done, json)
 
 

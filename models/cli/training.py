@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from models.cli.telling import Json, as_json, refusals_told, tell_package
+from models.cli.telling import Json, Packages, as_json, refusals_told, tell_package
 from models.errors import RecipeError
 
 if TYPE_CHECKING:
@@ -32,10 +32,15 @@ def train(
     minutes: Minutes = None,
     steps: Steps = None,
     start_from: Annotated[
-        Path | None, typer.Option(help="Begin from these weights: a package, a run, .safetensors or .pt.")
+        str | None,
+        typer.Option(
+            help="Begin from these weights: an installed model's name, or the path of a package, a run, "
+            ".safetensors or .pt."
+        ),
     ] = None,
     maps: Annotated[Path | None, typer.Option(help="Keep prepared label maps here, for several runs.")] = None,
     device: Device = None,
+    packages: Packages = None,
     json: Json = False,
 ) -> None:
     """Train a network from label maps. Stop it at any time; --resume goes on.
@@ -46,14 +51,16 @@ def train(
     from rich.console import Console
 
     from models.cli.progress import TrainingTold
+    from models.packages.installed import place_named
     from models.training.ranks import ranks_of
     from models.training.recipe import load_recipe
     from models.training.trainer import train as run
 
     with refusals_told():
         plan = _lasting(load_recipe(recipe), minutes, steps)
+        begun = None if start_from is None else place_named(start_from, packages)
         with ranks_of(device) as ranks, TrainingTold(Console(quiet=ranks.rank > 0), plan.recipe) as told:
-            progress = run(plan, labels, out, ranks, told, resume=resume, start_from=start_from, maps=maps)
+            progress = run(plan, labels, out, ranks, told, resume=resume, start_from=begun, maps=maps)
     if ranks.rank == 0:
         done = {"run": str(out), "steps": progress.step, "minutes": round(progress.seconds / 60, 2)}
         best = f", best at step {progress.best_step}" if progress.best_step >= 0 else ""
@@ -69,6 +76,7 @@ def pack(
     calibration: Annotated[Path | None, typer.Option(help="What `calibrate` wrote, for the card.")] = None,
     gate: Annotated[Path | None, typer.Option(help="Folder of a trained gate.")] = None,
     best: Annotated[bool, typer.Option(help="The weights of the best validation instead of the last.")] = False,
+    packages: Packages = None,
     json: Json = False,
 ) -> None:
     """Make a package of a run: card, safetensors, hash."""
@@ -76,7 +84,7 @@ def pack(
     from models.training.packing import pack as write
 
     with refusals_told():
-        package = write(run, labels, card, Parts(evaluation, calibration, gate, best), out)
+        package = write(run, labels, card, Parts(evaluation, calibration, gate, best), out, packages)
     tell_package(package, json)
 
 
@@ -90,6 +98,7 @@ def finetune(
     name: Annotated[str | None, typer.Option(help="Name of the new package.")] = None,
     resume: Resume = False,
     device: Device = None,
+    packages: Packages = None,
     json: Json = False,
 ) -> None:
     """Fine-tune a package on a site's own pairs, by cross-validation, into a package with figures before and after.
@@ -119,7 +128,7 @@ def finetune(
         # The network of all pairs takes about as long as one fold.
         length = whole if whole.minutes is None else Span(minutes=whole.minutes / (folds + 1))
         plan = FinetunePlan(length, folds)
-        parent = package_named(package)
+        parent = package_named(package, packages)
         done = run(parent, pairs, out, plan, device_of(device), told, resume=resume, name=name)
     _tell_finetuned(done, parent.card.name)
     typer.echo(f"Figures before and after, patient by patient: {out / REPORT}")

@@ -17,15 +17,16 @@ from models.importing.axes import axes_towards
 from models.importing.confined import Converted, converted
 from models.importing.consent import demand_consent
 from models.importing.receiving import received
-from models.importing.written import written_card
+from models.importing.written import prove_card, written_card
 from models.packages import ModelPackage
+from models.packages.installed import prove_free
 
 _WEIGHTS = ("models/model.pt", "models/model.ts")
 _CONFIGURATIONS = tuple(f"configs/{name}.{end}" for name in ("inference", "train") for end in ("json", "yaml"))
 
 
 def import_monai(
-    bundle: Path, card_file: Path, axcodes: str, out: Path, runs_code: bool
+    bundle: Path, card_file: Path, axcodes: str, out: Path, runs_code: bool, packages: Path | None = None
 ) -> tuple[ModelPackage, Converted]:
     """Convert a MONAI bundle into a package.
 
@@ -39,6 +40,8 @@ def import_monai(
         Of the bundle's ``Orientationd``: the directions of the array's axes, e.g. ``RAS``.
     runs_code
         Whether the person agreed that the bundle may run code.
+    packages
+        Folder of installed packages: a name that one of them has is refused (``package-doubled``).
 
     Raises
     ------
@@ -47,15 +50,15 @@ def import_monai(
     """
     demand_consent(runs_code, bundle, "a MONAI bundle's configuration and weights can run code when they are read")
     card = written_card(card_file)
+    prove_free(str(card.get("name")), out, packages)
     metadata = _json(bundle / "configs" / "metadata.json")
     inputs, fields = _channels(metadata, bundle)
     if inputs != len(card["inputs"]):
         raise PackageError("channels-differ", card=len(card["inputs"]), model=inputs, file=str(card_file))
     axes = axes_towards(axcodes)
     tile = card.pop("tile", None)
-    sides = tile.get("tile_voxels") if isinstance(tile, Mapping) else None
-    if not isinstance(sides, list) or len(sides) != 3 or not all(isinstance(side, int) for side in sides):
-        raise PackageError("card-invalid", file=str(card_file), key="tile.tile_voxels", found=str(sides))
+    filled = {**card, "network": dict(tile) if isinstance(tile, Mapping) else {}}
+    prove_card(filled, card_file)
     request = {
         "weights": str(_first(bundle, _WEIGHTS).resolve()),
         "configuration": str(_first(bundle, _CONFIGURATIONS).resolve()),
@@ -64,11 +67,11 @@ def import_monai(
         "reversed": axes.reversed,
         "inputs": inputs,
         "fields": fields,
-        "tile": sides[::-1],
+        "tile": filled["network"]["tile_voxels"][::-1],
     }
     with TemporaryDirectory() as work:
         done = converted("models.importing.monai_conversion", request, Path(work))
-        package = received({**card, "network": dict(tile)}, done, Path(work), out)
+        package = received(filled, done, Path(work), out)
     return package, done
 
 

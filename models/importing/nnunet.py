@@ -19,8 +19,9 @@ from models.importing.axes import Axes, axes_towards
 from models.importing.confined import Converted, converted
 from models.importing.consent import demand_consent
 from models.importing.receiving import received
-from models.importing.written import written_card
+from models.importing.written import prove_card, written_card
 from models.packages import ModelPackage
+from models.packages.installed import prove_free
 
 CHECKPOINT = "checkpoint_final.pth"
 
@@ -55,7 +56,13 @@ class Plans:
 
 
 def import_nnunet(
-    model: Path, card_file: Path, stored: str, out: Path, runs_code: bool, folds: Sequence[str] = ()
+    model: Path,
+    card_file: Path,
+    stored: str,
+    out: Path,
+    runs_code: bool,
+    folds: Sequence[str] = (),
+    packages: Path | None = None,
 ) -> tuple[ModelPackage, Converted]:
     """Convert an nnU-Net v2 model folder into a package.
 
@@ -75,6 +82,8 @@ def import_nnunet(
         Whether the person agreed that the checkpoint, a pickle, may run code.
     folds
         Names of folds; all that are there when empty.
+    packages
+        Folder of installed packages: a name that one of them has is refused (``package-doubled``).
 
     Raises
     ------
@@ -84,10 +93,13 @@ def import_nnunet(
     demand_consent(runs_code, model, "an nnU-Net checkpoint is a pickle, which can run code when it is read")
     plans = read_plans(model, stored)
     card = written_card(card_file)
+    prove_free(str(card.get("name")), out, packages)
     if len(card["inputs"]) != len(plans.normalisations):
         raise PackageError(
             "channels-differ", card=len(card["inputs"]), model=len(plans.normalisations), file=str(card_file)
         )
+    filled = _filled(card, plans)
+    prove_card(filled, card_file)
     request = {
         "checkpoints": [str(file.resolve()) for file in _checkpoints(model, folds)],
         "architecture": dict(plans.architecture),
@@ -100,7 +112,7 @@ def import_nnunet(
     }
     with TemporaryDirectory() as work:
         done = converted("models.importing.nnunet_conversion", request, Path(work))
-        package = received(_filled(card, plans), done, Path(work), out)
+        package = received(filled, done, Path(work), out)
     return package, done
 
 
@@ -232,9 +244,10 @@ def _filled(card: Mapping[str, Any], plans: Plans) -> dict[str, Any]:
         if not plans.flat
         else [f"A two-dimensional network: slices are resampled to {_sides(plans.voxel_mm)} mm (x, y, z)."]
     )
+    task, limits = card.get("task"), card.get("limits")
     return {
         **card,
-        "task": {"kind": "segmentation", "title": dict(card.get("task") or {}).get("title", "")},
+        "task": {**task, "kind": "segmentation"} if isinstance(task, Mapping) else task,
         "inputs": inputs,
         "output": {
             "modality": "SEG",
@@ -246,7 +259,7 @@ def _filled(card: Mapping[str, Any], plans: Plans) -> dict[str, Any]:
             "labels": dict(plans.labels),
         },
         "network": {"kind": "onnx", "tile_voxels": list(plans.tile_voxels), "overlap": 0.5},
-        "limits": [*(card.get("limits") or []), *also],
+        "limits": [*limits, *also] if isinstance(limits, list) else limits,
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import yaml
 from models.errors import PackageError
 from models.packages import DISCLAIMER
 from models.packages.card import SCHEMA
+from models.packages.package import card_of
 
 UNMEASURED = "Not evaluated since it was imported."
 SITE_MUST = ["Evaluate it on the site's own cases (synthnode models evaluate), and write down for what it is released."]
@@ -77,6 +79,31 @@ def written_card(file: Path) -> dict[str, Any]:
         "gate": None,
         "site_must": list(dict.fromkeys([*SITE_MUST, *steps])),
     }
+
+
+def prove_card(card: Mapping[str, Any], file: Path) -> None:
+    """Refuse a card that no package could have, before anything is converted for it.
+
+    Parameters
+    ----------
+    card
+        As `written_card` gives it, with ``network`` as far as it is known: what is counted in the graph may be missing.
+    file
+        What the person wrote, which an error names.
+
+    Raises
+    ------
+    PackageError
+        ``card-invalid`` with all keys that are missing or hold something else than they should.
+    """
+    counted = {"kind": "onnx", "parameters": 1, **card["network"]}
+    golden = {"voxels": [1, 1, 1], "tolerance_hu": 1}
+    try:
+        card_of({**card, "network": counted, "golden": golden, "sha256": "0" * 64}, file)
+    except PackageError as why:
+        # People write `tile`; what it becomes in the package is not theirs to know.
+        told = {key: str(value).replace("network.onnx.", "tile.") for key, value in why.parameters.items()}
+        raise PackageError(why.code, **told) from why
 
 
 def _read(file: Path) -> dict[str, Any]:

@@ -26,7 +26,8 @@ from models.packages.evidence import (
     Figure,
     MetricRow,
 )
-from models.packages.package import ModelPackage, installed, load_package, package_named
+from models.packages.installed import installed, package_named
+from models.packages.package import ModelPackage, load_package
 from models.packages.writing import write_package
 
 __all__ = [

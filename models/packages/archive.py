@@ -6,12 +6,14 @@ import shutil
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
-from tempfile import mkdtemp
+from tempfile import TemporaryDirectory, mkdtemp
+from typing import Any
 
 from models.errors import PackageError
-from models.packages.contents import CARD, GOLDEN, ONNX, WEIGHTS, files_in
+from models.packages.contents import CARD, GOLDEN, LARGEST_CARD, ONNX, WEIGHTS, card_content, files_in
+from models.packages.installed import holder_of, taken
 from models.packages.package import ModelPackage, load_package
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -20,6 +22,8 @@ _LARGEST = 8_000_000_000
 """Bytes of a whole package, unpacked; what claims more is refused before it is read."""
 
 _MOST_FILES = 64
+
+_UNREADABLE = (OSError, zipfile.BadZipFile, NotImplementedError, RuntimeError)
 
 
 def write_archive(package: ModelPackage, file: Path) -> None:
@@ -58,24 +62,67 @@ def copy_package(package: ModelPackage, folder: Path) -> ModelPackage:
         return _settled(load_package(part), part, folder)
 
 
-def install(source: Path, packages: Path) -> ModelPackage:
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A package that lies among the installed ones now.
+
+    Attributes
+    ----------
+    package
+        Where it lies and what it is.
+    copied
+        False where the same bytes were there already and nothing was written.
+    """
+
+    package: ModelPackage
+    copied: bool
+
+
+def install(source: Path, packages: Path) -> Arrival:
     """Bring a package, a folder or an archive of `write_archive`, into the folder of packages under its own name.
 
     Raises
     ------
     PackageError
-        If it is no whole package, or one of its name is there (``package-exists``).
+        If it is no whole package, or another one, shipped or in `packages`, has its name (``package-doubled``).
     PackageTampered
         If its content does not have its hash.
     """
-    packages.mkdir(parents=True, exist_ok=True)
+    stated = card_content(source) if source.is_dir() else _card_within(source)
+    if (holder := holder_of(str(stated.get("name")), packages)) is not None:
+        if stated.get("sha256") != holder.sha256:
+            raise taken(holder)
+        _verify(source)
+        return Arrival(load_package(holder.folder), copied=False)
     if source.is_dir():
         package = load_package(source)
-        return copy_package(package, packages / package.card.name)
+        return Arrival(copy_package(package, packages / package.card.name), copied=True)
     with _arriving(packages) as part:
         _unpack(source, part)
         package = load_package(part)
-        return _settled(package, part, packages / package.card.name)
+        return Arrival(_settled(package, part, packages / package.card.name), copied=True)
+
+
+def _verify(source: Path) -> None:
+    # Elsewhere: where a package is already, nothing is written, not even for a moment.
+    if source.is_dir():
+        load_package(source)
+        return
+    with TemporaryDirectory() as elsewhere:
+        _unpack(source, Path(elsewhere))
+        load_package(Path(elsewhere))
+
+
+def _card_within(source: Path) -> dict[str, Any]:
+    with TemporaryDirectory() as elsewhere:
+        try:
+            with zipfile.ZipFile(source) as archive, archive.open(CARD) as stream:
+                (Path(elsewhere) / CARD).write_bytes(stream.read(LARGEST_CARD + 1))
+        except KeyError as why:
+            raise PackageError("package-incomplete", file=str(source), missing=CARD) from why
+        except _UNREADABLE as why:
+            raise _unreadable(source, why) from why
+        return card_content(Path(elsewhere))
 
 
 @contextmanager
@@ -118,5 +165,9 @@ def _unpack(source: Path, folder: Path) -> None:
             for entry in entries:
                 with archive.open(entry) as stream, (folder / entry.filename).open("wb") as target:
                     shutil.copyfileobj(stream, target)
-    except (OSError, zipfile.BadZipFile, NotImplementedError, RuntimeError) as why:
-        raise PackageError("archive-unreadable", file=str(source), found=str(why), accepted="a package's zip") from why
+    except _UNREADABLE as why:
+        raise _unreadable(source, why) from why
+
+
+def _unreadable(source: Path, why: Exception) -> PackageError:
+    return PackageError("archive-unreadable", file=str(source), found=str(why), accepted="a package's zip")

@@ -28,7 +28,9 @@ ONNX = "model.onnx"
 GOLDEN = "golden"
 GOLDEN_OUTPUT = "output"
 
-_LARGEST_CARD = 1_000_000
+LARGEST_CARD = 1_000_000
+"""Bytes."""
+
 _LARGEST_GOLDEN = 1_000_000
 
 
@@ -52,9 +54,9 @@ def card_content(folder: Path) -> dict[str, Any]:
     """
     file = folder / CARD
     try:
-        if file.stat().st_size > _LARGEST_CARD:
+        if file.stat().st_size > LARGEST_CARD:
             raise PackageError(
-                "card-unreadable", folder=str(folder), found="too large", accepted=f"up to {_LARGEST_CARD} bytes"
+                "card-unreadable", folder=str(folder), found="too large", accepted=f"up to {LARGEST_CARD} bytes"
             )
         content = yaml.safe_load(file.read_text(encoding="utf-8"))
     except (OSError, ValueError, yaml.YAMLError) as why:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +22,6 @@ from models.packages.contents import (
     network_file,
     whole_hash,
 )
-
-SHIPPED = ("head-mr-to-ct",)
-"""Packages that the software brings; all others are imported into a folder of the site's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,58 +106,36 @@ def load_package(folder: Path) -> ModelPackage:
     return package
 
 
-def card_of(content: Mapping[str, Any], folder: Path) -> Card:
+def card_of(content: Mapping[str, Any], place: Path) -> Card:
     """Return the card with that content.
+
+    Parameters
+    ----------
+    place
+        What an error names: a package's folder, or the file that a person wrote.
 
     Raises
     ------
     PackageError
-        ``card-invalid``, with the first key that does not follow the schema.
+        ``card-invalid``, with the keys that do not follow the schema, all of them up to `_MOST_KEYS`.
     """
     try:
         return Card.model_validate(content)
     except ValidationError as why:
-        first = why.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise PackageError("card-invalid", folder=str(folder), key=key, found=first["msg"]) from why
+        wrong = [(".".join(str(part) for part in one["loc"]), one["msg"]) for one in why.errors()]
+        told = [f"{key}: {message}" if key else message for key, message in wrong[:_MOST_KEYS]]
+        more = [f"and {len(wrong) - _MOST_KEYS} more"] if len(wrong) > _MOST_KEYS else []
+        named = {"file" if place.is_file() else "folder": str(place)}
+        raise PackageError(
+            "card-invalid",
+            **named,
+            key=", ".join(key for key, _ in wrong[:_MOST_KEYS]),
+            found="; ".join([*told, *more]),
+            remedy="docs/packages.md has a complete card",
+        ) from why
 
 
-def installed(extra: Path | None = None) -> Mapping[str, ModelPackage]:
-    """Return all packages by name: those shipped with the software and those in the folder `extra`.
-
-    Raises
-    ------
-    PackageError
-        If one cannot be loaded, or two have the same name.
-    """
-    library = Path(str(files("models") / "library"))
-    found: dict[str, ModelPackage] = {}
-    for folder in [*(library / name for name in SHIPPED), *(_packages_in(extra) if extra else [])]:
-        package = load_package(folder)
-        if (other := found.get(package.card.name)) is not None:
-            raise PackageError("package-doubled", name=package.card.name, first=str(other.folder), second=str(folder))
-        found[package.card.name] = package
-    return found
-
-
-def package_named(which: str, extra: Path | None = None) -> ModelPackage:
-    """Return the package that `which` names: an installed one by its name, else the one in the folder of that path.
-
-    Raises
-    ------
-    PackageError
-        ``package-unknown``, or as `load_package`.
-    """
-    found = installed(extra)
-    if which in found:
-        return found[which]
-    if (Path(which) / CARD).is_file():
-        return load_package(Path(which))
-    raise PackageError("package-unknown", found=which, accepted=f"{', '.join(found)}, or a package's folder")
-
-
-def _packages_in(folder: Path) -> list[Path]:
-    return sorted(inner for inner in folder.glob("*") if (inner / CARD).is_file()) if folder.is_dir() else []
+_MOST_KEYS = 8
 
 
 def _refuse_other_files(folder: Path, card: Card, each: Mapping[str, str]) -> None:

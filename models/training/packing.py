@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,10 +15,12 @@ from safetensors.torch import save
 from torch import Tensor
 
 from models.anatomy import map_files
-from models.errors import RecipeError
+from models.errors import PackageError, RecipeError
 from models.gate.packing import gate_part
-from models.packages import CardCalibration, CardMetrics, ModelPackage
+from models.packages import CardCalibration, CardMetrics, ModelPackage, load_package
+from models.packages.contents import WEIGHTS
 from models.packages.golden import write_with_golden
+from models.packages.installed import holder_of
 from models.tissues import AIR_HU
 from models.training.checkpoint import UNREADABLE, load_checkpoint, read_tensors
 from models.training.keeping import BEST
@@ -51,7 +55,9 @@ class Parts:
     best: bool = False
 
 
-def pack(run: Path, labels: Path, card_file: Path, parts: Parts, folder: Path) -> ModelPackage:
+def pack(
+    run: Path, labels: Path, card_file: Path, parts: Parts, folder: Path, packages: Path | None = None
+) -> ModelPackage:
     """Write the run's averaged weights and its card into `folder` and load them as anyone would.
 
     Parameters
@@ -62,13 +68,16 @@ def pack(run: Path, labels: Path, card_file: Path, parts: Parts, folder: Path) -
         Its label maps, for their names in the card.
     card_file
         The part of the card that people write (YAML).
+    packages
+        Folder of the site's own packages, beside those of the software.
 
     Raises
     ------
     RecipeError
         If the run, the card's file or one of `parts` cannot be read.
     PackageError
-        If the card is not complete.
+        If the card is not complete, or states name and version of an installed package that has other weights
+        (``package-name-taken``).
     """
     kept = read_run(run)
     recipe = Recipe.model_validate(kept["recipe"])
@@ -94,7 +103,32 @@ def pack(run: Path, labels: Path, card_file: Path, parts: Parts, folder: Path) -
     if parts.gate is not None:
         gate_weights, gate = gate_part(parts.gate)
         card["gate"] = gate.model_dump(mode="json")
-    return write_with_golden(folder, card, half_precision(weights | gate_weights))
+    content = half_precision(weights | gate_weights)
+    prove_new(card_file, card, hashlib.sha256(content).hexdigest(), packages)
+    return write_with_golden(folder, card, content)
+
+
+def prove_new(card_file: Path, card: Mapping[str, Any], weights: str, packages: Path | None) -> None:
+    """Refuse name and version of a package that is installed and has other weights than those of that SHA-256.
+
+    Two networks under one name and version could not be told apart by a person who reads a report.
+
+    Raises
+    ------
+    PackageError
+        ``package-name-taken``.
+    """
+    holder = holder_of(str(card.get("name")), packages)
+    if holder is None or holder.version != str(card.get("version")):
+        return
+    if load_package(holder.folder).digests.get(WEIGHTS) != weights:
+        raise PackageError(
+            "package-name-taken",
+            file=str(card_file),
+            found=f"{holder.name} {holder.version}",
+            first=str(holder.folder),
+            remedy="write a name of your own on the card, or a new version",
+        )
 
 
 def half_precision(weights: dict[str, Tensor]) -> bytes:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from models.packages.package import SHIPPED
+from models.packages.installed import SHIPPED
 
 ROOT = Path(__file__).parents[2]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -20,7 +21,7 @@ Writer = Callable[[], Path]
 def test_there_and_back_keeps_the_hash(write_small_package: Writer, tmp_path: Path) -> None:
     package = load_package(write_small_package())
     write_archive(package, tmp_path / "small.zip")
-    arrived = install(tmp_path / "small.zip", tmp_path / "site")
+    arrived = install(tmp_path / "small.zip", tmp_path / "site").package
     assert arrived.sha256 == package.sha256
     assert arrived.folder == tmp_path / "site" / "small"
     assert load_package(arrived.folder).sha256 == package.sha256
@@ -35,11 +36,59 @@ def test_the_same_package_gives_the_same_bytes(write_small_package: Writer, tmp_
     assert (tmp_path / "one.zip").read_bytes() == (tmp_path / "two.zip").read_bytes()
 
 
-def test_a_package_that_is_there_is_not_replaced(write_small_package: Writer, tmp_path: Path) -> None:
-    folder = write_small_package()
-    install(folder, tmp_path / "site")
-    with pytest.raises(PackageError, match="package-exists"):
-        install(folder, tmp_path / "site")
+def test_the_same_package_is_not_copied_again(write_small_package: Writer, tmp_path: Path) -> None:
+    folder, site = write_small_package(), tmp_path / "site"
+    write_archive(load_package(folder), tmp_path / "small.zip")
+    first = install(folder, site)
+    for source in (folder, tmp_path / "small.zip"):
+        again = install(source, site)
+        assert (again.copied, again.package) == (False, first.package)
+    assert [file.name for file in site.iterdir()] == ["small"]
+
+
+def test_what_the_software_brings_is_not_imported_beside_it(tmp_path: Path) -> None:
+    """As the documentation has it: exported and imported again, it must not stand in its own way."""
+    archive, site = str(tmp_path / "h.zip"), tmp_path / "site"
+    told = CliRunner().invoke(app, ["export", "head-mr-to-ct", "--out", archive])
+    assert told.exit_code == 0, told.output
+    told = CliRunner().invoke(app, ["import", "package", archive, "--packages", str(site)])
+    assert told.exit_code == 0, told.output
+    (line,) = told.output.strip().splitlines()
+    assert "head-mr-to-ct" in line
+    assert "is there already" in line
+    assert not site.exists()
+
+
+@pytest.mark.parametrize("version", ["1.2.3", "2.0.0"])
+@pytest.mark.parametrize("zipped", [True, False])
+def test_another_package_of_a_name_that_is_taken_is_refused(
+    write_small_package: Writer, small_card: dict[str, Any], tmp_path: Path, zipped: bool, version: str
+) -> None:
+    site = tmp_path / "site"
+    install(write_small_package(), site)
+    small_card |= {"version": version, "licence": "another"}
+    source = write_small_package()
+    if zipped:
+        write_archive(load_package(source), tmp_path / "other.zip")
+        source = tmp_path / "other.zip"
+    before = sorted(site.rglob("*"))
+    with pytest.raises(PackageError) as refused:
+        install(source, site)
+    assert refused.value.code == "package-doubled"
+    assert refused.value.parameters["first"] == str(site / "small")
+    assert "another name" in str(refused.value.parameters["remedy"])
+    assert sorted(site.rglob("*")) == before
+
+
+@pytest.mark.hazard("HAZ-15")
+def test_an_archive_that_only_claims_to_be_what_is_there_is_found(write_small_package: Writer, tmp_path: Path) -> None:
+    folder, site = write_small_package(), tmp_path / "site"
+    install(folder, site)
+    weights = bytearray((folder / "weights.safetensors").read_bytes())
+    weights[-1] ^= 1
+    (folder / "weights.safetensors").write_bytes(weights)
+    with pytest.raises(PackageTampered):
+        install(folder, site)
 
 
 @pytest.mark.hazard("HAZ-15")

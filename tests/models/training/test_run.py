@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import yaml
 from training_toys import Told, kept
 from typer.testing import CliRunner, Result
 
@@ -55,12 +56,19 @@ def evaluation_report(tmp_path: Path) -> Path:
 def test_from_label_maps_to_a_package(
     small_recipe_file: Path, label_maps: Path, evaluation_report: Path, tmp_path: Path
 ) -> None:
-    run, package = tmp_path / "run", tmp_path / "packages" / "head-mr-to-ct"
+    run, package = tmp_path / "run", tmp_path / "packages" / "ours"
     start = ("train", small_recipe_file, "--labels", label_maps, "--out", run, "--json")
     assert last_json(called(*start, "--steps", 6))["steps"] == 6
     assert last_json(called(*start, "--resume"))["steps"] == 12
     assert len(list((run / "montages").iterdir())) == 2
-    where = (run, "--labels", label_maps, "--card", CARD, "--out", package)
+    taken = (run, "--labels", label_maps, "--card", CARD, "--out", package)
+    refused = CliRunner().invoke(app, ["pack", *(str(one) for one in taken)])
+    assert refused.exit_code == 1
+    assert refused.output.startswith(f"package-name-taken file={CARD} found=head-mr-to-ct ")
+    assert not package.exists()
+    card = tmp_path / "ours.card.yaml"
+    card.write_text(yaml.safe_dump(yaml.safe_load(CARD.read_text()) | {"name": "ours"}))
+    where = (run, "--labels", label_maps, "--card", card, "--out", package)
     packed = last_json(called("pack", *where, "--evaluation", evaluation_report, "--json"))
     loaded = load_package(package)
     assert packed["sha256"] == loaded.sha256
@@ -71,7 +79,8 @@ def test_from_label_maps_to_a_package(
     assert last_json(called("verify", package, "--json"))["verified"] is True
     _predicts_like_its_weights(package, run)
     more = tmp_path / "more"
-    called("train", small_recipe_file, "--labels", label_maps, "--out", more, "--steps", 1, "--start-from", package)
+    start = ("train", small_recipe_file, "--labels", label_maps, "--out", more, "--steps", 1)
+    called(*start, "--start-from", "ours", "--packages", package.parent)
     assert json.loads((more / "run.json").read_text())["parent"].endswith(loaded.sha256)
 
 

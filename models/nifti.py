@@ -22,6 +22,11 @@ _RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 _UNREADABLE = (OSError, EOFError, ValueError, zlib.error, ImageFileError, HeaderDataError)
 _AGAIN = "convert it from its DICOM series again"
 _SPACINGS_AGREE = 0.01
+_APART_MM = 1.0
+
+_SPACE_UNITS, _UNSTATED, _MILLIMETRE = 0b111, 0, 2
+_OTHER_UNITS = {1: "of metres", 3: "of micrometres"}
+"""Bits and codes of the header's ``xyzt_units``; nifti1.h of the NIfTI-1.1 data format."""
 
 
 def read_nifti(file: Path) -> Volume:
@@ -30,14 +35,12 @@ def read_nifti(file: Path) -> Volume:
     Raises
     ------
     InputError
-        If the file cannot be read (``nifti-unreadable``), holds not one volume of three axes (``nifti-not-3d``), or
-        has a header that does not say, or says in two ways, how large its voxels are and where in the patient they lie
-        (``nifti-geometry``).
+        If the file cannot be read (``nifti-unreadable``), holds colours or complex numbers (``nifti-datatype``) or not
+        one volume of three axes (``nifti-not-3d``), or has a header that does not say, or says in two ways, how large
+        its voxels are and where in the patient they lie (``nifti-geometry``).
     """
+    image = _opened(file)
     try:
-        image = loaded(file)
-        if not isinstance(image, nibabel.Nifti1Image):
-            raise InputError("nifti-unreadable", file=str(file), found=type(image).__name__)
         values = np.asarray(image.dataobj, dtype=np.float32)
     except _UNREADABLE as why:
         raise InputError("nifti-unreadable", file=str(file), found=str(why)) from why
@@ -47,13 +50,39 @@ def read_nifti(file: Path) -> Volume:
 
 def read_nifti_grid(file: Path) -> Grid:
     """Read where the voxels of a NIfTI file stand, without reading the voxels; errors as of `read_nifti`."""
+    return _grid(_opened(file), file)
+
+
+def _opened(file: Path) -> nibabel.Nifti1Image:
     try:
         image = loaded(file)
     except _UNREADABLE as why:
         raise InputError("nifti-unreadable", file=str(file), found=str(why)) from why
     if not isinstance(image, nibabel.Nifti1Image):
         raise InputError("nifti-unreadable", file=str(file), found=type(image).__name__)
-    return _grid(image, file)
+    prove_numbers(image, file)
+    return image
+
+
+def prove_numbers(image: nibabel.Nifti1Image, file: Path) -> None:
+    """Refuse an image whose voxels are not one real number each.
+
+    Raises
+    ------
+    InputError
+        ``nifti-datatype``: of colours there is no one value, and of complex numbers the real part alone is no image.
+    """
+    kind = image.get_data_dtype().kind
+    if kind in "iuf":
+        return
+    header = image.header
+    raise InputError(
+        "nifti-datatype",
+        file=str(file),
+        found=f"{header.get_value_label('datatype')} (datatype {int(header['datatype'])})",
+        accepted="one whole or real number a voxel: int8 to int64, uint8 to uint64, float32, float64",
+        remedy="give the magnitude image" if kind == "c" else "give the image itself, not a picture of it in colours",
+    )
 
 
 def _grid(image: nibabel.Nifti1Image, file: Path) -> Grid:
@@ -68,6 +97,7 @@ def _grid(image: nibabel.Nifti1Image, file: Path) -> Grid:
             file, "no orientation (sform_code and qform_code are 0)", "a header that says which way is left"
         )
     stated = stated_spacing(image, file)
+    _prove_one_place(image, file)
     if not np.isfinite(image.affine).all():
         raise _misplaced(file, "an sform or qform with values that are no numbers", "numbers")
     affine = _RAS_TO_LPS @ np.asarray(image.affine, dtype=np.float64)
@@ -109,15 +139,44 @@ def stated_spacing(image: nibabel.Nifti1Image, file: Path) -> npt.NDArray[np.flo
     Raises
     ------
     InputError
-        ``nifti-geometry`` where a side is 0, negative or no number. The library that loads images puts 1 mm in place of
-        0, and takes the sign away: a guess, by which a body changes its size.
+        ``nifti-geometry`` where the header counts in another unit, or a side is 0, negative or no number. The library
+        that loads images puts 1 mm in place of 0, and takes the sign away: a guess, by which a body changes its size.
     """
+    unit = int(image.header["xyzt_units"]) & _SPACE_UNITS
+    if unit not in (_UNSTATED, _MILLIMETRE):
+        named = _OTHER_UNITS.get(unit, "of a kind that there is not")
+        raise _misplaced(file, f"a length in units {named} (xyzt_units {unit})", "millimetres")
     with ImageOpener(str(file)) as stream:
         header = image.header_class.from_fileobj(stream, check=False)
     spacing = np.asarray(header["pixdim"], dtype=np.float64)[1:4]
     if not (np.isfinite(spacing).all() and (spacing > 0).all()):
         raise _misplaced(file, f"voxels of {_sides(spacing)} mm by its pixdim", "sides above 0 mm")
     return spacing
+
+
+def _prove_one_place(image: nibabel.Nifti1Image, file: Path) -> None:
+    """Refuse an sform and a qform, both in force, that put voxels into two places: readers take the one or the other.
+
+    Of a file in a template's space the two differ rightly; what is computed there is not where the patient is.
+    """
+    codes = {form: int(image.header[f"{form}_code"]) for form in ("sform", "qform")}
+    if min(codes.values()) <= 0 or not np.isfinite(image.header.get_sform()).all():
+        return
+    named = " and ".join(f"{form} (code {code})" for form, code in codes.items())
+    try:
+        qform = image.header.get_qform()
+    except (HeaderDataError, ValueError) as why:
+        raise _misplaced(file, f"a qform (code {codes['qform']}) that is no rotation", "a rotation") from why
+    corners = np.array([[*index, 1] for index in np.ndindex(2, 2, 2)]) * [*(np.array(image.shape[:3]) - 1), 1]
+    apart = np.linalg.norm((corners @ (image.header.get_sform() - qform).T)[:, :3], axis=1).max()
+    if not apart <= _APART_MM:
+        raise InputError(
+            "nifti-geometry",
+            file=str(file),
+            found=f"{named} that place a voxel {apart:.1f} mm apart",
+            accepted=f"up to {_APART_MM:g} mm",
+            remedy=f"look which of the two is right and set the other's code to 0, or {_AGAIN}",
+        )
 
 
 def _misplaced(file: Path, found: str, accepted: str) -> InputError:

@@ -42,7 +42,7 @@ class Grid:
             raise ValueError(f"origin must be finite, got {self.origin}")
         axes = np.asarray(self.direction, dtype=float)
         if not np.allclose(axes @ axes.T, np.eye(3), atol=1e-4):
-            raise ValueError(f"direction must be three orthogonal unit vectors, got {self.direction}")
+            raise ValueError(f"direction must be three orthogonal unit vectors, got {np.round(axes, 4).tolist()}")
 
     @property
     def shape(self) -> tuple[int, int, int]:

@@ -17,7 +17,7 @@ from nibabel.filebasedimages import ImageFileError
 from nibabel.spatialimages import HeaderDataError
 
 from models.errors import InputError
-from models.nifti import loaded, stated_spacing
+from models.nifti import loaded, prove_numbers, stated_spacing
 
 Numbers = npt.NDArray[np.int32]
 
@@ -80,7 +80,7 @@ def own_names(file: Path) -> Mapping[int, str]:
         table = file.with_suffix(COLOURS)
         return _colour_table(table) if table.exists() else {}
     try:
-        image = nibabel.load(file)
+        image = loaded(file)
         extensions = image.header.extensions if isinstance(image, nibabel.Nifti1Image) else []
     except (OSError, EOFError, ValueError, ImageFileError):
         return {}
@@ -96,6 +96,7 @@ def own_names(file: Path) -> Mapping[int, str]:
 def _nifti(file: Path) -> tuple[npt.NDArray[Any], tuple[float, ...]]:
     image = loaded(file)
     if isinstance(image, nibabel.Nifti1Image):
+        prove_numbers(image, file)
         stated_spacing(image, file)
     image = nibabel.as_closest_canonical(image)
     # Canonical NIfTI is RAS with index (i, j, k); ours is LPS with index [k, j, i].

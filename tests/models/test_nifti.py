@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
+from models.anatomy.reading import read_labels
 from models.errors import InputError
 from models.nifti import read_nifti, read_nifti_grid, write_nifti
 from models.volumes import Grid, Volume
@@ -136,6 +138,96 @@ def test_the_librarys_guess_is_not_told_beside_the_refusal(tmp_path: Path) -> No
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert (done.stdout, done.stderr) == ("refused\n", "")
+
+
+COLOURS = np.dtype([("R", "u1"), ("G", "u1"), ("B", "u1")])
+
+
+@pytest.mark.parametrize(
+    ("kind", "found"),
+    [(COLOURS, "RGB (datatype 128)"), (np.dtype(np.complex64), "complex64 (datatype 32)")],
+    ids=["colours", "complex"],
+)
+def test_voxels_that_are_not_one_number_each_are_refused_by_name(tmp_path: Path, kind: np.dtype, found: str) -> None:
+    file = tmp_path / "odd.nii"
+    nibabel.save(nibabel.Nifti1Image(np.zeros((4, 5, 6), kind), TWO_MM), file)
+    for reader in (read_nifti, read_nifti_grid, read_labels):
+        with pytest.raises(InputError, match="nifti-datatype") as refused:
+            reader(file)
+        assert refused.value.parameters["file"] == str(file)
+        assert refused.value.parameters["found"] == found
+        assert refused.value.parameters["remedy"]
+
+
+UNITS = 123
+
+
+@pytest.mark.hazard("HAZ-04")
+@pytest.mark.parametrize(("unit", "found"), [(1, "metres"), (3, "micrometres"), (5, "there is not"), (3 + 8, "metres")])
+def test_voxels_in_another_unit_than_millimetres_are_refused(tmp_path: Path, unit: int, found: str) -> None:
+    file = headed(tmp_path / "odd.nii", (UNITS, bytes([unit])))
+    for reader in (read_nifti, read_nifti_grid, read_labels):
+        with pytest.raises(InputError, match="nifti-geometry") as refused:
+            reader(file)
+        assert found in str(refused.value.parameters["found"])
+        assert refused.value.parameters["accepted"] == "millimetres"
+
+
+@pytest.mark.parametrize("unit", [0, 2, 2 + 8])
+def test_millimetres_may_be_left_unsaid(tmp_path: Path, unit: int) -> None:
+    assert read_nifti(headed(tmp_path / "plain.nii", (UNITS, bytes([unit])))).grid.spacing == (2.0, 2.0, 2.0)
+
+
+def two_forms(file: Path, sform: np.ndarray, qform: np.ndarray, codes: tuple[int, int] = (1, 1)) -> Path:
+    image = nibabel.Nifti1Image(np.ones((40, 50, 60), np.float32), sform)
+    image.set_sform(sform, codes[0])
+    image.set_qform(qform, codes[1])
+    nibabel.save(image, file)
+    return file
+
+
+def turned(degrees: float, shift: float = 0.0) -> np.ndarray:
+    matrix = np.eye(4)
+    matrix[:3, :3] = Rotation.from_euler("z", degrees, degrees=True).as_matrix()
+    matrix[:3, 3] = shift
+    return matrix
+
+
+@pytest.mark.hazard("HAZ-04")
+@pytest.mark.parametrize(
+    "qform", [turned(180), turned(2), turned(0, 1.0), TWO_MM / 2], ids=["turned", "tilted", "moved", "mirrored"]
+)
+def test_two_forms_that_contradict_each_other_are_refused_by_both_names(tmp_path: Path, qform: np.ndarray) -> None:
+    file = two_forms(tmp_path / "two.nii", turned(0), qform, (2, 1))
+    for reader in (read_nifti, read_nifti_grid):
+        with pytest.raises(InputError, match="nifti-geometry") as refused:
+            reader(file)
+        assert "sform (code 2) and qform (code 1)" in str(refused.value.parameters["found"])
+        assert "code to 0" in str(refused.value.parameters["remedy"])
+
+
+@pytest.mark.parametrize(
+    ("qform", "codes"), [(turned(0.5), (1, 1)), (turned(180), (1, 0)), (turned(90), (0, 1))], ids=["near", "s", "q"]
+)
+def test_forms_that_agree_and_one_alone_are_taken(tmp_path: Path, qform: np.ndarray, codes: tuple[int, int]) -> None:
+    grid = read_nifti(two_forms(tmp_path / "one.nii", turned(0), qform, codes)).grid
+    expected = np.diag([-1, -1, 1, 1]) @ (turned(0) if codes[0] else qform)
+    assert np.allclose(grid.affine, expected, atol=1e-4)
+
+
+def test_a_qform_that_is_no_rotation_is_refused_although_the_sform_would_do(tmp_path: Path) -> None:
+    quaternion = (256, struct.pack("<3f", 2.0, 2.0, 2.0))
+    with pytest.raises(InputError, match="no rotation"):
+        read_nifti(headed(tmp_path / "odd.nii", (QFORM, struct.pack("<2h", 1, 1)), quaternion))
+
+
+def test_what_is_sheared_is_told_in_digits_that_can_be_read(tmp_path: Path) -> None:
+    sheared = np.eye(4)
+    sheared[0, 1] = 1 / 3
+    nibabel.save(nibabel.Nifti1Image(np.zeros((2, 2, 2)), sheared), tmp_path / "sheared.nii")
+    with pytest.raises(InputError) as refused:
+        read_nifti(tmp_path / "sheared.nii")
+    assert not re.search(r"\d\.\d{5}", str(refused.value))
 
 
 def test_a_header_of_a_type_that_does_not_exist_is_refused_by_name(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from scipy import ndimage
 from models.anatomy.heads import TISSUES
 from models.anatomy.phantoms import head_labels
 from models.errors import InputError
+from models.nifti import loaded
 from models.tissues import CODES, Mixture, Tissue
 from models.volumes import Grid
 
@@ -67,7 +68,7 @@ def body_of_map(file: Path) -> Body:
         If its voxels are no cubes of up to 2 mm (``labels-spacing``), a label has no tissue (``label-unknown``), or all
         is air (``labels-empty``).
     """
-    image = nibabel.as_closest_canonical(nibabel.load(file))
+    image = nibabel.as_closest_canonical(loaded(file))
     spacing = [float(step) for step in image.header.get_zooms()[:3]]
     if max(spacing) - min(spacing) > 1e-3 or spacing[0] > _COARSEST_MM:
         raise InputError(

@@ -50,7 +50,7 @@ _PAIRS = {
     "pairs-series-shared": "{first} and {second} are of one series, but under two PatientIDs. Correct the wrong one at"
     " its source.",
     "pairs-series-ambiguous": "A patient has {found} {modality} series (one with {file}): {descriptions}. Choose by"
-    " SeriesDescription with {option}, e.g. {option} '*t1*'.",
+    " SeriesDescription with {option}, e.g. {option} '{example}'.",
     "pairs-series-missing": "The patient has no {modality} series that was asked for.",
     "pairs-images-several": "{folder} holds {found} files for {part}: one patient a folder, with mr.nii.gz and"
     " ct.nii.gz once each.",

@@ -16,6 +16,9 @@ from pipelines.reading.attributes import image_type
 
 MODALITIES = ("MR", "CT")
 
+_EXAMPLES = {"MR": "*t1*", "CT": "*head*"}
+"""What a SeriesDescription may be chosen by, for a person who has several."""
+
 _SAYS_WHO = ("PatientName", "PatientBirthDate", "PatientSex")
 """What must not differ under one Patient ID: each is as the modality worklist gave it, for MR and CT alike."""
 
@@ -199,6 +202,7 @@ def _chosen(modality: str, series: Mapping[str, list[_Instance]], choice: Choice
             descriptions="; ".join(sorted(one.description[:40] or "(none)" for one in fitting)),
             file=str(fitting[0].files[0]),
             option=f"--{modality.lower()}-series",
+            example=_EXAMPLES[modality],
         )
     return fitting[0] if fitting else None
 

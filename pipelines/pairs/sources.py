@@ -9,7 +9,6 @@ from pathlib import Path
 from pydicom import Dataset, dcmread
 from pydicom.errors import InvalidDicomError
 
-from models.errors import ModelsError
 from models.nifti import read_nifti
 from models.pairs.layout import NOT_PATIENTS
 from models.volumes import Volume
@@ -127,8 +126,5 @@ def _read_images(folder: Path) -> Images:
             raise UnreadableSeries("pairs-series-missing", modality=part.upper())
         if len(found) > 1 or found[0].name not in (f"{part}.nii.gz", f"{part}.nii"):
             raise UnreadableSeries("pairs-images-several", folder=str(folder), found=len(found), part=part)
-        try:
-            volumes[part] = read_nifti(found[0])
-        except ModelsError as why:
-            raise UnreadableSeries("pairs-file-unreadable", file=str(found[0]), found=why.code) from why
+        volumes[part] = read_nifti(found[0])
     return Images(volumes["mr"], volumes["ct"], {}, {})

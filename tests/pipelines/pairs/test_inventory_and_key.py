@@ -13,12 +13,14 @@ import pytest
 from pair_series import Person, series, write
 from two_positions import taken_twice
 
+from models.errors import InputError
 from models.nifti import write_nifti
 from models.volumes import Grid, Volume
 from pipelines.errors import PipelineError, UnreadableSeries
 from pipelines.pairs.inventory import Choice, take_inventory
 from pipelines.pairs.key import open_key, pseudonym, with_patients
 from pipelines.pairs.sources import from_images
+from pipelines.reasons import text
 
 ANNA = Person(patient_id="A-1", name="Rot^Anna", birth="19700101", sex="F")
 BERT = Person(patient_id="B-2", name="Blau^Bert", birth="19651224", sex="M")
@@ -95,6 +97,13 @@ def test_one_series_under_two_ids_is_refused(folder: Path) -> None:
     assert refused(folder).reason.code == "pairs-series-shared"
 
 
+def test_of_several_ct_series_the_example_is_one_that_a_ct_could_have(folder: Path) -> None:
+    write(small("CT", ANNA, seed=2, description="Lung 1.0"), folder / "A-1" / "CT2")
+    told = text(refused(folder).reason)
+    assert "--ct-series '*head*'" in told
+    assert "t1" not in told
+
+
 def test_two_mr_series_are_refused_until_one_is_chosen(folder: Path) -> None:
     write(small("MR", ANNA, description="t1_mprage"), folder / "A-1" / "MR")
     write(small("MR", ANNA, seed=2, description="t2_tse"), folder / "A-1" / "T2")
@@ -102,6 +111,7 @@ def test_two_mr_series_are_refused_until_one_is_chosen(folder: Path) -> None:
     assert why.reason.code == "pairs-series-ambiguous"
     assert "t1_mprage; t2_tse" in str(why)
     assert "--mr-series" in str(why)
+    assert "--mr-series '*t1*'" in text(why.reason)
     anna, bert = take_inventory(folder, Choice(mr="*T1*")).patients
     assert anna.mr is not None
     assert anna.mr.description == "t1_mprage"
@@ -181,7 +191,7 @@ def test_a_patients_folder_of_nifti_with_other_than_one_mr_and_one_ct_is_refused
     (folder / "mr_2.nii.gz").unlink()
     assert source.read().mr.grid.size == (3, 3, 3)
     (folder / "mr.nii.gz").write_bytes(b"no image")
-    with pytest.raises(UnreadableSeries, match="pairs-file-unreadable"):
+    with pytest.raises(InputError, match=r"nifti-unreadable file=.*mr\.nii\.gz"):
         source.read()
     with pytest.raises(PipelineError, match="pairs-folder-missing"):
         from_images(folder)

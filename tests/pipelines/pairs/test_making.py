@@ -8,6 +8,7 @@ from dataclasses import replace
 from json import loads
 from pathlib import Path
 
+import nibabel
 import numpy as np
 import pytest
 from pair_series import Person, series, write, write_patient
@@ -157,11 +158,18 @@ def test_images_that_were_never_registered_become_pairs(tmp_path: Path) -> None:
     rng = np.random.default_rng(1)
     write_nifti(Volume(mr.values + rng.integers(0, 2, mr.values.shape), mr.grid), swapped / "ct.nii.gz")
     write_nifti(Volume(ct.values + rng.integers(0, 2, ct.values.shape), ct.grid), swapped / "mr.nii.gz")
+    for kind, name in ((np.complex64, "Complex"), ([("R", "u1"), ("G", "u1"), ("B", "u1")], "In colours")):
+        odd = tmp_path / "in" / name
+        shutil.copytree(folder, odd)
+        nibabel.save(nibabel.Nifti1Image(np.zeros((4, 4, 4), kind), np.eye(4)), odd / "mr.nii.gz")
     result = run("--images", tmp_path / "in", "--out", tmp_path / "out", "--key", tmp_path / "key.json")
     said = loads(result.stdout.strip().splitlines()[-1])
-    assert said["counts"] == {"good": 1, "poor": 0, "failed": 1, "there": 0}, said
-    reasons = {end["state"]: end["reasons"] for end in said["patients"]}
-    assert "pair-names-swapped" in reasons["failed"][0]
+    assert said["counts"] == {"good": 1, "poor": 0, "failed": 3, "there": 0}, said
+    reasons = sorted(end["reasons"][0] for end in said["patients"] if end["state"] == "failed")
+    assert "found=RGB" in reasons[1]
+    assert "found=complex64" in reasons[0]
+    assert all(why.startswith("nifti-datatype ") for why in reasons[:2])
+    assert "pair-names-swapped" in reasons[2]
     (pair,) = read_pairs(tmp_path / "out")
     assert np.abs(load_pair(pair).ct.values - ct.values)[load_pair(pair).mask.values].mean() < 120
     assert "ller" not in str(sorted((tmp_path / "out").rglob("*")))

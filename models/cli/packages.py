@@ -104,7 +104,8 @@ def run(
         typer.echo(f"{what:<12} {file or NO_SCALE}")
     for finding in done.content["gate"]["findings"]:
         if finding["gravity"] == "REVIEW":
-            typer.echo(f"look at      {finding['code']}: {finding['found']}; accepted: {finding['accepted']}")
+            whose = f" {finding['input']}" if finding["input"] else ""
+            typer.echo(f"look at      {finding['code']}{whose}: {finding['found']}; accepted: {finding['accepted']}")
 
 
 def export(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from safetensors import SafetensorError
@@ -60,7 +60,9 @@ def assess(inputs: Mapping[str, Volume], package: ModelPackage) -> Assessment:
     """
     card = package.card
     given = [(limits, inputs[limits.name]) for limits in card.inputs if limits.name in inputs]
-    findings = tuple(one for limits, volume in given for one in ruled(volume, limits, card.body_site))
+    findings = tuple(
+        replace(one, input=limits.name) for limits, volume in given for one in ruled(volume, limits, card.body_site)
+    )
     score = threshold = None
     if card.gate is None:
         findings = (*findings, _without_gate(package))
@@ -69,9 +71,10 @@ def assess(inputs: Mapping[str, Volume], package: ModelPackage) -> Assessment:
         try:
             score, kind = judged(network, given[0][1])
         except InputError:
-            findings = (*findings, _unseen(card.gate))
+            learned = _unseen(card.gate)
         else:
-            findings = (*findings, _learned(score, kind, card.gate))
+            learned = _learned(score, kind, card.gate)
+        findings = (*findings, replace(learned, input=given[0][0].name))
     accepted = all(one.gravity is not Gravity.REJECT for one in findings)
     return Assessment(accepted, score, threshold, findings)
 

@@ -26,12 +26,15 @@ class Finding:
         What the image shows, and what the gate takes, for a person to read.
     gravity
         PASS where the two agree.
+    input
+        The card's name of the input that was looked at; empty where it is the package.
     """
 
     code: str
     found: str
     accepted: str
     gravity: Gravity
+    input: str = ""
 
 
 def finding(code: str, fits: bool, otherwise: Gravity, *, found: str, accepted: str) -> Finding:

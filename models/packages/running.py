@@ -17,6 +17,7 @@ from models.errors import InputError
 from models.field import axial_grid
 from models.gate.assess import assess
 from models.gate.finding import Gravity
+from models.gate.unsaid import unsaid
 from models.inference import Prediction, Predictor
 from models.inference.working_grid import labels_on, scales_on, values_on
 from models.nifti import read_nifti, write_nifti
@@ -82,13 +83,17 @@ def run_package(
     assessment = assess(inputs, package)
     if not assessment.accepted:
         refused = [one for one in assessment.findings if one.gravity is Gravity.REJECT]
+        whose = list(dict.fromkeys(one.input for one in refused if one.input))
         raise InputError(
             "input-refused",
+            input=", ".join(whose),
+            file=", ".join(str(named[name]) for name in whose),
             check=", ".join(one.code for one in refused),
             found="; ".join(one.found for one in refused),
             accepted="; ".join(one.accepted for one in refused),
         )
     card = package.card
+    not_told = [left for one in card.inputs if (left := unsaid(one)) is not None]
     own = inputs[card.inputs[0].name].grid
     prediction = Predictor(package, device).predict(inputs, axial_grid(own, card.output.voxel_mm), progress)
     content = {
@@ -99,7 +104,7 @@ def run_package(
         "gate": {
             "score": assessment.score,
             "threshold": assessment.threshold,
-            "findings": [{**asdict(one), "gravity": one.gravity.value} for one in assessment.findings],
+            "findings": [{**asdict(one), "gravity": one.gravity.value} for one in (*assessment.findings, *not_told)],
         },
         "output": {"file": output.name, "modality": card.output.modality, "unit": card.output.unit},
         "uncertainty": worth(card.calibration) if prediction.uncertainty is not None else None,

@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 
 from models.cli import app
 from models.errors import InputError
+from models.gate.unsaid import unsaid
 from models.packages import load_package
 from models.packages.running import run_package
 
@@ -30,6 +31,12 @@ def package(write_small_package: Writer, small_card: dict[str, Any]) -> Path:
     small_card["body_site"] = "ball"
     small_card["inputs"][0]["min_field_of_view_mm"] = 40.0
     return write_small_package()
+
+
+@pytest.fixture
+def limits_of(package: Path) -> Callable[..., Any]:
+    """Return the small model's limits with changes."""
+    return lambda **changes: load_package(package).card.inputs[0].model_copy(update=changes)
 
 
 def ball(size: tuple[int, ...] = SIZE) -> np.ndarray:
@@ -109,6 +116,8 @@ def test_what_the_card_excludes_is_refused_by_the_gate(
     with pytest.raises(InputError) as caught:
         run_package(load_package(package), {"mr": source}, tmp_path / "out.nii.gz")
     assert caught.value.code == "input-refused"
+    told = caught.value.parameters
+    assert (told["input"], told["file"]) == ("mr", str(source))
     assert check in str(caught.value.parameters["check"])
     assert not (tmp_path / "out.nii.gz").exists()
 
@@ -203,6 +212,26 @@ def test_the_command_refuses_voxels_without_a_size_in_one_line(
     assert told.startswith(f"nifti-geometry file={source} ")
     assert "remedy=convert it from its DICOM series again" in told
     assert not list(tmp_path.glob("o*"))
+
+
+def test_what_the_card_demands_and_nifti_does_not_say_is_told_and_recorded(package: Path, tmp_path: Path) -> None:
+    source = saved(tmp_path / "in.nii.gz", ball())
+    command = ["run", str(package), "--input", f"t1={source}", "--output", str(tmp_path / "out.nii.gz")]
+    result = CliRunner().invoke(app, command)
+    told = "NIfTI does not say; accepted: contrast T1, age from 18 years, distortion corrected, 1 to 3.5 T"
+    assert f"look at      not-checked mr: {told}" in result.output
+    (found,) = (
+        one for one in json.loads((tmp_path / "out.json").read_text())["gate"]["findings"] if one["gravity"] != "PASS"
+    )
+    assert (found["code"], found["input"], found["gravity"]) == ("not-checked", "mr", "REVIEW")
+
+
+def test_nothing_is_left_to_look_at_where_the_card_demands_nothing_more(limits_of: Callable[..., Any]) -> None:
+    nothing = limits_of(
+        modality="CT", contrasts=(), age_years_min=0, distortion_correction_required=False, field_strength_tesla=None
+    )
+    assert unsaid(nothing) is None
+    assert unsaid(limits_of(age_years_min=18)) is not None
 
 
 @pytest.mark.parametrize("output", ["in.nii.gz", "sub/../in.nii.gz"])

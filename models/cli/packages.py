@@ -117,7 +117,10 @@ def export(
 ) -> None:
     """Write a package as one archive, which `import package` takes back, or its network as ONNX."""
     missing: list[str] = []
+    from models.packages.outgoing import ARCHIVE, GRAPH, prove_outgoing
+
     with refusals_told():
+        prove_outgoing(out, GRAPH if onnx else ARCHIVE)
         found = package_named(package, packages)
         if onnx:
             from models.importing.onnx_export import export_onnx, left_out
@@ -134,7 +137,7 @@ def export(
         else:
             from models.packages.archive import copy_package, write_archive
 
-            if out.suffix == ".zip":
+            if out.suffix.lower() == ARCHIVE:
                 write_archive(found, out)
             else:
                 copy_package(found, out)

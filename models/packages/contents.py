@@ -28,6 +28,9 @@ ONNX = "model.onnx"
 GOLDEN = "golden"
 GOLDEN_OUTPUT = "output"
 
+AGAIN = "install the package again from its source"
+"""What helps against a package that is not as it was made."""
+
 LARGEST_CARD = 1_000_000
 """Bytes."""
 
@@ -55,14 +58,15 @@ def card_content(folder: Path) -> dict[str, Any]:
     file = folder / CARD
     try:
         if file.stat().st_size > LARGEST_CARD:
-            raise PackageError(
-                "card-unreadable", folder=str(folder), found="too large", accepted=f"up to {LARGEST_CARD} bytes"
-            )
+            most = f"up to {LARGEST_CARD} bytes"
+            raise PackageError("card-unreadable", folder=str(folder), found="too large", accepted=most, remedy=AGAIN)
         content = yaml.safe_load(file.read_text(encoding="utf-8"))
     except (OSError, ValueError, yaml.YAMLError) as why:
-        raise PackageError("card-unreadable", folder=str(folder), found=" ".join(str(why).split())) from why
+        told = " ".join(str(why).split())
+        raise PackageError("card-unreadable", folder=str(folder), found=told, accepted="YAML", remedy=AGAIN) from why
     if not isinstance(content, dict):
-        raise PackageError("card-unreadable", folder=str(folder), found=type(content).__name__, accepted="a mapping")
+        told = type(content).__name__
+        raise PackageError("card-unreadable", folder=str(folder), found=told, accepted="a mapping", remedy=AGAIN)
     return content
 
 
@@ -84,7 +88,9 @@ def files_in(folder: Path) -> tuple[str, ...]:
             continue
         fits = name.endswith(".nii.gz") if inner else name in (CARD, WEIGHTS, ONNX)
         if not fits or file.is_symlink() or not file.is_file():
-            raise PackageError("package-stranger", folder=str(folder), file=name, accepted=accepted)
+            raise PackageError(
+                "package-stranger", folder=str(folder), file=name, accepted=accepted, remedy=f"remove {file}"
+            )
         if inner and file.stat().st_size > _LARGEST_GOLDEN:
             raise PackageError(
                 "golden-too-large", folder=str(folder), file=name, accepted=f"up to {_LARGEST_GOLDEN} bytes"
@@ -108,7 +114,7 @@ def digests(folder: Path) -> Mapping[str, str]:
     try:
         canonical = json.dumps(content, sort_keys=True, ensure_ascii=True, separators=(",", ":")).encode()
     except TypeError as why:
-        raise PackageError("card-unreadable", folder=str(folder), found=str(why)) from why
+        raise PackageError("card-unreadable", folder=str(folder), found=str(why), remedy=AGAIN) from why
     return {
         name: hashlib.sha256(canonical).hexdigest() if name == CARD else _file_digest(folder / name) for name in names
     }

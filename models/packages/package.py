@@ -14,6 +14,7 @@ from safetensors import SafetensorError, safe_open
 from models.errors import PackageError, PackageTampered
 from models.packages.card import SCHEMA, Card
 from models.packages.contents import (
+    AGAIN,
     CARD,
     GOLDEN_OUTPUT,
     card_content,
@@ -62,12 +63,9 @@ class ModelPackage:
         found = hashlib.sha256(content).hexdigest()
         if found != self.digests.get(name):
             raise PackageTampered(
-                folder=str(self.folder), file=name, found=found, stated=self.digests.get(name, "none"), remedy=_AGAIN
+                folder=str(self.folder), file=name, found=found, stated=self.digests.get(name, "none"), remedy=AGAIN
             )
         return content
-
-
-_AGAIN = "install the package again from its source"
 
 
 def load_package(folder: Path) -> ModelPackage:
@@ -93,7 +91,7 @@ def load_package(folder: Path) -> ModelPackage:
             remedy="pack or import it again",
         )
     if stated != found:
-        raise PackageTampered(folder=str(folder), found=found, stated=str(stated), remedy=_AGAIN)
+        raise PackageTampered(folder=str(folder), found=found, stated=str(stated), remedy=AGAIN)
     card = card_of(content, folder)
     _refuse_other_files(folder, card, each)
     package = ModelPackage(folder, card, found, each)
@@ -146,10 +144,14 @@ def _refuse_other_files(folder: Path, card: Card, each: Mapping[str, str]) -> No
         *(golden_file(one.name) for one in card.inputs),
     }
     if missing := sorted(needed - set(each)):
-        raise PackageError("package-incomplete", folder=str(folder), missing=", ".join(missing))
+        raise PackageError("package-incomplete", folder=str(folder), missing=", ".join(missing), remedy=AGAIN)
     if strangers := sorted(set(each) - needed):
         raise PackageError(
-            "package-stranger", folder=str(folder), file=strangers[0], accepted=", ".join(sorted(needed))
+            "package-stranger",
+            folder=str(folder),
+            file=strangers[0],
+            accepted=", ".join(sorted(needed)),
+            remedy=f"remove {folder / strangers[0]}",
         )
 
 

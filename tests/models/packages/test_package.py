@@ -212,3 +212,20 @@ def test_a_card_that_would_pass_over_a_rule_is_refused(
         write_small_package()
     assert caught.value.code == "card-invalid"
     assert found in str(caught.value.parameters)
+
+
+def test_what_a_file_manager_leaves_is_refused_with_what_to_do(write_small_package: Writer) -> None:
+    folder = write_small_package()
+    (folder / ".DS_Store").write_text("")
+    with pytest.raises(PackageError, match="package-stranger") as caught:
+        load_package(folder)
+    assert caught.value.parameters["remedy"] == f"remove {folder / '.DS_Store'}"
+
+
+@pytest.mark.parametrize("text", ["[", "- a list", "a: 2026-01-01"])
+def test_a_card_that_cannot_be_read_is_refused_with_what_to_do(write_small_package: Writer, text: str) -> None:
+    folder = write_small_package()
+    (folder / "card.yaml").write_text(text)
+    with pytest.raises(PackageError, match="card-unreadable") as caught:
+        load_package(folder)
+    assert caught.value.parameters["remedy"] == "install the package again from its source"

@@ -22,6 +22,7 @@ def calibrate(
     from models.inference import Predictor
     from models.packages import package_named
     from models.uncertainty.measuring import measure
+    from models.uncertainty.words import few
 
     with refusals_told():
         loaded = package_named(package, packages)
@@ -36,7 +37,11 @@ def calibrate(
         told = "  ".join(f"{float(level):.0%} {_share(found)}" for level, found in by_level.items())
         rank = measured.spearman[region]
         typer.echo(f"{region:<5} coverage at {told}  Spearman {'none' if rank is None else f'{rank:.2f}'}")
-    typer.echo(f"{card.statement}: {out}")
+    typer.echo(f"{card.statement} (fitted on {len(measured.fit)}, judged on {len(measured.judge)} patients): {out}")
+    if told_few := few(len(measured.judge)):
+        typer.echo(told_few, err=True)
+    if measured.gate.refused:
+        typer.echo(measured.gate.sentence, err=True)
     if json:
         typer.echo(as_json(measured.as_json()))
 

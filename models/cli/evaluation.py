@@ -41,13 +41,20 @@ def evaluate(
         write_report(evaluation, out)
     if evaluation.learnt_from:
         typer.echo(origin(evaluation), err=True)
+    if evaluation.gate.refused:
+        typer.echo(evaluation.gate.sentence, err=True)
     metrics = card_metrics(evaluation)
     for row in metrics.rows:
         figures = {name: figure.mean for name, figure in row.figures.items()}
         typer.echo(figures_line(f"mean of {row.cases}", row.method, row.contrast, figures))
     typer.echo(f"{out / REPORT_HTML}, {out / REPORT_JSON}")
     if json:
-        told = {"report": str(out / REPORT_JSON), "page": str(out / REPORT_HTML), "refused": len(evaluation.refused)}
+        told: dict[str, object] = {
+            "report": str(out / REPORT_JSON),
+            "page": str(out / REPORT_HTML),
+            "refused": len(evaluation.refused),
+        }
+        told["gate"] = evaluation.gate.as_json()
         typer.echo(as_json({**told, "card_metrics": metrics.model_dump(mode="json")}))
 
 
@@ -55,7 +62,7 @@ def _tell(result: CaseResult | Refused) -> None:
     from models.reports.results import Refused
 
     if isinstance(result, Refused):
-        typer.echo(f"{result.patient}  refused  {result.why}", err=True)
+        typer.echo(f"{result.patient}  not computed  {result.why}", err=True)
         return
     wanted = ("mae_body", "mae_image", "mae_bone", "dice_bone")
     model = result.methods[0]

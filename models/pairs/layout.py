@@ -114,7 +114,8 @@ def read_pairs(folder: Path) -> tuple[PairFolder, ...]:
         (``pair-file-missing``), comes twice or has others beside it, as when two patients or two acquisitions share
         a folder (``pair-several-images``); the three are not on one grid (``pair-grids-differ``); ``about.json`` cannot
         be read or says something in another way than it must (``about-unreadable``), or names another patient
-        (``pair-several-patients``); or two patients have the same image file (``patient-doubled``). Copies whose files differ are found by `models.pairs.distinct`.
+        (``pair-several-patients``); or two patients have the same image file (``patient-doubled``). Copies whose
+        files differ are found by `models.pairs.distinct`.
     InputError
         If a file is no NIfTI volume.
     """

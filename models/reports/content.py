@@ -63,6 +63,7 @@ def as_json(evaluation: Evaluation) -> dict[str, Any]:
         "simulated_images": sum(one.simulated for one in evaluation.cases),
         "methods": [asdict(one) for one in evaluation.methods],
         "refused": [asdict(one) for one in evaluation.refused],
+        "gate": evaluation.gate.as_json(),
         "cases": [_case(one) for one in evaluation.cases],
         "cohort": [_row(row) for row in evaluation.rows()],
         "differences": [
@@ -116,12 +117,17 @@ def protocol_text(evaluation: Evaluation) -> str:
     """Return in words how everything was measured: the part of a card without which its figures mean nothing."""
     protocol = evaluation.protocol
     baselines = "; ".join(f"{one.name}: {one.words}" for one in evaluation.methods[1:])
-    refused = f" {len(evaluation.refused)} more were refused and have no figures." if evaluation.refused else ""
+    refused = (
+        f" {len(evaluation.refused)} more could not be read or computed and have no figures."
+        if evaluation.refused
+        else ""
+    )
     scale = f"Tissues {THRESHOLDS}. Range {protocol.stated_range}. Errors in {protocol.unit}."
     return " ".join(
         part
         for part in (
             origin(evaluation),
+            evaluation.gate.remark,
             f"{evaluation.patients} patients, {len(evaluation.cases)} images.{refused}",
             f"Protocol {protocol.name}: {protocol.sentence}",
             f"Figures of the whole in the {protocol.region.value}, the same for every method.",

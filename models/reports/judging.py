@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from models.errors import InputError, ModelsError
+from models.gate.tally import PairRefusal, refusal_of, tally_of
 from models.inference import Predictor
 from models.metrics import Protocol, Score, image_scores, label_scores
 from models.metrics.protocols import Region
@@ -56,11 +57,12 @@ def evaluate(
     ------
     InputError, PairsError
         If the package cannot be judged by pairs, the folder is none, or no pair could be judged
-        (``nothing-evaluated``). A single pair that is refused is told, and counted as refused.
+        (``nothing-evaluated``). A single pair that cannot be read or computed is told, and counted as refused. What the
+        package's own gate refuses is computed and counted apart: see `models.gate.tally`.
     """
     refuse_unfit(package.card)
     pairs = read_pairs(folder)[:limit]
-    judge = _Judge(package.card, protocol, _methods(package, predictor, mean_map), _likeness(package))
+    judge = _Judge(package, protocol, _methods(package, predictor, mean_map), _likeness(package))
     results = list(_judged(judge, pairs, tell))
     cases = tuple(one for one in results if isinstance(one, CaseResult))
     refused = tuple(one for one in results if isinstance(one, Refused))
@@ -80,19 +82,26 @@ def evaluate(
         refused=refused,
         frechet=judge.likeness.distances() if judge.likeness else {},
         frechet_patches=judge.likeness.patches if judge.likeness else 0,
+        gate=tally_of([judge.gate[one.patient] for one in cases], card),
         learnt_from=tuple(sorted({one.case for one in cases} & set(card.training.trained_on))),
     )
 
 
 @dataclass(frozen=True, slots=True)
 class _Judge:
-    card: Card
+    package: ModelPackage
     protocol: Protocol
     methods: Sequence[Method]
     likeness: Likeness | None
     known: dict[tuple[str, bytes], tuple[Score, ...]] = field(default_factory=dict)
+    gate: dict[str, PairRefusal | None] = field(default_factory=dict)
+
+    @property
+    def card(self) -> Card:
+        return self.package.card
 
     def result(self, case: Case) -> CaseResult:
+        self.gate[case.patient] = refusal_of(case.patient, case.inputs, self.package)
         answers = {method.name: method.answer(case) for method in self.methods}
         ours = answers[self.methods[0].name]
         labels = self.card.output.modality == "SEG"

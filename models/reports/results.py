@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from models.gate.tally import GateTally
 from models.metrics import Cohort, Protocol, Score, over_patients, paired_difference
 from models.reports.agreement import Agreement
 from models.reports.slices import Slices
@@ -67,7 +68,7 @@ class CaseResult:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A case that the model did not answer, or that could not be read: it has no figures, and is told."""
+    """A case that could not be read or computed: it has no figures, and is told."""
 
     patient: str
     contrast: str
@@ -146,6 +147,8 @@ class Evaluation:
         One entry a pair.
     frechet
         Distance of features by method, and the number of patches; empty where the model has no own network for it.
+    gate
+        Which of the cases judged the package's own gate refuses in use.
     learnt_from
         Those of the cases judged that the package's card says it was trained on: no judges of it.
     """
@@ -162,6 +165,7 @@ class Evaluation:
     refused: tuple[Refused, ...]
     frechet: Mapping[str, float]
     frechet_patches: int
+    gate: GateTally
     learnt_from: tuple[str, ...] = ()
 
     @property

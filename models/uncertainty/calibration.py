@@ -5,6 +5,7 @@ Every figure is taken in each image alone and averaged, so that a large body cou
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import log
@@ -12,6 +13,7 @@ from math import log
 import numpy as np
 
 from models.errors import Uncalibrated
+from models.metrics import Cohort, over_patients
 from models.uncertainty.samples import Sample
 
 LEVELS = (0.5, 0.8, 0.9, 0.95)
@@ -75,6 +77,15 @@ def coverage(samples: Sequence[Sample], factor: float, level: float) -> float | 
         float((sample.error <= factor * reach(level) * sample.scale).mean()) for sample in samples if sample.error.size
     ]
     return float(np.mean(shares)) if shares else None
+
+
+def coverage_over_patients(samples: Sequence[Sample], factor: float, level: float) -> Cohort | None:
+    """Return the share of `coverage` patient by patient with the interval of its mean; None without voxels."""
+    shares: dict[str, list[float]] = defaultdict(list)
+    for sample in samples:
+        if (found := coverage([sample], factor, level)) is not None:
+            shares[sample.case].append(found)
+    return over_patients(shares)
 
 
 def reliability(samples: Sequence[Sample], factor: float, bins: int = _BINS) -> tuple[ReliabilityBin, ...]:

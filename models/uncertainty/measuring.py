@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from models.errors import Uncalibrated
+from models.gate.tally import GateTally, refusal_of, tally_of
 from models.inference import Predictor
 from models.packages import CardCalibration, ModelPackage
 from models.pairs import read_pairs
@@ -20,12 +21,13 @@ from models.uncertainty.calibration import (
     ReliabilityBin,
     calibration_error,
     coverage,
+    coverage_over_patients,
     fit_factor,
     reliability,
 )
 from models.uncertainty.ranking import Sparsification, rank_correlation, sparsification
 from models.uncertainty.samples import TISSUES, Sample, sample_of, split_cases
-from models.uncertainty.words import SIMULATED
+from models.uncertainty.words import LEAST_JUDGES, SIMULATED, few, interval_told
 
 TOLERANCE = 0.05
 """A scale is called calibrated when its coverage at the nominal level is no farther off than this on judging cases."""
@@ -53,6 +55,10 @@ class Measured:
         Reliability with the factor, and its calibration error (ENCE), in the body.
     order
         Sparsification in the body.
+    intervals
+        95 % intervals of `coverage` over the judging patients (bootstrap); None with one patient.
+    gate
+        Which of the pairs the package's own gate refuses in use.
     """
 
     calibration: CardCalibration
@@ -65,6 +71,8 @@ class Measured:
     table: tuple[ReliabilityBin, ...]
     error: float
     order: Sparsification
+    intervals: Mapping[str, Mapping[str, list[float] | None]]
+    gate: GateTally
 
     def as_json(self) -> dict[str, object]:
         """Return the content of the calibration file; its entry ``calibration`` goes into the card."""
@@ -74,6 +82,9 @@ class Measured:
             "cases": {"fit": list(self.fit), "judge": list(self.judge)},
             "images": {"fit": self.images[0], "judge": self.images[1]},
             "coverage": self.coverage,
+            "coverage_interval": self.intervals,
+            "few": len(self.judge) < LEAST_JUDGES,
+            "gate": self.gate.as_json(),
             "coverage_without_factor": self.before,
             "spearman": self.spearman,
             "reliability": [asdict(one) for one in self.table],
@@ -117,7 +128,7 @@ def measure(
             found=", ".join(known[:5]),
             accepted="cases that it was not trained on: on those its errors are too small",
         )
-    samples, simulated = [], []
+    samples, simulated, refusals = [], [], []
     for pair in pairs:
         case = load_case(pair, package.card)
         answer = method.answer(case)
@@ -128,12 +139,13 @@ def measure(
             sample_of(case.case, answer.values, (answer.scale / already).astype(np.float32), case.truth, case.body)
         )
         simulated.append(case.simulated)
+        refusals.append(refusal_of(pair.patient, case.inputs, package))
         tell(f"{case.patient}  {case.contrast}  mean error {samples[-1].error.mean():.1f} HU, {answer.seconds:.1f} s")
     fit, judge = split_cases(samples)
-    return _measured(fit, judge, all(simulated))
+    return _measured(fit, judge, all(simulated), tally_of(refusals, package.card))
 
 
-def _measured(fit: Sequence[Sample], judge: Sequence[Sample], simulated: bool) -> Measured:
+def _measured(fit: Sequence[Sample], judge: Sequence[Sample], simulated: bool, gate: GateTally) -> Measured:
     factor = fit_factor(fit)
     parts = {"body": list(judge)} | {tissue: [sample.of_tissue(tissue) for sample in judge] for tissue in TISSUES}
     found = coverage(judge, factor, NOMINAL)
@@ -142,6 +154,7 @@ def _measured(fit: Sequence[Sample], judge: Sequence[Sample], simulated: bool) -
     spearman = {region: rank_correlation(parts[region]) for region in _REGIONS}
     fitting, judging = (tuple(sorted({sample.case for sample in side})) for side in (fit, judge))
     held = abs(found - NOMINAL) <= TOLERANCE
+    interval = interval_told(coverage_over_patients(judge, factor, NOMINAL))
     return Measured(
         calibration=CardCalibration(
             statement="calibrated" if held else "uncalibrated",
@@ -150,7 +163,17 @@ def _measured(fit: Sequence[Sample], judge: Sequence[Sample], simulated: bool) -
             coverage=round(found, 4),
             spearman=None if spearman["body"] is None else round(spearman["body"], 4),
             cases=len(judging),
-            protocol=_protocol(fitting, judging, len(judge), simulated),
+            protocol=" ".join(
+                part
+                for part in (
+                    _protocol(fitting, judging, len(judge), simulated),
+                    interval,
+                    few(len(judging)),
+                    _unranked(spearman),
+                    gate.remark,
+                )
+                if part
+            ),
         ),
         fit=fitting,
         judge=judging,
@@ -161,7 +184,29 @@ def _measured(fit: Sequence[Sample], judge: Sequence[Sample], simulated: bool) -
         table=table,
         error=calibration_error(table),
         order=sparsification(judge),
+        intervals=_intervals(parts, factor),
+        gate=gate,
     )
+
+
+def _unranked(spearman: Mapping[str, float | None]) -> str:
+    blind = [f"{region} ({rank:.2f})" for region, rank in spearman.items() if rank is not None and rank <= 0]
+    if not blind:
+        return ""
+    return f"It does NOT tell large errors from small ones in {', '.join(blind)}: rank correlation of 0 or less."
+
+
+def _intervals(parts: Mapping[str, Sequence[Sample]], factor: float) -> dict[str, dict[str, list[float] | None]]:
+    found: dict[str, dict[str, list[float] | None]] = {}
+    for region, samples in parts.items():
+        found[region] = {}
+        for level in LEVELS:
+            over = coverage_over_patients(samples, factor, level)
+            if over is None or over.low is None or over.high is None:
+                found[region][f"{level:g}"] = None
+            else:
+                found[region][f"{level:g}"] = [over.low, over.high]
+    return found
 
 
 def _coverages(parts: Mapping[str, Sequence[Sample]], factor: float) -> dict[str, dict[str, float | None]]:
@@ -175,7 +220,12 @@ def _protocol(fit: Sequence[str], judge: Sequence[str], images: int, simulated: 
     return (
         f"{f'{SIMULATED} ' if simulated else ''}"
         f"The factor makes {NOMINAL:.0%} of the errors in the body lie within reach of the predicted Laplace scale on "
-        f"{', '.join(fit)}; coverage and rank correlation were then taken on {', '.join(judge)} ({images} images), "
+        f"{_counted(fit)} ({', '.join(fit)}); coverage and rank correlation were then taken on {_counted(judge)} "
+        f"({', '.join(judge)}; {images} images), "
         f"in each image's body alone and averaged. Called calibrated within {TOLERANCE * 100:g} points of the nominal "
         f"share{'; on real images nothing was measured' if simulated else ''}."
     )
+
+
+def _counted(patients: Sequence[str]) -> str:
+    return "1 patient" if len(patients) == 1 else f"{len(patients)} patients"

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from models.metrics import Cohort
 from models.packages import Card, CardCalibration
 from models.packages.card_text import NO_SCALE
 
 SIMULATED = "Simulated pairs, not patients."
 """A protocol that begins with this says nothing of real images."""
+
+LEAST_JUDGES = 10
+"""With fewer patients that judge, their coverage may lie far from that of the next ones; it is then told as few."""
 
 
 def described(card: Card) -> str:
@@ -25,4 +29,23 @@ def told(calibration: CardCalibration | None) -> str:
     if calibration.statement == "conformal":
         # The bounds hold; whether the scale does was not asked.
         return f"uncalibrated scale; conformal bounds of {calibration.cases} cases on the card"
-    return f"calibrated on {calibration.cases} held-out cases"
+    which = ", which are few" if few(calibration.cases) else ""
+    return f"calibrated on {calibration.cases} held-out cases{which}"
+
+
+def few(judges: int) -> str:
+    """Return what must be said of a coverage that so many patients judged; empty from `LEAST_JUDGES` on."""
+    if judges >= LEAST_JUDGES:
+        return ""
+    patients = "1 patient" if judges == 1 else f"{judges} patients"
+    return f"FEW: judged on {patients}, where {LEAST_JUDGES} are the least by which the word means something."
+
+
+def interval_told(found: Cohort | None) -> str:
+    """Return in words how far the coverage of other patients may lie from the one found."""
+    if found is None or found.low is None or found.high is None:
+        return "One patient judged, so the coverage has no interval."
+    return (
+        f"Over the {found.patients} judging patients the 95 % interval of the coverage is {found.low:.1%} to "
+        f"{found.high:.1%} (bootstrap)."
+    )

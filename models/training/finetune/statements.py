@@ -12,11 +12,11 @@ from models.reports.methods import AllWater, MeanMap
 from models.reports.results import ANY
 from models.training.finetune.gain import BASELINES, FIGURES, METHODS, Gain
 from models.training.finetune.judging import AFTER, BEFORE, Judged
-from models.uncertainty.calibration import NOMINAL, coverage, fit_factor
+from models.uncertainty.calibration import NOMINAL, coverage, coverage_over_patients, fit_factor
 from models.uncertainty.conformal import LEAST_PAIRS, conformal_bound
 from models.uncertainty.ranking import rank_correlation
 from models.uncertainty.samples import Sample, split_cases
-from models.uncertainty.words import SIMULATED
+from models.uncertainty.words import SIMULATED, few, interval_told
 
 OTHER_NETWORK = (
     "All of this was measured with the folds' networks; a package ships another, trained on all pairs, of which it "
@@ -25,7 +25,7 @@ OTHER_NETWORK = (
 """Nobody is left to measure the packaged network with: everyone taught it."""
 
 
-def card_metrics(gain: Gain, judged: Sequence[Judged], parent: str, folds: int) -> CardMetrics:
+def card_metrics(gain: Gain, judged: Sequence[Judged], parent: str, folds: int, gate: str = "") -> CardMetrics:
     """Return the figures before and after, beside baselines, with how they were measured.
 
     Parameters
@@ -34,6 +34,8 @@ def card_metrics(gain: Gain, judged: Sequence[Judged], parent: str, folds: int) 
         Name and version of the package that was begun from.
     folds
         Of the cross-validation.
+    gate
+        What is to be said of pairs that the parent's input gate refuses, if it refuses any.
     """
     simulated = "Simulated pairs, not real ones. " if all(one.simulated for one in judged) else ""
     protocol = (
@@ -43,6 +45,7 @@ def card_metrics(gain: Gain, judged: Sequence[Judged], parent: str, folds: int) 
         f"(bootstrap). {AFTER}: after fine-tuning; {BEFORE}: {parent}, as it came; {AllWater.name}: {AllWater.words}; "
         f"{MeanMap.name}: the mean CT of the patients learnt from, bounding boxes centred. {gain.sentence} The "
         "packaged network was then trained on all pairs, and was itself judged by nobody."
+        f"{f' {gate}' if gate else ''}"
     )
     rows = tuple(
         MetricRow(
@@ -65,6 +68,16 @@ def calibration_of(samples: Sequence[Sample], judged: Sequence[Judged]) -> CardC
     fit, judge = split_cases(samples)
     factor = fit_factor(fit)
     covered, rank = coverage(judge, factor, NOMINAL), rank_correlation(judge)
+    fitting, judging = (len({sample.case for sample in side}) for side in (fit, judge))
+    told = " ".join(
+        part
+        for part in (
+            f"The factor was fitted on {fitting} of the patients, coverage is that on the other {judging}.",
+            interval_told(coverage_over_patients(judge, factor, NOMINAL)),
+            few(judging),
+        )
+        if part
+    )
     scores = _scores(judged)
     simulated = f"{SIMULATED} " if all(one.simulated for one in judged) else ""
     try:
@@ -79,8 +92,8 @@ def calibration_of(samples: Sequence[Sample], judged: Sequence[Judged]) -> CardC
             cases=len({one.case for one in judge}),
             protocol=(
                 f"{simulated}uncalibrated: bounds for the next patient need {LEAST_PAIRS} patients, and there are "
-                f"{len(scores)}. The factor was fitted on half of them, coverage is that on the other half; all were "
-                f"predicted by the network of a fold that had not seen them. {OTHER_NETWORK}"
+                f"{len(scores)}. {told} All were predicted by the network of a fold that had not seen them. "
+                f"{OTHER_NETWORK}"
             ),
         )
     return CardCalibration(
@@ -92,8 +105,7 @@ def calibration_of(samples: Sequence[Sample], judged: Sequence[Judged]) -> CardC
         cases=bound.patients,
         protocol=(
             f"{simulated}Cross-conformal: {bound}, all predicted by the network of a fold that had not seen them. It "
-            "holds for the same scanner, sequence and kind of patient. The factor was fitted on half of the patients, "
-            f"coverage is that on the other half. {OTHER_NETWORK}"
+            f"holds for the same scanner, sequence and kind of patient. {told} {OTHER_NETWORK}"
         ),
         bounds_hu={"body": round(bound.hu, 1)},
     )

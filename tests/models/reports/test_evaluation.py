@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -19,11 +19,13 @@ from models.inference import Predictor
 from models.metrics import DEFAULT, PROTOCOLS, region_errors
 from models.nifti import read_nifti, write_nifti
 from models.packages import CardMetrics, ModelPackage, load_package
+from models.pairs import Pair, write_pair
 from models.reports.content import as_json, card_metrics
 from models.reports.judging import evaluate
+from models.reports.page import html
 from models.reports.results import Evaluation
 from models.reports.writing import write_report
-from models.volumes import Volume
+from models.volumes import Grid, Volume
 
 BIAS = 60.0
 
@@ -114,6 +116,37 @@ def test_the_card_s_figures_are_ready_to_be_copied(package: ModelPackage, pairs:
     json.dumps(content, allow_nan=False)
 
 
+def test_pairs_that_the_package_itself_refuses_are_judged_and_told_everywhere(
+    write_small_package: Callable[[], Path], small_card: dict[str, Any], tmp_path: Path
+) -> None:
+    grid, where = Grid((40,) * 3, (4.0,) * 3, (0.0,) * 3), np.indices((40,) * 3)
+    ball = np.linalg.norm(where - 19.5, axis=0) < 14
+    for number in range(2):
+        mr = np.where(ball, 1140 + 5 * where[0] + number, 0).astype(np.float32)
+        images = (mr, np.where(ball, mr - 1100, np.float32(-1000)), ball)
+        write_pair(Pair(f"P{number}", *(Volume(image, grid) for image in images)), tmp_path / "pairs")
+    small_card["body_site"] = "pelvis"
+    small_card["output"]["voxel_mm"] = [4.0, 4.0, 4.0]
+    small_card["inputs"][0]["max_in_plane_mm"] = 4.0
+    fitting = judged(load_package(write_small_package()), tmp_path / "pairs")
+    assert (fitting.gate.asked, fitting.gate.refused) == (2, ())
+    assert "input gate" not in card_metrics(fitting).protocol
+    assert "refuses none of the 2 pairs" in html(fitting)
+    small_card["inputs"][0]["max_in_plane_mm"] = 2.0
+    found = judged(load_package(write_small_package()), tmp_path / "pairs")
+    assert len(found.cases) == 2
+    content = as_json(found)
+    assert content["gate"]["asked"] == 2
+    assert content["gate"]["refused"][0] == {
+        "pair": "P0",
+        "check": "voxel-size",
+        "found": "4.00 x 4.00 x 4.00 mm",
+        "accepted": "up to 2 mm in plane, 5 mm between slices",
+    }
+    for told in (card_metrics(found).protocol, html(found).split('<div class="tiles">')[0]):
+        assert "refuses 2 of these 2 pairs (voxel-size): it does not compute such images" in told
+
+
 def test_pairs_that_say_nothing_are_not_called_real(package: ModelPackage, pairs: Path) -> None:
     for file in pairs.glob("*/about.json"):
         file.write_text(json.dumps({**json.loads(file.read_text()), "simulated": False, "contrast": None}))
@@ -131,7 +164,7 @@ def test_a_refused_pair_is_told_and_the_others_are_judged(package: ModelPackage,
     assert len(evaluation.cases) == 3
     content = as_json(evaluation)
     assert content["refused"][0]["patient"] == "seg_2-T1"
-    assert "1 more were refused" in content["card_metrics"]["protocol"]
+    assert "1 more could not be read or computed" in content["card_metrics"]["protocol"]
 
 
 def test_a_limit_takes_the_first_and_nothing_judged_is_an_error(package: ModelPackage, pairs: Path) -> None:
@@ -193,7 +226,9 @@ def test_the_command_writes_both_files_and_refuses_in_one_line(
     result = CliRunner().invoke(app, [*call, "--json"])
     assert result.exit_code == 0, result.output
     assert "range -1024 .. 3071 HU" in result.output
-    told = json.loads(result.output.strip().splitlines()[-1])
+    told = json.loads(result.stdout.strip().splitlines()[-1])
+    assert told["gate"]["asked"] == 1
+    assert "gate refuses 1 of these 1 pairs" in result.stderr
     report = json.loads(Path(told["report"]).read_text(encoding="utf-8"))
     assert report["card_metrics"] == told["card_metrics"]
     assert report["protocol"]["mask"] == "body mask"

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -88,6 +91,61 @@ def test_half_of_the_cases_fit_and_the_others_judge(pairs: Path, write_small_pac
     assert found.spearman["body"] > 0.2
 
 
+def test_it_says_on_how_many_patients_it_was_fitted_and_judged_and_that_they_are_few(
+    pairs: Path, write_small_package: Callable[[], Path], tmp_path: Path
+) -> None:
+    package = load_package(write_small_package())
+    card = measure(package, Knowing(2.0), [pairs], lambda _: None).calibration
+    assert "on 2 patients (p0, p2)" in card.protocol
+    assert "on 2 patients (p1, p3; 2 images)" in card.protocol
+    assert "FEW: judged on 2 patients" in card.protocol
+    assert re.search(r"the 2 judging patients the 95 % interval of the coverage is \d", card.protocol)
+    for number in range(4, 20):
+        write_pair(pair(f"p{number}", number), tmp_path / "pairs", {"simulated": True})
+    found = measure(package, Knowing(2.0), [pairs], lambda _: None)
+    assert "FEW" not in found.calibration.protocol
+    low, high = found.intervals["body"]["0.9"]  # type: ignore[misc]
+    assert low < found.coverage["body"]["0.9"] < high  # type: ignore[operator]
+
+
+def test_one_judging_patient_has_no_interval(
+    pairs: Path, write_small_package: Callable[[], Path], tmp_path: Path
+) -> None:
+    for patient in ("p2", "p3"):
+        shutil.rmtree(pairs / patient)
+    found = measure(load_package(write_small_package()), Knowing(2.0), [pairs], lambda _: None)
+    assert found.intervals["body"]["0.9"] is None
+    assert "no interval" in found.calibration.protocol
+
+
+def test_a_tissue_in_which_scales_do_not_rank_errors_is_named(
+    pairs: Path, write_small_package: Callable[[], Path]
+) -> None:
+    class Backwards(Knowing):
+        def predict(self, inputs: Mapping[str, Volume], *others: object) -> SimpleNamespace:
+            found = super().predict(inputs, *others)
+            told = found.uncertainty
+            bone = next(iter(inputs.values())).values - 1100 > 300
+            turned = np.where(bone, 2e4 / told.values, told.values).astype(np.float32)
+            return SimpleNamespace(**{**vars(found), "uncertainty": Volume(turned, told.grid)})
+
+    found = measure(load_package(write_small_package()), Backwards(1.0), [pairs], lambda _: None)
+    assert found.spearman["bone"] is not None
+    assert found.spearman["bone"] < 0
+    assert f"small ones in bone ({found.spearman['bone']:.2f})" in found.calibration.protocol
+
+
+def test_pairs_that_the_package_itself_refuses_are_counted(
+    pairs: Path, write_small_package: Callable[[], Path], small_card: dict[str, Any]
+) -> None:
+    small_card["inputs"][0]["max_in_plane_mm"] = 1.5
+    found = measure(load_package(write_small_package()), Knowing(2.0), [pairs], lambda _: None)
+    assert found.as_json()["gate"]["asked"] == 4  # type: ignore[index]
+    assert {one.pair for one in found.gate.refused} == {"p0", "p1", "p2", "p3"}
+    assert all("voxel-size" in one.check for one in found.gate.refused)
+    assert "refuses 4 of these 4 pairs" in found.calibration.protocol
+
+
 def test_cases_that_the_package_has_learnt_from_calibrate_nothing(
     pairs: Path, write_small_package: Callable[[], Path]
 ) -> None:
@@ -142,6 +200,9 @@ def test_the_command_writes_what_the_card_takes(
     assert json.loads(ran.stdout.splitlines()[-1]) == kept
     assert CardCalibration.model_validate(kept["calibration"]).factor > 0
     assert set(kept["coverage"]) == {"body", "air", "soft", "bone"}
+    assert "(fitted on 2, judged on 2 patients)" in ran.stdout
+    assert "FEW: judged on 2 patients" in ran.stderr
+    assert "input gate refuses" in ran.stderr
 
 
 def test_one_case_is_refused_in_one_line(pairs: Path, write_small_package: Callable[[], Path], tmp_path: Path) -> None:

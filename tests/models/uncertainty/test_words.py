@@ -17,7 +17,8 @@ def calibrated(protocol: str, **others: object) -> CardCalibration:
 
 def test_what_was_measured_on_simulations_is_never_told_as_more() -> None:
     assert told(calibrated(f"{SIMULATED} Then.")) == "calibrated on simulated held-out cases only"
-    assert told(calibrated("Folds of the site's own pairs.")) == "calibrated on 3 held-out cases"
+    assert told(calibrated("Folds of the site's own pairs.")) == "calibrated on 3 held-out cases, which are few"
+    assert told(calibrated("Folds of the site's own pairs.", cases=10)) == "calibrated on 10 held-out cases"
 
 
 def test_nothing_measured_and_nothing_held_are_both_uncalibrated() -> None:

@@ -40,6 +40,22 @@ class RecipeError(ModelsError):
     code = "recipe-invalid"
 
 
+class RunStopped(ModelsError):
+    """A run was asked to stop by a signal, kept where it stood, and can go on from there.
+
+    Attributes
+    ----------
+    signal
+        Number of the signal.
+    """
+
+    code = "run-stopped"
+
+    def __init__(self, signal: int, **parameters: str | int | float) -> None:
+        self.signal = signal
+        super().__init__(type(self).code, **parameters)
+
+
 class InputError(ModelsError):
     """An array or grid that a model cannot take: wrong shape, spacing, orientation, or not finite."""
 

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from models.errors import ModelsError
+from models.errors import ModelsError, RunStopped
 from models.packages import ModelPackage
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line.")]
@@ -30,6 +30,16 @@ def refusals_told() -> Iterator[None]:
     except ModelsError as why:
         typer.echo(str(why), err=True)
         raise typer.Exit(1) from why
+
+
+@contextmanager
+def stops_told() -> Iterator[None]:
+    """Tell in one line where a run was stopped and how it goes on; exit status 128 and the signal's number."""
+    try:
+        yield
+    except RunStopped as why:
+        typer.echo(str(why), err=True)
+        raise typer.Exit(128 + why.signal) from why
 
 
 def tell_package(package: ModelPackage, json: bool) -> None:

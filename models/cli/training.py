@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from models.cli.telling import Json, Packages, as_json, refusals_told, tell_package
+from models.cli.telling import Json, Packages, as_json, refusals_told, stops_told, tell_package
 from models.errors import RecipeError
 
 if TYPE_CHECKING:
@@ -43,8 +43,9 @@ def train(
     packages: Packages = None,
     json: Json = False,
 ) -> None:
-    """Train a network from label maps. Stop it at any time; --resume goes on.
+    """Train a network from label maps. Stop it at any time by Ctrl-C or SIGTERM; --resume goes on.
 
+    A run that is stopped ends its step, is kept, and ends with exit status 130 or 143.
     Several processes train together when torch's launcher starts them:
     torchrun --nproc-per-node 2 -m models.cli train ...
     """
@@ -54,13 +55,20 @@ def train(
     from models.packages.installed import place_named
     from models.training.ranks import ranks_of
     from models.training.recipe import load_recipe
+    from models.training.stopping import on_signals
     from models.training.trainer import train as run
 
     with refusals_told():
         plan = _lasting(load_recipe(recipe), minutes, steps)
         begun = None if start_from is None else place_named(start_from, packages)
-        with ranks_of(device) as ranks, TrainingTold(Console(quiet=ranks.rank > 0), plan.recipe) as told:
-            progress = run(plan, labels, out, ranks, told, resume=resume, start_from=begun, maps=maps)
+        with (
+            stops_told(),
+            ranks_of(device) as ranks,
+            TrainingTold(Console(quiet=ranks.rank > 0), plan.recipe) as told,
+        ):
+            progress = run(
+                plan, labels, out, ranks, told, resume=resume, start_from=begun, maps=maps, stopper=on_signals
+            )
     if ranks.rank == 0:
         done = {"run": str(out), "steps": progress.step, "minutes": round(progress.seconds / 60, 2)}
         best = f", best at step {progress.best_step}" if progress.best_step >= 0 else ""
@@ -103,7 +111,8 @@ def finetune(
 ) -> None:
     """Fine-tune a package on a site's own pairs, by cross-validation, into a package with figures before and after.
 
-    Exit status 1 where no package is written, because what came of it is not better; the report is kept.
+    Exit status 1 where no package is written, because what came of it is not better; the report is kept. Stop it at
+    any time by Ctrl-C or SIGTERM (exit status 130 or 143); --resume goes on.
     """
     from contextlib import ExitStack
 
@@ -116,20 +125,26 @@ def finetune(
     from models.training.finetune.run import finetune as run
     from models.training.ranks import device_of
     from models.training.schedule import Span
+    from models.training.stopping import on_signals
 
     console = Console()
-    with refusals_told(), ExitStack() as stack:
+    with refusals_told(), stops_told(), ExitStack() as stack:
 
         def told(title: str) -> TrainingTold:
             stack.close()
             return stack.enter_context(TrainingTold(console, title))
+
+        def note(told: str) -> None:
+            typer.echo(told, err=True)
 
         whole = _length(minutes, steps) or Span(steps=_FINETUNE_STEPS)
         # The network of all pairs takes about as long as one fold.
         length = whole if whole.minutes is None else Span(minutes=whole.minutes / (folds + 1))
         plan = FinetunePlan(length, folds)
         parent = package_named(package, packages)
-        done = run(parent, pairs, out, plan, device_of(device), told, resume=resume, name=name)
+        done = run(
+            parent, pairs, out, plan, device_of(device), told, resume=resume, name=name, stopper=on_signals, note=note
+        )
     _tell_finetuned(done, parent.card.name)
     typer.echo(f"Figures before and after, patient by patient: {out / REPORT}")
     if json:
@@ -141,6 +156,7 @@ def finetune(
             "package": None if written is None else str(out / PACKAGE),
             "sha256": None if written is None else written.sha256,
             "withheld": done.withheld,
+            "gate": done.gate.as_json(),
             "calibration": done.calibration.model_dump(mode="json"),
         }
         typer.echo(as_json(content))

@@ -19,7 +19,7 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from models.errors import RecipeError
+from models.errors import RecipeError, RunStopped
 from models.training.average import WeightAverage
 from models.training.checkpoint import load_checkpoint
 from models.training.keeping import Keeper, Listener
@@ -27,6 +27,7 @@ from models.training.logs import Logs, Picture
 from models.training.objective import Objective
 from models.training.ranks import Ranks
 from models.training.schedule import Progress, Schedule
+from models.training.stopping import Asked, never
 
 B = TypeVar("B")
 
@@ -101,7 +102,7 @@ class Loop(Generic[B]):
             yield range(first, first + size)
             step += 1
 
-    def run(self, batches: Iterator[B], folder: Path, listener: Listener) -> Progress:
+    def run(self, batches: Iterator[B], folder: Path, listener: Listener, asked: Asked = never) -> Progress:
         """Train to the end of the schedule and return how far the run came.
 
         Parameters
@@ -110,11 +111,15 @@ class Loop(Generic[B]):
             The samples of `numbers`, in that order.
         folder
             Gets logs, pictures, checkpoints and the best weights, from the first process alone.
+        asked
+            Asked after each step, in the first process for all, whether the run is to stop.
 
         Raises
         ------
         RecipeError
             If the loss is no longer a number (``training-diverged``).
+        RunStopped
+            If it was asked to; the step is done and kept.
         StorageFull
             If there is no room; the last checkpoint is whole.
         """
@@ -128,7 +133,7 @@ class Loop(Generic[B]):
                 folder.mkdir(parents=True, exist_ok=True)
                 logs = stack.enter_context(Logs(folder, self.progress.step))
                 keeper = Keeper(folder, logs, self._plan.schedule, self, listener)
-            self._steps(batches, keeper)
+            self._steps(batches, folder, keeper, asked)
         return self.progress
 
     def validate(self) -> Mapping[str, float]:
@@ -145,7 +150,7 @@ class Loop(Generic[B]):
         """Return the averaged weights by network."""
         return {name: average.weights for name, average in self._averages.items()}
 
-    def _steps(self, batches: Iterator[B], keeper: Keeper | None) -> None:
+    def _steps(self, batches: Iterator[B], folder: Path, keeper: Keeper | None, asked: Asked) -> None:
         schedule, numbers = self._plan.schedule, self.numbers()
         at = time.monotonic()
         while not schedule.over(before := self.progress):
@@ -156,8 +161,14 @@ class Loop(Generic[B]):
             # What was kept took time too. The first process's clock and its verdict count for all.
             self.progress, at = self._later(self.progress.step, at)
             self._agree()
-            if keeper is not None and (schedule.over(self.progress) or schedule.checkpoint.ends(before, self.progress)):
+            signal = int(self._ranks.of_first(float(asked())))
+            due = signal or schedule.over(self.progress) or schedule.checkpoint.ends(before, self.progress)
+            if keeper is not None and due:
                 keeper.checkpoint(self.progress, self._content)
+            if signal and not schedule.over(self.progress):
+                raise RunStopped(
+                    signal, folder=str(folder), step=self.progress.step, remedy="--resume goes on from here"
+                )
 
     def _later(self, step: int, since: float) -> tuple[Progress, float]:
         now = time.monotonic()

@@ -5,8 +5,10 @@ from __future__ import annotations
 import multiprocessing
 import os
 import queue
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from multiprocessing.synchronize import Event
 
 import numpy as np
 import numpy.typing as npt
@@ -14,11 +16,13 @@ import torch
 
 from models.errors import ModelsError
 from models.generator import Batch
+from models.training.stopping import SIGNALS, held_back
 
 Numbered = Callable[[Sequence[int]], Batch]
 """Makes the samples of these numbers; the same numbers give the same samples."""
 
 _AHEAD = 4
+_LAST_WORD_SECONDS = 10.0
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 _Arrays = tuple[npt.NDArray[np.float32], npt.NDArray[np.float32], npt.NDArray[np.bool_]]
@@ -46,14 +50,19 @@ def made_ahead(maker: Callable[[], Numbered], numbers: Iterator[Sequence[int]]) 
     """
     context = multiprocessing.get_context("spawn")
     ready: multiprocessing.Queue[_Message] = context.Queue(_AHEAD)
-    wanted: multiprocessing.Queue[list[int]] = context.Queue()
-    worker = context.Process(target=_produce, args=(maker, wanted, ready), daemon=True)
-    with _one_thread():
+    wanted: multiprocessing.Queue[list[int] | None] = context.Queue()
+    over = context.Event()
+    worker = context.Process(target=_produce, args=(maker, wanted, ready, over), daemon=True)
+    with _one_thread(), held_back():
         worker.start()
     try:
         yield _received(wanted, ready, worker, numbers)
     finally:
-        worker.terminate()
+        # It hears no signal but the one that cannot be held back: that is for one that is stuck.
+        over.set()
+        wanted.put(None)
+        worker.join(_LAST_WORD_SECONDS)
+        worker.kill()
         worker.join()
 
 
@@ -73,7 +82,7 @@ def _one_thread() -> Iterator[None]:
 
 
 def _received(
-    wanted: multiprocessing.Queue[list[int]],
+    wanted: multiprocessing.Queue[list[int] | None],
     ready: multiprocessing.Queue[_Message],
     worker: multiprocessing.process.BaseProcess,
     numbers: Iterator[Sequence[int]],
@@ -95,8 +104,13 @@ def _received(
 
 
 def _produce(
-    maker: Callable[[], Numbered], wanted: multiprocessing.Queue[list[int]], ready: multiprocessing.Queue[_Message]
+    maker: Callable[[], Numbered],
+    wanted: multiprocessing.Queue[list[int] | None],
+    ready: multiprocessing.Queue[_Message],
+    over: Event,
 ) -> None:
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
     torch.set_num_threads(1)
     parent = multiprocessing.parent_process()
     try:
@@ -106,10 +120,12 @@ def _produce(
                 numbers = wanted.get(timeout=5.0)
             except queue.Empty:
                 # A trainer that was killed outright cannot stop this process; do not outlive it.
-                if parent is None or not parent.is_alive():
-                    ready.cancel_join_thread()  # what is still queued can be read by nobody
-                    return
-                continue
+                if parent is not None and parent.is_alive():
+                    continue
+                numbers = None
+            if numbers is None or over.is_set():
+                ready.cancel_join_thread()  # what is still queued will be read by nobody
+                return
             batch = make(numbers)
             ready.put((batch.mr.numpy(), batch.ct.numpy(), batch.body.numpy()))
     except ModelsError as why:

@@ -16,11 +16,13 @@ from models.generator import Batch, PairGenerator
 from models.inference.device import fastest_precision
 from models.training.checkpoint import has_checkpoint
 from models.training.keeping import Listener
+from models.training.logs import STEPS, VALIDATION
 from models.training.loop import Loop
 from models.training.ranks import Ranks
 from models.training.recipe import Recipe
 from models.training.regression import Regression, regression_network
 from models.training.schedule import Progress
+from models.training.stopping import Stopper, unstoppable
 from models.training.storage import room_told, write_whole
 from models.training.stream import Numbered, made_ahead
 from models.training.weights import load_weights, starting_weights
@@ -62,6 +64,7 @@ def train(
     resume: bool,
     start_from: Path | None = None,
     maps: Path | None = None,
+    stopper: Stopper = unstoppable,
 ) -> Progress:
     """Train as `recipe` says and return how far the run came.
 
@@ -74,15 +77,20 @@ def train(
         Weights to begin from; see `models.training.weights`.
     maps
         Where label maps are kept prepared, for runs that share them; in `out` when left out.
+    stopper
+        What may ask the run to stop, from when there is something to keep.
 
     Raises
     ------
     RecipeError
-        If `out` holds a run and `resume` is false (``run-exists``), holds none and it is true (``run-absent``), holds a
-        run of another recipe or start (``run-of-another-recipe``), its checkpoints cannot be read, or the weights to
-        begin from are of another architecture.
+        If `out` holds a run and `resume` is false (``run-exists``), holds none and it is true (``run-absent``; or
+        ``checkpoint-absent``, where the run ended before its first), holds a run of another recipe or start
+        (``run-of-another-recipe``), its checkpoints cannot be read, or the weights to begin from are of another
+        architecture.
     InputError
         If `labels` holds too few label maps.
+    RunStopped
+        If `stopper` asked for it; the last step is kept.
     StorageFull
         If there is no room.
     """
@@ -104,8 +112,8 @@ def train(
     if resume:
         loop.load(out)
     maker = Maker(tuple(files[: -recipe.held_out]), maps, recipe, str(ranks.device))
-    with samples(maker, loop, ranks.device) as batches:
-        return loop.run(batches, out, listener)
+    with stopper() as asked, samples(maker, loop, ranks.device) as batches:
+        return loop.run(batches, out, listener, asked)
 
 
 @contextmanager
@@ -123,7 +131,7 @@ def claim_run(recipe: Recipe, out: Path, start_from: Path | None, resume: bool) 
     """Make `out` this run's folder, or prove that it is; errors as of `train`."""
     exists = has_checkpoint(out)
     if resume and not exists:
-        raise RecipeError("run-absent", folder=str(out), remedy="leave out --resume to start one")
+        raise _nothing_to_resume(out)
     if exists and not resume:
         raise RecipeError("run-exists", folder=str(out), remedy="give --resume, or another folder")
     content = {
@@ -140,6 +148,19 @@ def claim_run(recipe: Recipe, out: Path, start_from: Path | None, resume: bool) 
         out.mkdir(parents=True, exist_ok=True)
     if not resume:
         write_whole(out / RUN, json.dumps(content, indent=1).encode())
+
+
+def _nothing_to_resume(out: Path) -> RecipeError:
+    """Return what to say of a folder without a checkpoint: nothing was begun, or it ended before there was one."""
+    left = [name for name in (RUN, STEPS, VALIDATION) if (out / name).exists()]
+    if not left:
+        return RecipeError("run-absent", folder=str(out), remedy="leave out --resume to start one")
+    return RecipeError(
+        "checkpoint-absent",
+        folder=str(out),
+        found=f"{', '.join(left)} of a run that ended before its first checkpoint",
+        remedy="give the same command without --resume: it begins again from its first step, and its logs are replaced",
+    )
 
 
 def read_run(run: Path) -> dict[str, object]:

@@ -28,6 +28,7 @@ from models.training.keeping import BEST, SCORE, Listener
 from models.training.loop import Loop, LoopPlan
 from models.training.ranks import Alone
 from models.training.regression import NETWORK, Regression
+from models.training.stopping import Asked, never
 from models.training.storage import room_told, write_whole
 from models.uncertainty.samples import Sample
 
@@ -66,12 +67,15 @@ class Site:
         What is begun from.
     pairs
         By patient's folder name, on the package's working grid.
+    asked
+        See `models.training.stopping`.
     """
 
     package: ModelPackage
     pairs: Mapping[str, WorkingPair]
     plan: FinetunePlan
     device: torch.device
+    asked: Asked = never
 
     def network(self) -> ResidualUNet:
         """Return the package's network with its weights."""
@@ -135,7 +139,7 @@ def trained(
     patches = Patches(pairs, card.network.tile_shape, card.output.voxel_mm, plan.seed)
     with room_told(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    loop.run((patches.batch(numbers) for numbers in loop.numbers()), folder, listener)
+    loop.run((patches.batch(numbers) for numbers in loop.numbers()), folder, listener, site.asked)
     return loop, first
 
 

@@ -13,6 +13,7 @@ from safetensors.torch import load
 from torch import Tensor
 
 from models.errors import RecipeError
+from models.gate.tally import GateTally, refusal_of, tally_of
 from models.packages import DISCLAIMER, CardCalibration, ModelPackage, ResidualUNetNetwork
 from models.packages.golden import write_with_golden
 from models.pairs import PairFolder, read_pairs
@@ -23,13 +24,14 @@ from models.training.finetune.fold import FoldResult, Site, run_fold, trained
 from models.training.finetune.folds import Fold, folds_of, prove_no_leak
 from models.training.finetune.gain import Gain, gain_of
 from models.training.finetune.offering import withheld
-from models.training.finetune.patches import working_pair
+from models.training.finetune.patches import WorkingPair, working_pair
 from models.training.finetune.plan import FinetunePlan
 from models.training.finetune.statements import calibration_of, card_metrics
 from models.training.keeping import Listener
 from models.training.packing import half_precision
 from models.training.ranks import prove_alone
 from models.training.regression import NETWORK
+from models.training.stopping import Stopper, unstoppable
 from models.training.storage import write_whole
 from models.training.weights import GATE
 
@@ -53,6 +55,8 @@ class Finetuned:
         That the packaged network was trained for.
     calibration
         What its uncertainty is worth.
+    gate
+        What the parent's input gate says of the pairs: fine-tuning may well be for images that it refuses.
     """
 
     package: ModelPackage | None
@@ -60,6 +64,7 @@ class Finetuned:
     gain: Gain
     steps: int
     calibration: CardCalibration
+    gate: GateTally
 
 
 def finetune(
@@ -72,6 +77,8 @@ def finetune(
     *,
     resume: bool,
     name: str | None = None,
+    stopper: Stopper = unstoppable,
+    note: Callable[[str], None] = lambda _: None,
 ) -> Finetuned:
     """Fine-tune `package` on the pairs in the folder `pairs`.
 
@@ -83,6 +90,10 @@ def finetune(
         Whether `out` holds a run that was stopped.
     name
         Of the new package; the old one's with a suffix when None.
+    stopper
+        What may ask the run to stop, from when it trains on.
+    note
+        Called with what is to be said before training begins.
 
     Raises
     ------
@@ -94,6 +105,8 @@ def finetune(
         If the pairs cannot be used, are too few, one patient is there twice, or the package has learnt from one.
     PackageTampered
         If a file of `package` changed since it was loaded.
+    RunStopped
+        If `stopper` asked for it; the last step is kept.
     StorageFull
         If there is no room.
     """
@@ -105,29 +118,42 @@ def finetune(
     fingerprint = claim(out, package, found, plan, resume=resume)
     parts = [part_of(fingerprint, out / FOLDS / str(fold.number)) for fold in folds]
     whole = part_of(fingerprint, out / ALL)
-    working = {pair.patient: working_pair(load_case(pair, package.card), package.card) for pair in found}
-    site = Site(package, working, plan, device)
-    results = [
-        run_fold(site, fold, part, listeners(f"fold {fold.number + 1} of {len(folds)}"))
-        for fold, part in zip(folds, parts, strict=True)
-    ]
-    judged = [one for result in results for one in result.judged]
-    gain = gain_of(judged)
-    steps = round(median(result.steps for result in results))
-    calibration = calibration_of([sample for result in results for sample in result.samples], judged)
-    written, refused = None, withheld(gain, steps, package.card.name)
-    if refused is None:
-        weights, minutes = _on_all(site, found, steps, whole, listeners("all pairs"))
-        metrics = card_metrics(gain, judged, f"{package.card.name} {package.card.version}", len(folds))
-        cases = tuple(sorted({pair.case for pair in found}))
-        card = finetuned_card(
-            package, name or finetuned_name(package.card.name), metrics, calibration, gain, cases, steps, minutes
-        )
-        written = write_with_golden(out / PACKAGE, card, half_precision(weights | _gate(package)))
-    report = _report(package, written, gain, folds, results, steps)
-    report |= {"withheld": refused, "calibration": calibration.model_dump(mode="json")}
-    write_whole(out / REPORT, json.dumps(report, indent=1).encode())
-    return Finetuned(written, refused, gain, steps, calibration)
+    working, gate = _working(found, package)
+    note(gate.sentence)
+    with stopper() as asked:
+        site = Site(package, working, plan, device, asked)
+        results = [
+            run_fold(site, fold, part, listeners(f"fold {fold.number + 1} of {len(folds)}"))
+            for fold, part in zip(folds, parts, strict=True)
+        ]
+        judged = [one for result in results for one in result.judged]
+        gain = gain_of(judged)
+        steps = round(median(result.steps for result in results))
+        calibration = calibration_of([sample for result in results for sample in result.samples], judged)
+        written, refused = None, withheld(gain, steps, package.card.name)
+        if refused is None:
+            weights, minutes = _on_all(site, found, steps, whole, listeners("all pairs"))
+            own = f"{package.card.name} {package.card.version}"
+            metrics = card_metrics(gain, judged, own, len(folds), gate.remark)
+            cases = tuple(sorted({pair.case for pair in found}))
+            card = finetuned_card(
+                package, name or finetuned_name(package.card.name), metrics, calibration, gain, cases, steps, minutes
+            )
+            written = write_with_golden(out / PACKAGE, card, half_precision(weights | _gate(package)))
+        report = _report(package, written, gain, folds, results, steps)
+        report |= {"withheld": refused, "calibration": calibration.model_dump(mode="json"), "gate": gate.as_json()}
+        write_whole(out / REPORT, json.dumps(report, indent=1).encode())
+    return Finetuned(written, refused, gain, steps, calibration, gate)
+
+
+def _working(pairs: Sequence[PairFolder], package: ModelPackage) -> tuple[dict[str, WorkingPair], GateTally]:
+    """Return the pairs as they are learnt from, and what the parent's gate says of each."""
+    working, refusals = {}, []
+    for pair in pairs:
+        case = load_case(pair, package.card)
+        refusals.append(refusal_of(pair.patient, case.inputs, package))
+        working[pair.patient] = working_pair(case, package.card)
+    return working, tally_of(refusals, package.card)
 
 
 def prove_trainable(package: ModelPackage) -> None:

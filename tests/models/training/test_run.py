@@ -118,6 +118,55 @@ def test_a_killed_run_ends_as_one_that_was_not_and_leaves_nobody_behind(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_run_that_is_stopped_keeps_its_step_says_so_and_goes_on_exactly(
+    number: signal.Signals,
+    status: int,
+    small_recipe_file: Path,
+    label_maps: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    # No checkpoint of the schedule's own comes before the end.
+    content = yaml.safe_load(small_recipe_file.read_text())
+    content["schedule"] |= {"checkpoint": {"steps": 1000}, "validation": None, "montage": None}
+    small_recipe_file.write_text(yaml.safe_dump(content))
+    command = [sys.executable, "-m", "models.cli", "train", str(small_recipe_file), "--labels", str(label_maps)]
+    out = tmp_path / "stopped"
+    process = subprocess.Popen(
+        [*command, "--out", str(out), "--steps", "60"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    _wait((out / "log.csv").exists)
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    os.killpg(process.pid, number)  # all of them at once, as a terminal and a launcher do
+    told = process.communicate(timeout=120)[1]
+    assert process.returncode == status, told
+    (line,) = told.splitlines()
+    assert line.startswith(f"run-stopped folder={out} step=")
+    assert line.endswith("remedy=--resume goes on from here")
+    assert 0 < load_checkpoint(out)["progress"]["step"] < 60
+    _wait(lambda: not any(Path(f"/proc/{child}").exists() for child in children), 10.0)
+    called(*command[3:], "--out", out, "--steps", 60, "--resume")
+    called(*command[3:], "--out", tmp_path / "whole", "--steps", 60)
+    ours, theirs = kept(out), kept(tmp_path / "whole")
+    assert all(torch.equal(value, theirs[name]) for name, value in ours.items())
+
+
+def test_a_run_that_was_killed_before_its_first_checkpoint_is_named(
+    small_recipe: Recipe, label_maps: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "run.json").write_text("{}")
+    (tmp_path / "log.csv").write_text("step\n")
+    with pytest.raises(RecipeError, match=r"checkpoint-absent.*found=run.json, log.csv.*without --resume"):
+        train(small_recipe, label_maps, tmp_path, HERE, Told(), resume=True)
+
+
+@pytest.mark.slow
 def test_two_processes_that_the_launcher_starts_train_one_network(
     small_recipe_file: Path, label_maps: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,26 +4,29 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
+from itertools import chain, repeat
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from site_pairs import FASTER, USUAL, write_site
+from site_pairs import FASTER, USUAL, reference, write_site
 from training_toys import Told
 from typer.testing import CliRunner
 
 from models.cli import app
-from models.errors import PackageTampered, PairsError, RecipeError
+from models.errors import PackageTampered, PairsError, RecipeError, RunStopped
 from models.packages import ModelPackage, OnnxNetwork, load_package
 from models.training.finetune.claim import PACKAGE, REPORT
 from models.training.finetune.gain import Verdict
 from models.training.finetune.plan import FinetunePlan
 from models.training.finetune.run import Finetuned, finetune, prove_trainable
 from models.training.schedule import Span
+from models.training.stopping import Asked
 
 CPU = torch.device("cpu")
 PLAN = FinetunePlan(Span(steps=50), folds=3, optimiser=FASTER, patches=1)
@@ -124,6 +127,52 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_end(taught: ModelPackage, tm
     if whole.package is not None and resumed.package is not None:
         ours, theirs = (load_file(one.weights) for one in (resumed.package, whole.package))
         assert all(torch.equal(value, theirs[name]) for name, value in ours.items())
+
+
+def test_a_run_that_is_asked_to_stop_keeps_its_step_and_goes_on_to_the_same_end(
+    untaught: ModelPackage, tmp_path: Path
+) -> None:
+    site, plan = write_site(tmp_path / "site", 3), replace(PLAN, length=Span(steps=10))
+    whole = tuned(untaught, site, tmp_path / "whole", plan)
+    notes: list[str] = []
+
+    @contextmanager
+    def after_thirteen_steps() -> Iterator[Asked]:
+        asked = chain([0] * 12, repeat(15))
+        yield lambda: next(asked)
+
+    with pytest.raises(RunStopped, match="step=3 remedy=--resume") as stopped:
+        finetune(
+            untaught,
+            site,
+            tmp_path / "cut",
+            plan,
+            CPU,
+            lambda title: Told(),
+            resume=False,
+            stopper=after_thirteen_steps,
+            note=notes.append,
+        )
+    assert stopped.value.signal == 15
+    assert "folds/1" in str(stopped.value)
+    assert "input gate" in notes[0]
+    resumed = tuned(untaught, site, tmp_path / "cut", plan, resume=True)
+    assert (resumed.gain, resumed.steps) == (whole.gain, whole.steps)
+
+
+def test_pairs_that_the_parent_refuses_are_counted_before_training_and_on_card_and_report(
+    small_card: dict[str, Any], tmp_path: Path
+) -> None:
+    small_card["inputs"][0]["max_in_plane_mm"] = 0.5
+    parent, notes = reference(tmp_path / "parent", small_card, steps=0), []
+    site, plan, out = write_site(tmp_path / "site", 3), replace(PLAN, length=Span(steps=2)), tmp_path / "out"
+    done = finetune(parent, site, out, plan, CPU, lambda title: Told(), resume=False, note=notes.append)
+    assert notes[0].startswith("The package's own input gate refuses 3 of these 3 pairs (voxel-size")
+    kept = json.loads((out / REPORT).read_text())["gate"]
+    assert kept == json.loads(json.dumps(done.gate.as_json()))
+    assert [one["pair"] for one in kept["refused"]] == ["P000", "P001", "P002"]
+    if done.package is not None:
+        assert "refuses 3 of these 3 pairs" in done.package.card.metrics.protocol
 
 
 def test_a_run_goes_on_with_its_own_pairs_only(untaught: ModelPackage, tmp_path: Path) -> None:

@@ -120,7 +120,9 @@ def card_of(content: Mapping[str, Any], place: Path) -> Card:
     try:
         return Card.model_validate(content)
     except ValidationError as why:
-        wrong = [(".".join(str(part) for part in one["loc"]), one["msg"]) for one in why.errors()]
+        found = [(".".join(str(part) for part in one["loc"]), one["msg"]) for one in why.errors()]
+        # A list whose one item is wrong counts as too short as well: the item says more.
+        wrong = [(key, told) for key, told in found if not any(other.startswith(f"{key}.") for other, _ in found)]
         told = [f"{key}: {message}" if key else message for key, message in wrong[:_MOST_KEYS]]
         more = [f"and {len(wrong) - _MOST_KEYS} more"] if len(wrong) > _MOST_KEYS else []
         named = {"file" if place.is_file() else "folder": str(place)}

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
 from pydantic import BaseModel, ValidationError
 from safetensors.torch import save
 from torch import Tensor
@@ -23,10 +22,11 @@ from models.packages.golden import write_with_golden
 from models.packages.installed import holder_of
 from models.tissues import AIR_HU
 from models.training.checkpoint import UNREADABLE, load_checkpoint, read_tensors
+from models.training.draft import for_weights, read_draft
 from models.training.keeping import BEST
 from models.training.recipe import Recipe
 from models.training.regression import NETWORK
-from models.training.trainer import read_run
+from models.training.trainer import map_name, read_run
 
 NOT_EVALUATED = CardMetrics(protocol="Not evaluated.", rows=())
 
@@ -65,16 +65,18 @@ def pack(
     run
         Folder that `models.training.trainer.train` filled.
     labels
-        Its label maps, for their names in the card.
+        Its label maps: they must have the names that the run knows.
     card_file
-        The part of the card that people write (YAML).
+        The part of the card that people write (YAML); see `models.training.draft`.
     packages
         Folder of the site's own packages, beside those of the software.
 
     Raises
     ------
     RecipeError
-        If the run, the card's file or one of `parts` cannot be read.
+        If the run, the card's file or one of `parts` cannot be read; if the draft says what the run has to say
+        (``card-claims-run``) or tells of other weights (``card-of-other-weights``); or the labels are not the run's
+        (``labels-of-another-run``).
     PackageError
         If the card is not complete, or states name and version of an installed package that has other weights
         (``package-name-taken``).
@@ -83,28 +85,20 @@ def pack(
     recipe = Recipe.model_validate(kept["recipe"])
     checkpoint = load_checkpoint(run)
     weights, steps = _weights(run, checkpoint, parts.best)
-    names = [file.name.split(".")[0] for file in map_files(labels)]
-    written = _written(card_file)
-    training = {
-        **written.get("training", {}),
-        "trained_on": names[: -recipe.held_out],
-        "held_out": names[-recipe.held_out :],
-        "recipe": recipe.recipe,
-        "steps": steps,
-        "minutes": round(float(checkpoint["progress"]["seconds"]) / 60, 1),
-        "parent": kept["parent"],
-    }
+    draft = read_draft(card_file)
+    gate_weights, gate = (None, None) if parts.gate is None else gate_part(parts.gate)
+    content = half_precision(weights | (gate_weights or {}))
+    prove_new(card_file, draft, hashlib.sha256(content).hexdigest(), packages)
+    written = for_weights(card_file, draft, half_precision(weights))
+    training = _training(kept, _names(kept, labels), recipe, written.get("training", {}))
+    training |= {"steps": steps, "minutes": round(float(checkpoint["progress"]["seconds"]) / 60, 1)}
     metrics = _part(parts.evaluation, "card_metrics", CardMetrics) or NOT_EVALUATED
     card = written | _built(recipe, written.get("network", {}), weights)
     card |= {"training": training, "metrics": metrics.model_dump(mode="json")}
     if calibration := _part(parts.calibration, "calibration", CardCalibration):
         card["calibration"] = calibration.model_dump(mode="json")
-    gate_weights: dict[str, Tensor] = {}
-    if parts.gate is not None:
-        gate_weights, gate = gate_part(parts.gate)
+    if gate is not None:
         card["gate"] = gate.model_dump(mode="json")
-    content = half_precision(weights | gate_weights)
-    prove_new(card_file, card, hashlib.sha256(content).hexdigest(), packages)
     return write_with_golden(folder, card, content)
 
 
@@ -171,14 +165,46 @@ def _built(recipe: Recipe, written: dict[str, Any], weights: dict[str, Tensor]) 
     }
 
 
-def _written(card_file: Path) -> dict[str, Any]:
-    try:
-        written = yaml.safe_load(card_file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as why:
-        raise RecipeError("card-unreadable", file=str(card_file), found=str(why)) from why
-    if not isinstance(written, dict):
-        raise RecipeError("card-unreadable", file=str(card_file), found=type(written).__name__, accepted="a mapping")
-    return written
+def _names(kept: Mapping[str, Any], labels: Path) -> list[str]:
+    """Return the label maps' names, in the order in which the last are held out.
+
+    Raises
+    ------
+    RecipeError
+        ``labels-of-another-run``.
+    """
+    names = [map_name(file) for file in map_files(labels)]
+    if kept["labels"] is not None and kept["labels"] != names:
+        raise RecipeError(
+            "labels-of-another-run",
+            folder=str(labels),
+            found=", ".join(names[:3]),
+            accepted=", ".join(kept["labels"][:3]),
+            remedy="give the folder of label maps that the run was begun with",
+        )
+    return names
+
+
+def _training(
+    kept: Mapping[str, Any], names: Sequence[str], recipe: Recipe, written: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return what the card says of the training: the labels' source and licence by the draft, the rest by the run."""
+    own, held_out = names[: -recipe.held_out], names[-recipe.held_out :]
+    learnt = list(dict.fromkeys((*kept["learnt_from"], *own)))
+    begun = "first weights by chance" if kept["parent"] is None else f"begun from {kept['parent']}"
+    told = [
+        f"{len(own)} label maps, from which MR and CT were rendered by domain randomisation; {begun}.",
+        "" if kept["parent"] is None else "Steps and minutes are those of this run alone.",
+        str(written.get("history", "")).strip(),
+    ]
+    return {
+        **{key: value for key, value in written.items() if key != "history"},
+        "data": " ".join(part for part in told if part),
+        "trained_on": learnt,
+        "held_out": [name for name in held_out if name not in learnt],
+        "recipe": recipe.recipe,
+        "parent": kept["parent"],
+    }
 
 
 def _part(file: Path | None, key: str, kind: type[Part]) -> Part | None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -85,8 +86,8 @@ def train(
     RecipeError
         If `out` holds a run and `resume` is false (``run-exists``), holds none and it is true (``run-absent``; or
         ``checkpoint-absent``, where the run ended before its first), holds a run of another recipe or start
-        (``run-of-another-recipe``), its checkpoints cannot be read, or the weights to begin from are of another
-        architecture.
+        (``run-of-another-recipe``), or of other label maps (``labels-of-another-run``), its checkpoints cannot be read,
+        or the weights to begin from are of another architecture.
     InputError
         If `labels` holds too few label maps.
     RunStopped
@@ -98,7 +99,7 @@ def train(
     if len(files) <= recipe.held_out:
         raise RecipeError("labels-too-few", folder=str(labels), found=len(files), accepted=f"over {recipe.held_out}")
     if ranks.rank == 0:
-        claim_run(recipe, out, start_from, resume)
+        claim_run(recipe, files, out, start_from, resume)
         prepared(files, maps)
     network = regression_network(recipe.network.spec, recipe.seed, ranks.device)
     if start_from is not None and not resume:
@@ -127,23 +128,30 @@ def samples(maker: Maker, loop: Loop[Batch], device: torch.device) -> Iterator[I
         yield (make(numbers) for numbers in loop.numbers())
 
 
-def claim_run(recipe: Recipe, out: Path, start_from: Path | None, resume: bool) -> None:
+def claim_run(recipe: Recipe, files: Sequence[Path], out: Path, start_from: Path | None, resume: bool) -> None:
     """Make `out` this run's folder, or prove that it is; errors as of `train`."""
     exists = has_checkpoint(out)
     if resume and not exists:
         raise _nothing_to_resume(out)
     if exists and not resume:
         raise RecipeError("run-exists", folder=str(out), remedy="give --resume, or another folder")
+    begun = None if start_from is None else starting_weights(start_from)
     content = {
         "schema": 1,
         "recipe": recipe.model_dump(mode="json", by_alias=True),
-        "parent": starting_weights(start_from).parent if start_from is not None else None,
+        "labels": [map_name(file) for file in files],
+        "parent": None if begun is None else begun.parent,
+        "learnt_from": [] if begun is None else list(begun.learnt_from),
     }
     if resume:
         kept = read_run(out)
         same = _without_length(kept["recipe"]) == _without_length(content["recipe"])
         if not same or (start_from is not None and kept["parent"] != content["parent"]):
             raise RecipeError("run-of-another-recipe", folder=str(out), remedy="give the recipe that it was begun with")
+        if kept["labels"] is not None and kept["labels"] != content["labels"]:
+            raise RecipeError(
+                "labels-of-another-run", folder=str(out), remedy="give the folder of label maps that it was begun with"
+            )
     with room_told(out):
         out.mkdir(parents=True, exist_ok=True)
     if not resume:
@@ -163,8 +171,15 @@ def _nothing_to_resume(out: Path) -> RecipeError:
     )
 
 
-def read_run(run: Path) -> dict[str, object]:
-    """Return what a run's folder says of itself.
+def map_name(file: Path) -> str:
+    """Return the name by which cards call a label map."""
+    return file.name.split(".")[0]
+
+
+def read_run(run: Path) -> dict[str, Any]:
+    """Return what a run's folder says of itself: ``recipe``, ``parent``, ``labels``, ``learnt_from``.
+
+    ``labels`` is None where a run was begun before it was kept; ``learnt_from`` has the cases of what it began from.
 
     Raises
     ------
@@ -173,7 +188,12 @@ def read_run(run: Path) -> dict[str, object]:
     """
     try:
         content = json.loads((run / RUN).read_text(encoding="utf-8"))
-        return {"recipe": content["recipe"], "parent": content["parent"]}
+        return {
+            "recipe": content["recipe"],
+            "parent": content["parent"],
+            "labels": content.get("labels"),
+            "learnt_from": content.get("learnt_from", []),
+        }
     except (OSError, ValueError, KeyError, TypeError) as why:
         raise RecipeError("run-absent", folder=str(run), expected=RUN) from why
 

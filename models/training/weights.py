@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,10 +24,11 @@ _TOLD = 4
 
 @dataclass(frozen=True, slots=True)
 class StartingWeights:
-    """Weights, and what they are for the card of what comes of them."""
+    """Weights, what they are for the card of what comes of them, and the cases that they are known to come from."""
 
     tensors: dict[str, Tensor]
     parent: str
+    learnt_from: tuple[str, ...] = ()
 
 
 def starting_weights(place: Path) -> StartingWeights:
@@ -43,7 +45,7 @@ def starting_weights(place: Path) -> StartingWeights:
         If a package is not whole.
     """
     if place.is_dir() and has_checkpoint(place):
-        return StartingWeights(_averaged(load_checkpoint(place), place), f"run {place.name}")
+        return StartingWeights(_averaged(load_checkpoint(place), place), f"run {place.name}", _cases(place))
     if place.is_dir():
         package = load_package(place)
         if not isinstance(package.card.network, ResidualUNetNetwork):
@@ -54,7 +56,8 @@ def starting_weights(place: Path) -> StartingWeights:
                 accepted="residual-unet with safetensors weights",
             )
         tensors = _safetensors(package.content(package.weights.name), package.weights)
-        return StartingWeights(tensors, f"{package.card.name} {package.card.version} {package.sha256}")
+        parent = f"{package.card.name} {package.card.version} {package.sha256}"
+        return StartingWeights(tensors, parent, package.card.training.trained_on)
     if place.suffix == ".safetensors":
         return StartingWeights(_safetensors(_bytes(place), place), f"file {place.name}")
     try:
@@ -90,6 +93,16 @@ def load_weights(network: nn.Module, weights: StartingWeights) -> None:
             remedy="begin from weights of the same kind, widths, anchors and heads",
         )
     network.load_state_dict({name: value.float() for name, value in weights.tensors.items()})
+
+
+def _cases(run: Path) -> tuple[str, ...]:
+    """Return the label maps that a run learnt from, and those of what it began from; none where it does not say."""
+    try:
+        content = json.loads((run / "run.json").read_text(encoding="utf-8"))
+        held_out = int(content["recipe"]["held_out"])
+        return tuple(dict.fromkeys((*content.get("learnt_from", ()), *content.get("labels", ())[:-held_out])))
+    except (OSError, ValueError, KeyError, TypeError):
+        return ()
 
 
 def _averaged(content: dict[str, Any], place: Path) -> dict[str, Tensor]:

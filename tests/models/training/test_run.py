@@ -23,12 +23,14 @@ from models.errors import RecipeError
 from models.inference import Predictor
 from models.packages import load_package
 from models.training.checkpoint import CHECKPOINT, load_checkpoint
+from models.training.packing import Parts, pack
 from models.training.ranks import Alone
-from models.training.recipe import Recipe
+from models.training.recipe import Recipe, load_recipe
 from models.training.trainer import train
 from models.volumes import Grid, Volume
 
 CARD = Path(__file__).parents[3] / "models" / "recipes" / "head-mr-to-ct.card.yaml"
+EXAMPLE = CARD.with_name("example.card.yaml")
 HERE = Alone(torch.device("cpu"))
 
 
@@ -68,6 +70,12 @@ def test_from_label_maps_to_a_package(
     assert not package.exists()
     card = tmp_path / "ours.card.yaml"
     card.write_text(yaml.safe_dump(yaml.safe_load(CARD.read_text()) | {"name": "ours"}))
+    refused = CliRunner().invoke(
+        app, ["pack", str(run), "--labels", str(label_maps), "--card", str(card), "--out", "x"]
+    )
+    assert refused.exit_code == 1
+    assert refused.output.startswith(f"card-of-other-weights file={card} found=prose about the weights 08ede894adde ")
+    card.write_text(yaml.safe_dump(yaml.safe_load(EXAMPLE.read_text()) | {"name": "ours"}))
     where = (run, "--labels", label_maps, "--card", card, "--out", package)
     packed = last_json(called("pack", *where, "--evaluation", evaluation_report, "--json"))
     loaded = load_package(package)
@@ -75,13 +83,17 @@ def test_from_label_maps_to_a_package(
     training = loaded.card.training
     assert (training.trained_on, training.held_out) == (("map_0", "map_1"), ("map_2",))
     assert (training.steps, training.parent) == (12, None)
+    assert training.data.startswith("2 label maps, from which MR and CT were rendered")
+    assert training.source == "Own label maps"
     assert loaded.card.metrics.rows[0].figures["mae_body"].mean == 91.5
     assert last_json(called("verify", package, "--json"))["verified"] is True
     _predicts_like_its_weights(package, run)
     more = tmp_path / "more"
     start = ("train", small_recipe_file, "--labels", label_maps, "--out", more, "--steps", 1)
     called(*start, "--start-from", "ours", "--packages", package.parent)
-    assert json.loads((more / "run.json").read_text())["parent"].endswith(loaded.sha256)
+    begun = json.loads((more / "run.json").read_text())
+    assert begun["parent"].endswith(loaded.sha256)
+    assert begun["learnt_from"] == ["map_0", "map_1"]
 
 
 def _predicts_like_its_weights(package: Path, run: Path) -> None:
@@ -192,6 +204,19 @@ def test_two_processes_that_the_launcher_starts_train_one_network(
     kept_weights = load_checkpoint(tmp_path / "two")["networks"]["network"]
     assert all(bool(value.isfinite().all()) for value in kept_weights.values())
     assert len(list((tmp_path / "two").glob("checkpoint*.pt"))) == 1
+
+
+def test_a_run_is_packed_with_its_own_label_maps_only(
+    small_recipe_file: Path, label_maps: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    called("train", small_recipe_file, "--labels", label_maps, "--out", run, "--steps", 1)
+    (label_maps / "map_0.nii.gz").rename(label_maps / "somebody_else.nii.gz")
+    with pytest.raises(RecipeError, match=r"labels-of-another-run.*accepted=map_0, map_1, map_2"):
+        pack(run, label_maps, EXAMPLE, Parts(), tmp_path / "package")
+    with pytest.raises(RecipeError, match="labels-of-another-run"):
+        train(load_recipe(small_recipe_file), label_maps, run, HERE, Told(), resume=True)
+    assert not (tmp_path / "package").exists()
 
 
 def test_an_existing_run_is_not_overwritten(small_recipe: Recipe, label_maps: Path, tmp_path: Path) -> None:

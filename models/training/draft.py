@@ -1,0 +1,106 @@
+"""The part of a card that people write before a network is packed, and what it may not say of a run.
+
+What was measured, and what a run knows of itself, comes from the run. What a person found by looking at one network is
+true of that network alone: such prose names the weights that it is of, and is packed with no others.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from models.errors import RecipeError
+
+OF_WEIGHTS = "of_weights"
+"""Key of the prose that is true of one network alone."""
+
+EXAMPLE = "models/recipes/example.card.yaml"
+
+_OF_RUN = ("data", "trained_on", "held_out", "recipe", "steps", "minutes", "parent")
+_MEASURED = ("output", "metrics", "sha256")
+_LATER = {"calibration": "--calibration", "gate": "--gate"}
+
+
+def read_draft(file: Path) -> dict[str, Any]:
+    """Read a draft and refuse what it says in the run's place.
+
+    Raises
+    ------
+    RecipeError
+        ``card-unreadable``; ``card-claims-run`` where it states what the run, or a measurement of it, has to tell.
+    """
+    content = _read(file)
+    training = _mapping(file, content, "training")
+    if claimed := [f"training.{key}" for key in _OF_RUN if key in training]:
+        raise _claims(file, claimed, "the run tells it: leave it out of the draft")
+    if claimed := [key for key in _MEASURED if key in content]:
+        raise _claims(
+            file, claimed, "it follows from the run, and figures from --evaluation: leave it out of the draft"
+        )
+    for key, option in _LATER.items():
+        if content.get(key) is not None:
+            raise _claims(file, [key], f"leave it out of the draft and give {option}")
+        content.setdefault(key, None)
+    return content
+
+
+def for_weights(file: Path, draft: Mapping[str, Any], weights: bytes) -> dict[str, Any]:
+    """Return the draft with the prose that is of these weights, its history under the key ``training.history``.
+
+    Parameters
+    ----------
+    weights
+        The network's file as `models.training.packing.half_precision` makes it, without a gate.
+
+    Raises
+    ------
+    RecipeError
+        ``card-of-other-weights``; ``card-unreadable``.
+    """
+    content = {key: value for key, value in draft.items() if key != OF_WEIGHTS}
+    own = _mapping(file, draft, OF_WEIGHTS)
+    if not own:
+        return content
+    found = hashlib.sha256(weights).hexdigest()
+    if own.get("sha256") != found:
+        raise RecipeError(
+            "card-of-other-weights",
+            file=str(file),
+            found=f"prose about the weights {str(own.get('sha256'))[:12]}",
+            packed=found,
+            remedy=f"write a card of your own, beginning with {EXAMPLE}; what you find by looking at this network goes "
+            f"under {OF_WEIGHTS} with its sha256",
+        )
+    if strangers := sorted(set(own) - {"sha256", "training", "limits"}):
+        raise RecipeError(
+            "card-unreadable", file=str(file), key=f"{OF_WEIGHTS}.{strangers[0]}", accepted="sha256, training, limits"
+        )
+    training = {**_mapping(file, content, "training"), "history": own.get("training", "")}
+    return {**content, "training": training, "limits": [*content.get("limits", ()), *own.get("limits", ())]}
+
+
+def _claims(file: Path, keys: list[str], remedy: str) -> RecipeError:
+    return RecipeError("card-claims-run", file=str(file), key=", ".join(keys), remedy=remedy)
+
+
+def _mapping(file: Path, content: Mapping[str, Any], key: str) -> dict[str, Any]:
+    value = content.get(key) or {}
+    if not isinstance(value, dict):
+        raise RecipeError(
+            "card-unreadable", file=str(file), key=key, found=type(value).__name__, accepted="keys with values"
+        )
+    return value
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        written = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as why:
+        raise RecipeError("card-unreadable", file=str(file), found=" ".join(str(why).split())) from why
+    if not isinstance(written, dict):
+        raise RecipeError("card-unreadable", file=str(file), found=type(written).__name__, accepted="a mapping")
+    return written

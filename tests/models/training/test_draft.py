@@ -1,0 +1,85 @@
+"""The written part of a card: the example is complete, and no draft speaks for a run or for other weights."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from safetensors.torch import load_file
+
+from models.errors import RecipeError
+from models.packages import Card
+from models.training.draft import EXAMPLE, OF_WEIGHTS, for_weights, read_draft
+from models.training.packing import half_precision
+
+ROOT = Path(__file__).parents[3]
+SHIPPED = ROOT / "models" / "recipes" / "head-mr-to-ct.card.yaml"
+PARTS_OF_THE_RUN = ("output", "network", "training", "metrics", "golden", "sha256")
+
+
+@pytest.fixture
+def draft(tmp_path: Path) -> Path:
+    """A copy of the example, to be spoiled."""
+    file = tmp_path / "my.card.yaml"
+    file.write_text((ROOT / EXAMPLE).read_text())
+    return file
+
+
+def changed(file: Path, **changes: Any) -> Path:
+    file.write_text(yaml.safe_dump(yaml.safe_load(file.read_text()) | changes))
+    return file
+
+
+def test_the_example_makes_a_whole_card(small_card: dict[str, Any]) -> None:
+    written = for_weights(ROOT / EXAMPLE, read_draft(ROOT / EXAMPLE), b"any")
+    of_run = {key: small_card[key] for key in PARTS_OF_THE_RUN if key in small_card} | {"sha256": "0" * 64}
+    card = Card.model_validate(written | of_run)
+    assert card.name not in SHIPPED.read_text()
+    assert (card.calibration, card.gate, card.status) == (None, None, "reference")
+
+
+@pytest.mark.parametrize("word", ["SynthSeg", "0.2.0", "legs on", "three-year-old", "seg_"])
+def test_the_example_says_nothing_of_the_shipped_model(word: str) -> None:
+    assert word not in (ROOT / EXAMPLE).read_text()
+
+
+def test_the_commented_prose_about_weights_is_read_when_it_is_let_in(draft: Path) -> None:
+    head, tail = draft.read_text().split("# of_weights:")
+    lines = ["# of_weights:", *tail.splitlines()[1:]]
+    own = b"these weights"
+    text = "\n".join(line.removeprefix("# ") for line in lines).replace("0" * 64, sha256(own).hexdigest())
+    draft.write_text(head + text)
+    found = for_weights(draft, read_draft(draft), own)
+    assert "three of our own heads" in found["limits"][-1]
+    assert found["training"]["history"].startswith("It is the second of two legs")
+    assert OF_WEIGHTS not in found
+    with pytest.raises(RecipeError, match=r"card-of-other-weights.*example.card.yaml"):
+        for_weights(draft, read_draft(draft), b"others")
+
+
+def test_the_shipped_draft_is_of_the_shipped_weights() -> None:
+    weights = load_file(ROOT / "models" / "library" / "head-mr-to-ct" / "weights.safetensors")
+    network = half_precision({name: value for name, value in weights.items() if not name.startswith("gate.")})
+    written = for_weights(SHIPPED, read_draft(SHIPPED), network)
+    card = yaml.safe_load((SHIPPED.parents[1] / "library" / "head-mr-to-ct" / "card.yaml").read_text())
+    assert sorted(written["limits"]) == sorted(card["limits"])
+    assert "4,889" in written["training"]["history"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "key"),
+    [
+        ({"training": {"source": "s", "licence": "l", "data": "of another run"}}, "training.data"),
+        ({"training": {"source": "s", "licence": "l", "steps": 5}}, "training.steps"),
+        ({"metrics": {"protocol": "p", "rows": []}}, "metrics"),
+        ({"calibration": {"statement": "calibrated"}}, "calibration"),
+        ({"gate": {"threshold": 0.1}}, "gate"),
+    ],
+)
+def test_a_draft_does_not_speak_for_the_run(draft: Path, changes: dict[str, Any], key: str) -> None:
+    with pytest.raises(RecipeError, match="card-claims-run") as caught:
+        read_draft(changed(draft, **changes))
+    assert caught.value.parameters["key"] == key

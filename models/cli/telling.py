@@ -63,8 +63,12 @@ def brief(package: ModelPackage) -> dict[str, str]:
 
 
 def figures_line(case: str, method: str, contrast: str, figures: Mapping[str, object]) -> str:
-    """Return one method's figures on one case as a line."""
-    values = "  ".join(f"{key} {value:.3f}" for key, value in figures.items() if isinstance(value, float))
+    """Return one method's figures on one case as a line, with the decimals that mean something."""
+    from models.metrics.figures import figure_of
+
+    values = "  ".join(
+        f"{key} {value:.{figure_of(key).digits}f}" for key, value in figures.items() if isinstance(value, float)
+    )
     return f"{case}  {method}  {contrast}  {values}"
 
 

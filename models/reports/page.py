@@ -9,8 +9,8 @@ from importlib.resources import files
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from models.metrics import FIGURES, THRESHOLDS
-from models.metrics.figures import figure_of
+from models.metrics import FIGURES, THRESHOLDS, Cohort
+from models.metrics.figures import Better, figure_of
 from models.packages import DISCLAIMER
 from models.reports.agreement import bins, by_tissue
 from models.reports.charts import agreement_plot, by_patient, trust_plot
@@ -86,8 +86,9 @@ def _tiles(evaluation: Evaluation) -> tuple[Tile, ...]:
         cohort, figure = model.of(name), figure_of(name)
         if cohort is None:
             continue
+        apart = {one.baseline: one.cohort for one in evaluation.differences([name]) if one.contrast == model.contrast}
         beside = [
-            f"{number(name, theirs.mean)} {row.method}"
+            f"{number(name, theirs.mean)} {row.method}{_shown_apart(name, apart.get(row.method))}"
             for row in evaluation.rows()
             if row.method != MODEL and (theirs := row.of(name)) is not None
         ]
@@ -98,10 +99,20 @@ def _tiles(evaluation: Evaluation) -> tuple[Tile, ...]:
                 value=number(name, cohort.mean),
                 unit=evaluation.protocol.unit.split(" (")[0] if figure.unit == "value" else figure.unit,
                 small=interval(name, cohort),
-                beside=", ".join(beside),
+                beside="; ".join(beside),
             )
         )
     return tuple(tiles)
+
+
+def _shown_apart(name: str, difference: Cohort | None) -> str:
+    """Return what a reader must know before two means side by side are taken for a difference."""
+    if difference is None or difference.low is None or difference.high is None:
+        return ""
+    if difference.low <= 0 <= difference.high:
+        return f": NO DIFFERENCE SHOWN ({interval(name, difference, signed=True)})"
+    better = (difference.mean > 0) == (figure_of(name).better is Better.HIGHER)
+    return "" if better else f": the model is WORSE ({interval(name, difference, signed=True)})"
 
 
 def _pictures(evaluation: Evaluation) -> tuple[Shown, ...]:

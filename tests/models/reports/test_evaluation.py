@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -189,6 +190,17 @@ def test_scales_are_held_against_the_errors(package: ModelPackage, pairs: Path) 
     assert as_json(without)["uncertainty"] is None
 
 
+def test_a_tile_does_not_let_two_means_pass_for_a_difference(package: ModelPackage, pairs: Path) -> None:
+    def tiles(bias: float) -> str:
+        return html(judged(package, pairs, predictor=Knowing(bias))).split('<div class="tiles">')[1].split("<h2>")[0]
+
+    assert "NO DIFFERENCE" not in tiles(BIAS)
+    # All-water is wrong by 900, 910 and 920 HU in bone: 910 too high is better in one patient and worse in another.
+    undecided = re.findall(r"all-water: NO DIFFERENCE SHOWN \((\S+) to (\S+)\)", tiles(910.0))
+    assert any(low.startswith("−") and high.startswith("+") for low, high in undecided)
+    assert "all-water: the model is WORSE (+" in tiles(2000.0)
+
+
 @pytest.mark.parametrize("protocol", sorted(PROTOCOLS))
 def test_the_page_opens_with_the_notice_and_states_range_and_mask_at_each_table(
     package: ModelPackage, pairs: Path, tmp_path: Path, protocol: str
@@ -225,8 +237,12 @@ def test_the_command_writes_both_files_and_refuses_in_one_line(
     call = ["evaluate", str(package.folder), "--pairs", str(pairs), "--out", str(tmp_path / "out"), "--limit", "1"]
     result = CliRunner().invoke(app, [*call, "--json"])
     assert result.exit_code == 0, result.output
-    assert "range -1024 .. 3071 HU" in result.output
-    told = json.loads(result.stdout.strip().splitlines()[-1])
+    assert "range -1024 .. 3071 HU" in result.stderr
+    (line,) = result.stdout.splitlines()
+    told = json.loads(line)
+    (line,) = [line for line in result.output.splitlines() if line.startswith("mean of") and "all-water" in line]
+    figures = told["card_metrics"]["rows"][1]["figures"]
+    assert f"mae_body {figures['mae_body']['mean']}  " in line
     assert told["gate"]["asked"] == 1
     assert "gate refuses 1 of these 1 pairs" in result.stderr
     report = json.loads(Path(told["report"]).read_text(encoding="utf-8"))

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from models.cli.telling import Json, Packages, as_json, refusals_told
+from models.cli.telling import Json, Packages, as_json, for_people, refusals_told
 
 
 def calibrate(
@@ -24,20 +24,21 @@ def calibrate(
     from models.uncertainty.measuring import measure
     from models.uncertainty.words import few
 
+    say = for_people(json)
     with refusals_told():
         loaded = package_named(package, packages)
-        measured = measure(loaded, Predictor(loaded, device), pairs, typer.echo)
+        measured = measure(loaded, Predictor(loaded, device), pairs, say)
     part = out.with_name(f".part-{out.name}")
     part.write_text(as_json(measured.as_json()) + "\n", encoding="utf-8")
     part.replace(out)
     card = measured.calibration
-    typer.echo(card.protocol)
-    typer.echo(f"factor {card.factor:g}; calibration error {measured.error:.3f}; AUSE {measured.order.area:.3f}")
+    say(card.protocol)
+    say(f"factor {card.factor:g}; calibration error {measured.error:.3f}; AUSE {measured.order.area:.3f}")
     for region, by_level in measured.coverage.items():
         told = "  ".join(f"{float(level):.0%} {_share(found)}" for level, found in by_level.items())
         rank = measured.spearman[region]
-        typer.echo(f"{region:<5} coverage at {told}  Spearman {'none' if rank is None else f'{rank:.2f}'}")
-    typer.echo(f"{card.statement} (fitted on {len(measured.fit)}, judged on {len(measured.judge)} patients): {out}")
+        say(f"{region:<5} coverage at {told}  Spearman {'none' if rank is None else f'{rank:.2f}'}")
+    say(f"{card.statement} (fitted on {len(measured.fit)}, judged on {len(measured.judge)} patients): {out}")
     if told_few := few(len(measured.judge)):
         typer.echo(told_few, err=True)
     if measured.gate.refused:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from models.cli.telling import Json, as_json, refusals_told
+from models.cli.telling import Json, as_json, for_people, refusals_told
 
 if TYPE_CHECKING:
     from models.anatomy import LabelMap
@@ -41,6 +41,7 @@ def samples(
     from models.generator.speed import measure
     from models.inference.device import device_named
 
+    say = for_people(json)
     with refusals_told():
         chosen, plan = device_named(device), _recipe(recipe)
         with _split(labels, plan, kept) as (trained, _):
@@ -48,7 +49,7 @@ def samples(
             speed = measure(generator, plan.batch, seconds, chosen)
             if montage is not None:
                 write_sheet(generator.batch(range(columns)), montage)
-    typer.echo(
+    say(
         f"{speed.samples_per_second:.2f} samples/s of {plan.patch_voxels}^3 voxels, batches of {plan.batch}, on "
         f"{speed.device}, {speed.threads} threads; {speed.processor_seconds_per_sample:.3f} processor seconds a sample"
     )
@@ -81,6 +82,7 @@ def simulate(
     from models.generator.simulation import chosen_contrasts, still_plan, write_mean_map
     from models.generator.simulation import simulate as write
 
+    say = for_people(json)
     with refusals_told():
         plan, named = _recipe(recipe), chosen_contrasts(contrasts)
         still = still_plan(plan, seed)
@@ -88,9 +90,9 @@ def simulate(
             written = []
             for pair in write(judged(maps) if held_out else trained(maps), still, named, out):
                 written.append(pair.patient)
-                typer.echo(f"{pair.patient}  simulated, {'x'.join(str(n) for n in pair.grid.size)} voxels")
+                say(f"{pair.patient}  simulated, {'x'.join(str(n) for n in pair.grid.size)} voxels")
             mean_map = write_mean_map(trained(maps), still, out)
-    typer.echo(f"{len(written)} simulated pairs and {mean_map.name} in {out}")
+    say(f"{len(written)} simulated pairs and {mean_map.name} in {out}")
     if json:
         typer.echo(as_json({"out": str(out), "patients": written, "mean_map": str(mean_map), "seed": still.seed}))
 
@@ -102,13 +104,14 @@ def labels(
     """List the label maps of a folder and what their labels mean; exit status 1 where one means nothing."""
     from models.anatomy import found_map, map_files
 
+    say = for_people(json)
     with refusals_told():
         found = [found_map(file) for file in map_files(folder)]
     for one in found:
-        typer.echo(f"{one.file.name}  {one.scheme}  {one.voxel_mm:g} mm  {len(one.labels)} labels")
+        say(f"{one.file.name}  {one.scheme}  {one.voxel_mm:g} mm  {len(one.labels)} labels")
         for label in one.labels:
             tissue = label.tissue or "UNKNOWN: give it a tissue in labels.yaml"
-            typer.echo(f"  {label.number:>5}  {label.name}  {tissue}  {label.millilitres:.1f} ml")
+            say(f"  {label.number:>5}  {label.name}  {tissue}  {label.millilitres:.1f} ml")
     if json:
         listed = [
             {"file": one.file.name, "scheme": one.scheme, "labels": [asdict(label) for label in one.labels]}
@@ -130,9 +133,10 @@ def anatomy(
     """Make label maps of bodies by rule and seed, to train from where no labels exist."""
     from models.anatomy.made import write_made
 
+    say = for_people(json)
     with refusals_told():
         files = write_made(site, range(seed, seed + count), out, voxel_mm)
-    typer.echo(f"{len(files)} made label maps and a labels.yaml in {out}; no person's anatomy")
+    say(f"{len(files)} made label maps and a labels.yaml in {out}; no person's anatomy")
     if json:
         typer.echo(as_json({"out": str(out), "maps": [file.name for file in files]}))
 

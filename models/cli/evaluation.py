@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from models.cli.telling import Json, Packages, as_json, figures_line, refusals_told
+from models.cli.telling import Json, Packages, as_json, figures_line, for_people, refusals_told
 
 if TYPE_CHECKING:
     from models.reports.results import CaseResult, Refused
@@ -34,10 +36,11 @@ def evaluate(
     from models.reports.judging import evaluate as judge
     from models.reports.writing import REPORT_HTML, REPORT_JSON, write_report
 
+    say = for_people(json)
     with refusals_told():
         chosen, loaded = protocol_named(protocol), package_named(package, packages)
-        typer.echo(f"protocol {chosen.name}: range {chosen.stated_range}; {chosen.region.value}")
-        evaluation = judge(loaded, Predictor(loaded, device), pairs, chosen, _tell, mean_map, limit)
+        say(f"protocol {chosen.name}: range {chosen.stated_range}; {chosen.region.value}")
+        evaluation = judge(loaded, Predictor(loaded, device), pairs, chosen, partial(_tell, say), mean_map, limit)
         write_report(evaluation, out)
     if evaluation.learnt_from:
         typer.echo(origin(evaluation), err=True)
@@ -46,8 +49,8 @@ def evaluate(
     metrics = card_metrics(evaluation)
     for row in metrics.rows:
         figures = {name: figure.mean for name, figure in row.figures.items()}
-        typer.echo(figures_line(f"mean of {row.cases}", row.method, row.contrast, figures))
-    typer.echo(f"{out / REPORT_HTML}, {out / REPORT_JSON}")
+        say(figures_line(f"mean of {row.cases}", row.method, row.contrast, figures))
+    say(f"{out / REPORT_HTML}, {out / REPORT_JSON}")
     if json:
         told: dict[str, object] = {
             "report": str(out / REPORT_JSON),
@@ -58,7 +61,7 @@ def evaluate(
         typer.echo(as_json({**told, "card_metrics": metrics.model_dump(mode="json")}))
 
 
-def _tell(result: CaseResult | Refused) -> None:
+def _tell(say: Callable[[str], None], result: CaseResult | Refused) -> None:
     from models.reports.results import Refused
 
     if isinstance(result, Refused):
@@ -67,4 +70,4 @@ def _tell(result: CaseResult | Refused) -> None:
     wanted = ("mae_body", "mae_image", "mae_bone", "dice_bone")
     model = result.methods[0]
     figures = {score.name: score.value for score in model.scores if score.name in wanted or score.figure == "dice"}
-    typer.echo(figures_line(result.patient, model.method, result.contrast, figures))
+    say(figures_line(result.patient, model.method, result.contrast, figures))

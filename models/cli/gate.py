@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from models.cli.telling import Json, as_json, refusals_told
+from models.cli.telling import Json, as_json, for_people, refusals_told
 
 
 def train_gate(
@@ -28,13 +28,13 @@ def train_gate(
     from models.gate.learning.training import GatePlan
 
     torch.set_num_threads(1)  # views are too small for two
-    told = ""
+    say, told = for_people(json), ""
 
     def report(stage: str, share: float) -> None:
         nonlocal told
         line = f"{stage} {int(10 * share) * 10} %"
         if line != told:
-            typer.echo(line)
+            say(line)
             told = line
 
     with refusals_told():
@@ -42,7 +42,7 @@ def train_gate(
         found = make_gate(labels, atlases, out, plan, extent, report)
     for kind, rate in {"false refusals": found.refused, **found.taken}.items():
         words = "" if kind == "false refusals" else "false acceptances, "
-        typer.echo(f"{words}{kind}: {rate.wrong} of {rate.tried}, {rate.rate:.1%} ({rate.low:.1%} to {rate.high:.1%})")
-    typer.echo(f"threshold {found.threshold:g}, gate kept in {out}")
+        say(f"{words}{kind}: {rate.wrong} of {rate.tried}, {rate.rate:.1%} ({rate.low:.1%} to {rate.high:.1%})")
+    say(f"threshold {found.threshold:g}, gate kept in {out}")
     if json:
         typer.echo(as_json({"gate": found.card().model_dump(mode="json"), **found.as_json(), "folder": str(out)}))

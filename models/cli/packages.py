@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from models.cli.telling import Json, Packages, as_json, brief, refusals_told
+from models.cli.telling import Json, Packages, as_json, brief, for_people, refusals_told
 from models.errors import InputError, PackageError
 from models.packages import card_text, installed, package_named
 from models.packages.card_text import NO_SCALE
@@ -20,9 +20,10 @@ def list_packages(packages: Packages = None, json: Json = False) -> None:
     """List the installed models."""
     with refusals_told():
         found = installed(packages)
+    say = for_people(json)
     for package in found.values():
         card = package.card
-        typer.echo(f"{card.name}  {card.version}  {card.status}  {card.task.kind}  {card.task.title}")
+        say(f"{card.name}  {card.version}  {card.status}  {card.task.kind}  {card.task.title}")
     if json:
         typer.echo(as_json([brief(package) for package in found.values()]))
 

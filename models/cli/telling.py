@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from json import dumps
 from pathlib import Path
 from typing import Annotated
@@ -13,13 +14,24 @@ import typer
 from models.errors import ModelsError, RunStopped
 from models.packages import ModelPackage
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line.")]
+Json = Annotated[
+    bool,
+    typer.Option(
+        "--json",
+        help="Print one JSON object (or list) as the last line; what is told to people goes to standard error.",
+    ),
+]
 PACKAGES_VARIABLE = "SYNTHNODE_COMPUTE__PACKAGES"
 """Names the folder of a site's own packages, to a node as to these commands."""
 
 Packages = Annotated[
     Path | None, typer.Option(envvar=PACKAGES_VARIABLE, help="A folder of packages beside the shipped ones.")
 ]
+
+
+def for_people(json: bool) -> Callable[[str], None]:
+    """Return what tells progress and results to people: on standard error where standard output is for a program."""
+    return partial(typer.echo, err=json)
 
 
 @contextmanager

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from models.cli.telling import Json, Packages, as_json, refusals_told, stops_told, tell_package
+from models.cli.telling import Json, Packages, as_json, for_people, refusals_told, stops_told, tell_package
 from models.errors import RecipeError
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def train(
         with (
             stops_told(),
             ranks_of(device) as ranks,
-            TrainingTold(Console(quiet=ranks.rank > 0), plan.recipe) as told,
+            TrainingTold(Console(quiet=ranks.rank > 0, stderr=json), plan.recipe) as told,
         ):
             progress = run(
                 plan, labels, out, ranks, told, resume=resume, start_from=begun, maps=maps, stopper=on_signals
@@ -127,7 +128,7 @@ def finetune(
     from models.training.schedule import Span
     from models.training.stopping import on_signals
 
-    console = Console()
+    console, say = Console(stderr=json), for_people(json)
     with refusals_told(), stops_told(), ExitStack() as stack:
 
         def told(title: str) -> TrainingTold:
@@ -145,8 +146,8 @@ def finetune(
         done = run(
             parent, pairs, out, plan, device_of(device), told, resume=resume, name=name, stopper=on_signals, note=note
         )
-    _tell_finetuned(done, parent.card.name)
-    typer.echo(f"Figures before and after, patient by patient: {out / REPORT}")
+    _tell_finetuned(done, parent.card.name, say)
+    say(f"Figures before and after, patient by patient: {out / REPORT}")
     if json:
         written = done.package
         content = {
@@ -164,19 +165,19 @@ def finetune(
         raise typer.Exit(1)
 
 
-def _tell_finetuned(done: Finetuned, parent: str) -> None:
+def _tell_finetuned(done: Finetuned, parent: str, say: Callable[[str], None]) -> None:
     from models.training.finetune.offering import remark
 
-    typer.echo(done.gain.sentence)
+    say(done.gain.sentence)
     if done.package is None:
         typer.echo(done.withheld, err=True)
         return
-    typer.echo(done.calibration.protocol)
+    say(done.calibration.protocol)
     if told := remark(done.gain, parent):
-        typer.echo(told)
-    typer.echo("Before the site may release it:")
+        say(told)
+    say("Before the site may release it:")
     for duty in done.package.card.site_must:
-        typer.echo(f"- {duty}")
+        say(f"- {duty}")
 
 
 def _lasting(recipe: Recipe, minutes: float | None, steps: int | None) -> Recipe:

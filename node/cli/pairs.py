@@ -12,8 +12,9 @@ import typer
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from models.cli.telling import Json
 from models.errors import ModelsError
-from node.cli.output import AsJson, complain, console, print_json
+from node.cli.output import complain, console, print_json
 from node.reasons import text
 from pipelines.errors import PipelineError
 
@@ -40,7 +41,7 @@ def pairs(
         float, typer.Option("--control-mm", min=0, help="Distance of the B-spline's control points; 0: rigid alone.")
     ] = 50.0,
     voxel_mm: Annotated[float, typer.Option("--voxel-mm", min=0.5, help="Finest sampling of the optimiser.")] = 2.0,
-    as_json: AsJson = False,
+    as_json: Json = False,
 ) -> None:
     """Make pairs of a site's MR and CT: pseudonyms, registration, body mask. Poor ones are set aside with the reason.
 

@@ -192,6 +192,7 @@ def test_a_refusal_is_one_line_and_exit_status_1(tmp_path: Path, case: list[str]
     assert result.exit_code == 1
     assert told in result.stderr
     assert len(result.stderr.strip().splitlines()) == 1
+    assert result.stdout == ""
     assert not (tmp_path / "out").exists()
 
 

@@ -68,7 +68,16 @@ def train(
             TrainingTold(Console(quiet=ranks.rank > 0, stderr=json), plan.recipe) as told,
         ):
             progress = run(
-                plan, labels, out, ranks, told, resume=resume, start_from=begun, maps=maps, stopper=on_signals
+                plan,
+                labels,
+                out,
+                ranks,
+                told,
+                resume=resume,
+                start_from=begun,
+                maps=maps,
+                stopper=on_signals,
+                note=_note,
             )
     if ranks.rank == 0:
         done = {"run": str(out), "steps": progress.step, "minutes": round(progress.seconds / 60, 2)}
@@ -135,16 +144,13 @@ def finetune(
             stack.close()
             return stack.enter_context(TrainingTold(console, title))
 
-        def note(told: str) -> None:
-            typer.echo(told, err=True)
-
         whole = _length(minutes, steps) or Span(steps=_FINETUNE_STEPS)
         # The network of all pairs takes about as long as one fold.
         length = whole if whole.minutes is None else Span(minutes=whole.minutes / (folds + 1))
         plan = FinetunePlan(length, folds)
         parent = package_named(package, packages)
         done = run(
-            parent, pairs, out, plan, device_of(device), told, resume=resume, name=name, stopper=on_signals, note=note
+            parent, pairs, out, plan, device_of(device), told, resume=resume, name=name, stopper=on_signals, note=_note
         )
     _tell_finetuned(done, parent.card.name, say)
     say(f"Figures before and after, patient by patient: {out / REPORT}")
@@ -163,6 +169,10 @@ def finetune(
         typer.echo(as_json(content))
     if done.package is None:
         raise typer.Exit(1)
+
+
+def _note(line: str) -> None:
+    typer.echo(line, err=True)
 
 
 def _tell_finetuned(done: Finetuned, parent: str, say: Callable[[str], None]) -> None:

@@ -12,10 +12,7 @@ from typing import Any
 import torch
 
 from models.errors import RecipeError
-from models.training.storage import sync_folder, write_whole, written_beside
-
-CHECKPOINT = "checkpoint.pt"
-PREVIOUS = "checkpoint.previous.pt"
+from models.training.storage import CHECKPOINT, PREVIOUS, sync_folder, write_whole, written_beside
 
 UNREADABLE = (OSError, RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError, zipfile.BadZipFile)
 """What `read_tensors` raises of a file that is cut short, damaged, or holds what would have to be run."""

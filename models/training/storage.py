@@ -10,6 +10,11 @@ from pathlib import Path
 
 from models.errors import StorageFull
 
+CHECKPOINT = "checkpoint.pt"
+PREVIOUS = "checkpoint.previous.pt"
+PLAN = "finetune.json"
+"""Files by which a run goes on: its checkpoints, and what says which fine-tuning a folder holds."""
+
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
@@ -30,8 +35,19 @@ def room_told(place: Path) -> Iterator[None]:
         raise StorageFull(
             place=str(place),
             found=os.strerror(why.errno or errno.ENOSPC),
-            remedy="make room, then give the same command with --resume; the last checkpoint is whole",
+            remedy=_remedy(place),
         ) from why
+
+
+def _remedy(place: Path) -> str:
+    """Return what to do, by what is there to go on from."""
+    # A run's files lie in its folder or one below; a fine-tuning's folds lie two below the folder of the whole.
+    for folder in (place, *place.parents[:3]):
+        if any((folder / name).exists() for name in (CHECKPOINT, PREVIOUS)):
+            return "make room, then give the same command with --resume; the last checkpoint is whole"
+        if (folder / PLAN).exists():
+            return "make room, then give the same command with --resume; of this fold there is no checkpoint yet"
+    return "make room, then begin again without --resume: there is no checkpoint yet"
 
 
 def write_whole(file: Path, content: bytes | memoryview) -> None:

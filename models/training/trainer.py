@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +22,7 @@ from models.training.loop import Loop
 from models.training.ranks import Ranks
 from models.training.recipe import Recipe
 from models.training.regression import Regression, regression_network
+from models.training.room import need_of, room_for
 from models.training.schedule import Progress
 from models.training.stopping import Stopper, unstoppable
 from models.training.storage import room_told, write_whole
@@ -66,6 +67,7 @@ def train(
     start_from: Path | None = None,
     maps: Path | None = None,
     stopper: Stopper = unstoppable,
+    note: Callable[[str], None] = lambda _: None,
 ) -> Progress:
     """Train as `recipe` says and return how far the run came.
 
@@ -80,6 +82,8 @@ def train(
         Where label maps are kept prepared, for runs that share them; in `out` when left out.
     stopper
         What may ask the run to stop, from when there is something to keep.
+    note
+        Called with what is to be said before training begins.
 
     Raises
     ------
@@ -93,12 +97,13 @@ def train(
     RunStopped
         If `stopper` asked for it; the last step is kept.
     StorageFull
-        If there is no room.
+        If there is no room, or certainly will be none (``storage-short``, before anything is written).
     """
     files, maps = map_files(labels), maps or out / "maps"
     if len(files) <= recipe.held_out:
         raise RecipeError("labels-too-few", folder=str(labels), found=len(files), accepted=f"over {recipe.held_out}")
     if ranks.rank == 0:
+        room_for(need_of(recipe.network.spec), out, resume=resume, note=note)
         claim_run(recipe, files, out, start_from, resume)
         prepared(files, maps)
     network = regression_network(recipe.network.spec, recipe.seed, ranks.device)

@@ -12,10 +12,10 @@ from models.packages import ModelPackage
 from models.pairs import PairFolder
 from models.pairs.distinct import checksum
 from models.training.finetune.plan import FinetunePlan
-from models.training.storage import room_told, write_whole
+from models.training.storage import PLAN, room_told, write_whole
 
-PLAN, REPORT, PACKAGE, FOLDS, ALL = "finetune.json", "report.json", "package", "folds", "all"
-"""What a run's folder holds; the first says which run it is."""
+REPORT, PACKAGE, FOLDS, ALL = "report.json", "package", "folds", "all"
+"""What a run's folder holds, beside `PLAN`, which says which run it is."""
 
 FINGERPRINT = "fingerprint"
 """File in each part of a run: the hash of what it is a part of."""

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from models.errors import RecipeError
 from models.gate.tally import GateTally, refusal_of, tally_of
+from models.networks.residual_unet import ResidualUNetSpec
 from models.packages import DISCLAIMER, CardCalibration, ModelPackage, ResidualUNetNetwork
 from models.packages.golden import write_with_golden
 from models.pairs import PairFolder, read_pairs
@@ -31,6 +32,7 @@ from models.training.keeping import Listener
 from models.training.packing import half_precision
 from models.training.ranks import prove_alone
 from models.training.regression import NETWORK
+from models.training.room import Need, need_of, room_for
 from models.training.stopping import Stopper, unstoppable
 from models.training.storage import write_whole
 from models.training.weights import GATE
@@ -108,13 +110,14 @@ def finetune(
     RunStopped
         If `stopper` asked for it; the last step is kept.
     StorageFull
-        If there is no room.
+        If there is no room, or certainly will be none (``storage-short``, before anything is written).
     """
     prove_alone("finetune")
     prove_trainable(package)
     found = read_pairs(pairs)
     folds = folds_of(found, plan.folds, plan.seed)
     prove_no_leak(found, package.card.training.trained_on)
+    room_for(_need(package, len(folds)), out, resume=resume, note=note)
     fingerprint = claim(out, package, found, plan, resume=resume)
     parts = [part_of(fingerprint, out / FOLDS / str(fold.number)) for fold in folds]
     whole = part_of(fingerprint, out / ALL)
@@ -144,6 +147,14 @@ def finetune(
         report |= {"withheld": refused, "calibration": calibration.model_dump(mode="json"), "gate": gate.as_json()}
         write_whole(out / REPORT, json.dumps(report, indent=1).encode())
     return Finetuned(written, refused, gain, steps, calibration, gate)
+
+
+def _need(package: ModelPackage, folds: int) -> Need:
+    plan = package.card.network
+    assert isinstance(plan, ResidualUNetNetwork)
+    spec = ResidualUNetSpec(plan.widths, plan.anchors_hu, plan.heads)
+    # The last network, of all pairs, is trained only where something was gained.
+    return Need(need_of(spec, folds).least, need_of(spec, folds + 1).most)
 
 
 def _working(pairs: Sequence[PairFolder], package: ModelPackage) -> tuple[dict[str, WorkingPair], GateTally]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import resource
 import subprocess
@@ -13,7 +14,13 @@ import torch
 from training_toys import Told, kept, steps, trained
 
 from models.errors import StorageFull
+from models.networks.residual_unet import ResidualUNetSpec
 from models.training.checkpoint import CHECKPOINT, load_checkpoint
+from models.training.ranks import Alone
+from models.training.recipe import Recipe
+from models.training.room import free_bytes, need_of, room_for
+from models.training.storage import room_told
+from models.training.trainer import train
 
 
 @pytest.fixture
@@ -86,3 +93,49 @@ def _in_a_child(attempt: Callable[[], None]) -> str:
         answer = told.read()
     os.wait()
     return answer
+
+
+def test_the_remedy_goes_by_what_is_there(tmp_path: Path) -> None:
+    def remedy(place: Path) -> str:
+        with pytest.raises(StorageFull) as caught, room_told(place):
+            raise OSError(errno.ENOSPC, "full")
+        return str(caught.value.parameters["remedy"])
+
+    run = tmp_path / "a" / "b" / "run"
+    (run / "montages").mkdir(parents=True)
+    places = (run, run / "log.csv", run / "montages" / "step-0000010.png")
+    assert all("without --resume: there is no checkpoint yet" in remedy(place) for place in places)
+    (run / CHECKPOINT).write_bytes(b"kept")
+    assert all("last checkpoint is whole" in remedy(place) for place in places)
+    fold = tmp_path / "tuned" / "folds" / "0"
+    fold.mkdir(parents=True)
+    (tmp_path / "tuned" / "finetune.json").write_text("{}")
+    assert "with --resume; of this fold there is no checkpoint yet" in remedy(fold / "log.csv")
+
+
+def test_a_run_without_room_is_refused_only_where_that_is_certain(tmp_path: Path) -> None:
+    need, notes = need_of(ResidualUNetSpec((4, 8), (-1000.0, 40.0, 1200.0))), []
+
+    def asked(left: int, resume: bool = False) -> None:
+        room_for(need, tmp_path / "not" / "yet", resume=resume, note=notes.append, free=lambda _: left)
+
+    with pytest.raises(StorageFull, match=r"storage-short.* MB free .*--out"):
+        asked(need.least - 1)
+    asked(need.least - 1, resume=True)
+    asked(need.most)
+    assert not notes
+    asked(need.least)
+    assert "may need up to" in notes[0]
+    assert free_bytes(tmp_path / "not" / "yet") > 0
+
+
+def test_what_a_run_writes_lies_within_what_was_foretold(
+    tmp_path: Path, small_recipe: Recipe, label_maps: Path
+) -> None:
+    need = need_of(small_recipe.network.spec)
+    train(small_recipe, label_maps, tmp_path / "run", Alone(torch.device("cpu")), Told(), resume=False)
+    written = [file.stat().st_size for file in (tmp_path / "run").glob("*.pt")]
+    assert len(written) == 3
+    # An archive of tensors has a header for each, which counts in networks as small as these.
+    headers = 60_000 * len(written)
+    assert need.least < sum(written) < need.most + headers

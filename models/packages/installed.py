@@ -157,6 +157,7 @@ def _packages_in(folder: Path) -> tuple[Path, ...]:
             folder=str(folder),
             found="a file" if folder.exists() else "nothing",
             accepted="a folder with a folder for each package",
+            remedy="give the folder's right path; `import package` makes it with the first package",
         )
     return tuple(sorted(inner for inner in folder.glob("[!.]*") if (inner / CARD).is_file()))
 

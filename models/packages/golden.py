@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,6 +21,9 @@ from models.packages.package import ModelPackage, card_of
 from models.packages.writing import write_package
 from models.tissues import AIR_HU
 from models.volumes import Grid, Volume
+
+_MOST_VOXELS = {"HU": 80**3, "label": 80**3, "arbitrary": 60**3}
+"""Of a golden image: however little it can be compressed, as int16 of 12 bits or as float32, it stays below 1 MB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,20 +102,25 @@ def write_with_golden(
 
 
 def made_input(card: Card, one: InputLimits) -> Volume:
-    """Return an image of one tile on the card's working grid that any network can be tried on: a ball with structure.
+    """Return an image on the card's working grid that any network can be tried on: a ball with structure.
 
-    Of an MR it is bright and positive, of a CT it spans air to bone. The same card gives the same image.
+    It has the size of a tile, whose longest sides are halved until a package may hold what comes of it. Of an MR it is
+    bright and positive, of a CT it spans air to bone. The same card gives the same image.
     """
-    network, output = card.network, card.output
+    sides = list(card.network.tile_voxels)
+    while math.prod(sides) > _MOST_VOXELS[card.output.unit]:
+        longest = sides.index(max(sides))
+        sides[longest] = -(-sides[longest] // 2)
+    size = (sides[0], sides[1], sides[2])
     rng = np.random.default_rng(20260101)
-    texture = ndimage.gaussian_filter(rng.standard_normal(network.tile_shape), 1.5)
+    texture = ndimage.gaussian_filter(rng.standard_normal(size[::-1]), 1.5)
     texture /= float(np.abs(texture).max()) or 1.0
-    at = [(np.arange(side) - (side - 1) / 2) / max(side / 2, 1) for side in network.tile_shape]
+    at = [(np.arange(side) - (side - 1) / 2) / max(side / 2, 1) for side in size[::-1]]
     radius = np.sqrt(sum(np.square(axis) for axis in np.meshgrid(*at, indexing="ij")))
     body = radius < 0.85
     inner = 500 + 400 * texture if one.modality != "CT" else 40 + 600 * texture
     values = np.where(body, np.rint(inner), AIR_HU if one.modality == "CT" else 0)
-    return Volume(values.astype(np.float32), Grid(network.tile_voxels, output.voxel_mm, (0.0, 0.0, 0.0)))
+    return Volume(values.astype(np.float32), Grid(size, card.output.voxel_mm, (0.0, 0.0, 0.0)))
 
 
 def _read(package: ModelPackage, name: str) -> Volume:

@@ -159,3 +159,21 @@ def test_a_name_that_is_taken_is_refused_before_anything_is_made(here: Path) -> 
     assert invoked([*onto, "--out", "site/pelvis"]).exit_code == 0  # made anew in its own place
     (here / "pelvis.yaml").write_text(pasted("pelvis.yaml").replace("name: pelvis-mr-to-ct", "name: head-mr-to-ct"))
     assert "package-doubled name=head-mr-to-ct" in invoked([*onto, "--out", "site/third"]).output
+
+
+@pytest.mark.parametrize("unit", ["HU", "arbitrary"])
+def test_a_network_of_large_tiles_that_gives_noise_has_a_golden_example_too(here: Path, unit: str) -> None:
+    card = yaml.safe_load(pasted("pelvis.yaml"))
+    card["tile"]["tile_voxels"] = [160, 128, 112]
+    if unit == "arbitrary":
+        card["output"] |= {"modality": "MR", "unit": unit, "lowest": -1e6, "highest": 1e6, "outside": 0}
+    graph = onnx.load("net.onnx")
+    weight = np.random.default_rng(0).normal(0, 1e3, (1, 1, 3, 3, 3)).astype(np.float32)
+    graph.graph.initializer[0].CopyFrom(numpy_helper.from_array(weight, "w"))
+    graph.graph.node[0].attribute.append(helper.make_attribute("pads", [1] * 6))
+    onnx.save(graph, "net.onnx")
+    (here / "pelvis.yaml").write_text(yaml.safe_dump(card))
+    result = invoked(command("import onnx"))
+    assert result.exit_code == 0, result.output
+    assert invoked(["verify", "./pelvis-mr-to-ct"]).exit_code == 0
+    assert load_package(here / "pelvis-mr-to-ct").card.network.tile_voxels == (160, 128, 112)

@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from models.metrics.figures import figure_of
 from models.reports.agreement import Bin, TissueAgreement
@@ -98,7 +99,9 @@ def trust_plot(trust: Trust) -> str:
         left.plot(scale, error, color="#0b6fa4", marker="o", ms=4, lw=1.5, label="found, a dot a tenth of the voxels")
         left.set(xscale="log", yscale="log", xlim=(low, high), ylim=(low, high))
         for axis in (left.xaxis, left.yaxis):
+            axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
             axis.set_major_formatter("{x:g}")
+            axis.set_minor_formatter(NullFormatter())  # its own is TeX, which this page does not set
         left.set_xlabel("predicted scale, HU")
         left.set_ylabel("mean absolute error, HU")
         left.set_title("Does the scale foretell the error?")
@@ -114,7 +117,7 @@ def trust_plot(trust: Trust) -> str:
         right.set_xlabel("should lie inside the interval, %")
         right.set_ylabel("lies inside, %")
         right.set_title("Coverage")
-        right.legend(fontsize=8.5, loc="lower right")
+        right.legend(fontsize=8.5, loc="best")
         for panel in (left, right):
             panel.grid(lw=0.6)
             panel.set_axisbelow(True)

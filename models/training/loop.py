@@ -167,7 +167,10 @@ class Loop(Generic[B]):
                 keeper.checkpoint(self.progress, self._content)
             if signal and not schedule.over(self.progress):
                 raise RunStopped(
-                    signal, folder=str(folder), step=self.progress.step, remedy="--resume goes on from here"
+                    signal,
+                    folder=str(folder),
+                    step=self.progress.step,
+                    remedy="--resume goes on from the checkpoint of this step",
                 )
 
     def _later(self, step: int, since: float) -> tuple[Progress, float]:

@@ -72,12 +72,12 @@ def room_for(
         raise StorageFull(
             "storage-short",
             place=str(out),
-            found=f"{left / _MB:.0f} MB free",
-            accepted=f"{need.least / _MB:.0f} MB at the very least, {need.most / _MB:.0f} MB to be safe",
+            found=f"{left / _MB:.3g} MB free",
+            accepted=f"{need.least / _MB:.3g} MB at the very least, {need.most / _MB:.3g} MB to be safe",
             remedy="make room, or give --out a folder on another disk",
         )
     if left < need.most and not resume:
         note(
-            f"{out} has {left / _MB:.0f} MB free, and this may need up to {need.most / _MB:.0f} MB. Should it run out, "
+            f"{out} has {left / _MB:.3g} MB free, and this may need up to {need.most / _MB:.3g} MB. Should it run out, "
             "it ends with storage-full; make room then, and what was kept goes on by --resume."
         )

@@ -30,7 +30,8 @@ from models.uncertainty.samples import TISSUES, Sample, sample_of, split_cases
 from models.uncertainty.words import LEAST_JUDGES, SIMULATED, few, interval_told
 
 TOLERANCE = 0.05
-"""A scale is called calibrated when its coverage at the nominal level is no farther off than this on judging cases."""
+"""A scale is called calibrated when its coverage at the nominal level is no farther off than this on judging cases, and
+errors are not larger where it is smaller."""
 
 _REGIONS = ("body", *TISSUES)
 
@@ -153,7 +154,8 @@ def _measured(fit: Sequence[Sample], judge: Sequence[Sample], simulated: bool, g
     table = reliability(judge, factor)
     spearman = {region: rank_correlation(parts[region]) for region in _REGIONS}
     fitting, judging = (tuple(sorted({sample.case for sample in side})) for side in (fit, judge))
-    held = abs(found - NOMINAL) <= TOLERANCE
+    rank = spearman["body"]
+    held = abs(found - NOMINAL) <= TOLERANCE and (rank is None or rank > 0)
     interval = interval_told(coverage_over_patients(judge, factor, NOMINAL))
     return Measured(
         calibration=CardCalibration(
@@ -161,7 +163,7 @@ def _measured(fit: Sequence[Sample], judge: Sequence[Sample], simulated: bool, g
             factor=round(factor, 4),
             nominal=NOMINAL,
             coverage=round(found, 4),
-            spearman=None if spearman["body"] is None else round(spearman["body"], 4),
+            spearman=None if rank is None else round(rank, 4),
             cases=len(judging),
             protocol=" ".join(
                 part
@@ -223,7 +225,8 @@ def _protocol(fit: Sequence[str], judge: Sequence[str], images: int, simulated: 
         f"{_counted(fit)} ({', '.join(fit)}); coverage and rank correlation were then taken on {_counted(judge)} "
         f"({', '.join(judge)}; {images} images), "
         f"in each image's body alone and averaged. Called calibrated within {TOLERANCE * 100:g} points of the nominal "
-        f"share{'; on real images nothing was measured' if simulated else ''}."
+        "share, where scale and error rise together in the body"
+        f"{'; on real images nothing was measured' if simulated else ''}."
     )
 
 

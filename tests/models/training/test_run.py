@@ -160,7 +160,7 @@ def test_a_run_that_is_stopped_keeps_its_step_says_so_and_goes_on_exactly(
     assert process.returncode == status, told
     (line,) = told.splitlines()
     assert line.startswith(f"run-stopped folder={out} step=")
-    assert line.endswith("remedy=--resume goes on from here")
+    assert line.endswith("remedy=--resume goes on from the checkpoint of this step")
     assert 0 < load_checkpoint(out)["progress"]["step"] < 60
     _wait(lambda: not any(Path(f"/proc/{child}").exists() for child in children), 10.0)
     called(*command[3:], "--out", out, "--steps", 60, "--resume")

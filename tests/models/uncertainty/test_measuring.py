@@ -135,6 +135,22 @@ def test_a_tissue_in_which_scales_do_not_rank_errors_is_named(
     assert f"small ones in bone ({found.spearman['bone']:.2f})" in found.calibration.protocol
 
 
+def test_a_scale_that_is_small_where_errors_are_large_is_not_called_calibrated(
+    pairs: Path, write_small_package: Callable[[], Path]
+) -> None:
+    class Backwards(Knowing):
+        def predict(self, inputs: Mapping[str, Volume], *others: object) -> SimpleNamespace:
+            found = super().predict(inputs, *others)
+            told = found.uncertainty
+            return SimpleNamespace(**{**vars(found), "uncertainty": Volume(2e3 / told.values, told.grid)})
+
+    found = measure(load_package(write_small_package()), Backwards(1.0), [pairs], lambda _: None).calibration
+    assert found.coverage == pytest.approx(0.9, abs=0.02)
+    assert found.spearman is not None
+    assert found.spearman < 0
+    assert found.statement == "uncalibrated"
+
+
 def test_pairs_that_the_package_itself_refuses_are_counted(
     pairs: Path, write_small_package: Callable[[], Path], small_card: dict[str, Any]
 ) -> None:
@@ -200,7 +216,7 @@ def test_the_command_writes_what_the_card_takes(
     assert json.loads(ran.stdout.splitlines()[-1]) == kept
     assert CardCalibration.model_validate(kept["calibration"]).factor > 0
     assert set(kept["coverage"]) == {"body", "air", "soft", "bone"}
-    assert "(fitted on 2, judged on 2 patients)" in ran.stdout
+    assert "(fitted on 2, judged on 2 patients)" in ran.output
     assert "FEW: judged on 2 patients" in ran.stderr
     assert "input gate refuses" in ran.stderr
 

@@ -83,3 +83,9 @@ def test_a_draft_does_not_speak_for_the_run(draft: Path, changes: dict[str, Any]
     with pytest.raises(RecipeError, match="card-claims-run") as caught:
         read_draft(changed(draft, **changes))
     assert caught.value.parameters["key"] == key
+
+
+def test_the_guide_has_a_person_write_a_card_of_their_own() -> None:
+    guide = (ROOT / "docs" / "physicist.md").read_text()
+    assert f"cp {EXAMPLE} my.card.yaml" in guide
+    assert "--card models/recipes/head-mr-to-ct.card.yaml" not in guide

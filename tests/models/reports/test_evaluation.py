@@ -219,7 +219,6 @@ def test_the_page_opens_with_the_notice_and_states_range_and_mask_at_each_table(
     assert "Simulated, not real" in page
     assert page.count("data:image/png;base64,") == 1
     # Nothing is fetched: the one file is the report.
-    assert "mathdefault" not in page  # ticks of logarithmic axes are figures, not TeX
     assert 'src="http' not in page
     assert 'href="http' not in page
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["report.html", "report.json"]

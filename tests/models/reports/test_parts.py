@@ -12,7 +12,10 @@ from scipy.spatial.transform import Rotation
 
 from models.field import axial_grid
 from models.reports.agreement import agreement, bins, by_tissue
+from models.reports.charts import trust_plot
 from models.reports.slices import cut
+from models.reports.trust import Trust
+from models.uncertainty.calibration import ReliabilityBin
 from models.volumes import Grid
 
 
@@ -105,3 +108,11 @@ def test_limits_need_three_images() -> None:
     truth = np.full((2, 3, 4), 40.0)
     cases = [agreement(truth, truth + 5, np.ones(truth.shape, bool))] * 2
     assert [(one.images, one.mean, one.low) for one in by_tissue(cases)] == [(2, 5.0, None)]
+
+
+def test_ticks_of_logarithmic_axes_are_figures_and_not_tex() -> None:
+    # Less than a decade: matplotlib then labels its minor ticks too, and writes them as TeX.
+    table = tuple(ReliabilityBin(scale - 5.0, scale + 5.0, scale, 380.0) for scale in (100.0, 130.0, 170.0))
+    drawn = trust_plot(Trust(1, 0.1, table, ()))
+    assert "mathdefault" not in drawn
+    assert ">200<" in drawn

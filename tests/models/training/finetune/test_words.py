@@ -135,12 +135,14 @@ def test_the_command_writes_no_package_of_what_is_worse(
     result = CliRunner().invoke(app, [*command, "--folds", "3", "--json"])
     assert result.exit_code == 1
     assert isinstance(result.exception, SystemExit)
-    assert result.stderr.startswith("No package was written: on patients whom it had not seen")
-    assert "The error in the body ROSE by fine-tuning" in result.stdout
+    assert result.stderr.startswith("The package's own input gate refuses 3 of these 3 pairs")
+    assert "\nNo package was written: on patients whom it had not seen" in result.stderr
+    assert "The error in the body ROSE by fine-tuning" in result.output
     told = json.loads(result.stdout.splitlines()[-1])
     assert told["package"] is None
     assert told["gain"]["verdict"] == "worse"
-    assert told["withheld"] in result.stderr.strip()
+    assert told["withheld"] in result.stderr
+    assert len(told["gate"]["refused"]) == 3
     assert not (out / PACKAGE).exists()
     report = json.loads((out / REPORT).read_text())
     assert report["withheld"] == told["withheld"]

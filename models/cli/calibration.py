@@ -27,10 +27,11 @@ def calibrate(
     say = for_people(json)
     with refusals_told():
         loaded = package_named(package, packages)
+        out.parent.mkdir(parents=True, exist_ok=True)
         measured = measure(loaded, Predictor(loaded, device), pairs, say)
-    part = out.with_name(f".part-{out.name}")
-    part.write_text(as_json(measured.as_json()) + "\n", encoding="utf-8")
-    part.replace(out)
+        part = out.with_name(f".part-{out.name}")
+        part.write_text(as_json(measured.as_json()) + "\n", encoding="utf-8")
+        part.replace(out)
     card = measured.calibration
     say(card.protocol)
     say(f"factor {card.factor:g}; calibration error {measured.error:.3f}; AUSE {measured.order.area:.3f}")

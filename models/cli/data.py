@@ -44,6 +44,8 @@ def samples(
     say = for_people(json)
     with refusals_told():
         chosen, plan = device_named(device), _recipe(recipe)
+        if montage is not None:
+            montage.parent.mkdir(parents=True, exist_ok=True)
         with _split(labels, plan, kept) as (trained, _):
             generator = PairGenerator(trained(maps), plan, chosen)
             speed = measure(generator, plan.batch, seconds, chosen)

@@ -36,11 +36,16 @@ def for_people(json: bool) -> Callable[[str], None]:
 
 @contextmanager
 def refusals_told() -> Iterator[None]:
-    """Tell what was refused and why in one line, instead of a traceback; exit status 1."""
+    """Tell in one line what we or the file system refused, and why, instead of a traceback; exit status 1."""
     try:
         yield
     except ModelsError as why:
         typer.echo(str(why), err=True)
+        raise typer.Exit(1) from why
+    except OSError as why:
+        if why.filename is None:  # not of a file that a person named: a defect, whose traceback is wanted
+            raise
+        typer.echo(f"file-system-refused file={why.filename} found={why.strerror}", err=True)
         raise typer.Exit(1) from why
 
 

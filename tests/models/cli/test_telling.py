@@ -48,6 +48,27 @@ def test_a_refusal_leaves_standard_output_to_programs(
     assert result.stderr.strip()
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["anatomy", "head", "--count", "1", "--voxel-mm", "8", "--out", "file/out"],
+        ["calibrate", "PACKAGE", "--pairs", "nowhere", "--out", "file/out.json"],
+        ["samples", RECIPE, "--labels", "nowhere", "--montage", "file/sheet.png"],
+    ],
+    ids=lambda words: words[0],
+)
+def test_a_place_that_cannot_be_written_is_told_in_one_line(
+    write_small_package: Callable[[], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: list[str]
+) -> None:
+    package = str(write_small_package())
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").touch()
+    result = CliRunner().invoke(app, [package if word == "PACKAGE" else word for word in command])
+    assert result.exit_code == 1, result.output
+    assert isinstance(result.exception, SystemExit)
+    assert len(result.stderr.splitlines()) == 1
+
+
 def test_verify_alone_prints_what_it_found_as_its_object(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, ["verify", str(tmp_path), "--json"])
     assert result.exit_code == 1

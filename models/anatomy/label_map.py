@@ -118,9 +118,12 @@ def in_steps(distance_mm: npt.NDArray[np.float64]) -> Bytes:
 def save_map(prepared: LabelMap, file: Path) -> None:
     """Keep a prepared map as ``NAME.KEY.npz``, whole or not at all."""
     part = file.with_name(f"{file.name}.part")
-    with part.open("wb") as stream:
-        np.savez(stream, channels=prepared.channels, voxel_mm=np.float64(prepared.voxel_mm))
-    part.replace(file)
+    try:
+        with part.open("wb") as stream:
+            np.savez(stream, channels=prepared.channels, voxel_mm=np.float64(prepared.voxel_mm))
+        part.replace(file)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def load_map(file: Path) -> LabelMap:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
@@ -11,8 +12,9 @@ from typing import Annotated
 
 import typer
 
-from models.errors import ModelsError, RunStopped
+from models.errors import ModelsError, RunStopped, StorageFull
 from models.packages import ModelPackage
+from models.training.storage import NO_ROOM
 
 Json = Annotated[
     bool,
@@ -43,10 +45,20 @@ def refusals_told() -> Iterator[None]:
         typer.echo(str(why), err=True)
         raise typer.Exit(1) from why
     except OSError as why:
+        if why.errno in NO_ROOM:
+            typer.echo(str(_full(why)), err=True)
+            raise typer.Exit(1) from why
         if why.filename is None:  # not of a file that a person named: a defect, whose traceback is wanted
             raise
         typer.echo(f"file-system-refused file={why.filename} found={why.strerror}", err=True)
         raise typer.Exit(1) from why
+
+
+def _full(why: OSError) -> StorageFull:
+    # Opening a file names it, writing to it does not.
+    place = {} if why.filename is None else {"place": str(why.filename)}
+    found = os.strerror(why.errno or 0)
+    return StorageFull(**place, found=found, remedy="make room where the command writes, then give it again")
 
 
 @contextmanager

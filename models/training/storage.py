@@ -15,7 +15,8 @@ PREVIOUS = "checkpoint.previous.pt"
 PLAN = "finetune.json"
 """Files by which a run goes on: its checkpoints, and what says which fine-tuning a folder holds."""
 
-_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""Numbers of the system's errors that tell a full disk, a quota or a limit of a file's size."""
 
 
 @contextmanager
@@ -30,7 +31,7 @@ def room_told(place: Path) -> Iterator[None]:
     try:
         yield
     except OSError as why:
-        if why.errno not in _NO_ROOM:
+        if why.errno not in NO_ROOM:
             raise
         raise StorageFull(
             place=str(place),
@@ -46,7 +47,7 @@ def _remedy(place: Path) -> str:
         if any((folder / name).exists() for name in (CHECKPOINT, PREVIOUS)):
             return "make room, then give the same command with --resume; the last checkpoint is whole"
         if (folder / PLAN).exists():
-            return "make room, then give the same command with --resume; of this fold there is no checkpoint yet"
+            return "make room, then give the same command with --resume; only what was being written begins anew"
     return "make room, then begin again without --resume: there is no checkpoint yet"
 
 

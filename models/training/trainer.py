@@ -105,7 +105,8 @@ def train(
     if ranks.rank == 0:
         room_for(need_of(recipe.network.spec), out, resume=resume, note=note)
         claim_run(recipe, files, out, start_from, resume)
-        prepared(files, maps)
+        with room_told(maps):
+            prepared(files, maps)
     network = regression_network(recipe.network.spec, recipe.seed, ranks.device)
     if start_from is not None and not resume:
         load_weights(network, starting_weights(start_from))

@@ -16,6 +16,7 @@ from models.errors import RecipeError
 from models.gate.tally import GateTally, refusal_of, tally_of
 from models.networks.residual_unet import ResidualUNetSpec
 from models.packages import DISCLAIMER, CardCalibration, ModelPackage, ResidualUNetNetwork
+from models.packages.contents import files_in
 from models.packages.golden import write_with_golden
 from models.pairs import PairFolder, read_pairs
 from models.reports.cases import load_case, refuse_unfit
@@ -34,7 +35,7 @@ from models.training.ranks import prove_alone
 from models.training.regression import NETWORK
 from models.training.room import Need, need_of, room_for
 from models.training.stopping import Stopper, unstoppable
-from models.training.storage import write_whole
+from models.training.storage import room_told, write_whole
 from models.training.weights import GATE
 
 Listeners = Callable[[str], Listener]
@@ -142,7 +143,8 @@ def finetune(
             card = finetuned_card(
                 package, name or finetuned_name(package.card.name), metrics, calibration, gain, cases, steps, minutes
             )
-            written = write_with_golden(out / PACKAGE, card, half_precision(weights | _gate(package)))
+            with room_told(out / PACKAGE):
+                written = write_with_golden(out / PACKAGE, card, half_precision(weights | _gate(package)))
         report = _report(package, written, gain, folds, results, steps)
         report |= {"withheld": refused, "calibration": calibration.model_dump(mode="json"), "gate": gate.as_json()}
         write_whole(out / REPORT, json.dumps(report, indent=1).encode())
@@ -153,8 +155,10 @@ def _need(package: ModelPackage, folds: int) -> Need:
     plan = package.card.network
     assert isinstance(plan, ResidualUNetNetwork)
     spec = ResidualUNetSpec(plan.widths, plan.anchors_hu, plan.heads)
-    # The last network, of all pairs, is trained only where something was gained.
-    return Need(need_of(spec, folds).least, need_of(spec, folds + 1).most)
+    # The last network, of all pairs, is trained and packed only where something was gained; a package takes the room of
+    # the one that it came from.
+    packed = sum((package.folder / name).stat().st_size for name in files_in(package.folder))
+    return Need(need_of(spec, folds).least, need_of(spec, folds + 1).most + packed)
 
 
 def _working(pairs: Sequence[PairFolder], package: ModelPackage) -> tuple[dict[str, WorkingPair], GateTally]:

@@ -110,7 +110,7 @@ def test_the_remedy_goes_by_what_is_there(tmp_path: Path) -> None:
     fold = tmp_path / "tuned" / "folds" / "0"
     fold.mkdir(parents=True)
     (tmp_path / "tuned" / "finetune.json").write_text("{}")
-    assert "with --resume; of this fold there is no checkpoint yet" in remedy(fold / "log.csv")
+    assert "with --resume; only what was being written begins anew" in remedy(fold / "log.csv")
 
 
 def test_a_run_without_room_is_refused_only_where_that_is_certain(tmp_path: Path) -> None:

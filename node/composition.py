@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cached_property
 from importlib.metadata import version
+from pathlib import Path
 
-from models.packages import ModelPackage, installed
+from models.packages import ModelPackage, installed, package_installed
 from node.archive.files import ArchiveFiles
 from node.archive.ingest import Ingest
 from node.audit import AuditTrail
@@ -112,10 +113,18 @@ class Node:
 
     def packages(self) -> Mapping[str, ModelPackage]:
         """Return the installed model packages by name; each is verified as it is read."""
+        return installed(self._packages_folder)
+
+    def package(self, name: str) -> ModelPackage:
+        """Return the installed model package of that name, verified; what is wrong with others is no matter here."""
+        return package_installed(name, self._packages_folder)
+
+    @property
+    def _packages_folder(self) -> Path | None:
         folder = self.settings.packages_folder
         # A folder that the settings name must be there; that of a data folder may never have been made.
         named = self.settings.compute.packages is not None
-        return installed(folder if named or folder.is_dir() else None)
+        return folder if named or folder.is_dir() else None
 
     def computation(self, device: str) -> Computation:
         """Return what computes runs on `device`."""
@@ -129,7 +138,7 @@ class Node:
             self.files,
             self.results,
             self.clock,
-            self.packages,
+            self.package,
             build_on_device,
             station=self.settings.node.name,
             software_version=version("synthnode"),

@@ -73,6 +73,7 @@ TEXTS: Mapping[str, str] = {
     "folder apart from it by --out.",
     "demo-slow": "Study {study} has not come to an end within {seconds} s.",
     "destination-unknown": "No destination is called {name}; the settings know: {known}.",
+    "device-unusable": "The device of this worker cannot be used now ({found}): see its driver; the run waits.",
     "file-damaged": "The bytes of {file} are not those that were kept: restore it from a backup or have it sent again.",
     "file-missing": "The file {file} of instance {sop_instance} is not there: restore it from a backup.",
     "file-not-dicom": "{file} is no DICOM file that can be sent ({error}): take it out of the folder or repair it.",
@@ -97,8 +98,9 @@ TEXTS: Mapping[str, str] = {
     "that wrote it.",
     "model-changed": "The installed model {model} has hash {found}, the run was ordered with {expected}: "
     "order a new run, or reinstall that model.",
+    "model-folder-missing": "The folder of model packages is not there now ({found}): mount it again; the run waits.",
     "model-missing": "The model {model} is not installed (any more).",
-    "model-unusable": "The installed models cannot be used ({found}): install that package again.",
+    "model-unusable": "The installed model cannot be used ({found}): install that package again.",
     "no-dicom-file": "No DICOM file: {found}.",
     "no-node-here": "{data} holds no node: name the data folder by --data or the settings by --config.",
     "own-object-not-filed": "The own object {sop_instance} conflicts with what the archive has: see what is "

@@ -26,7 +26,7 @@ from models.packages.evidence import (
     Figure,
     MetricRow,
 )
-from models.packages.installed import installed, package_named
+from models.packages.installed import installed, package_installed, package_named
 from models.packages.package import ModelPackage, load_package
 from models.packages.writing import write_package
 
@@ -56,6 +56,7 @@ __all__ = [
     "content_hash",
     "installed",
     "load_package",
+    "package_installed",
     "package_named",
     "write_package",
 ]

@@ -65,19 +65,25 @@ def package_named(which: str, extra: Path | None = None) -> ModelPackage:
     PackageError
         ``package-unknown``, ``package-doubled``, ``packages-folder-missing``, or as `load_package`.
     """
-    folders = _folders(extra)
-    if Path(which).name != which:
-        if (Path(which) / CARD).is_file():
-            return load_package(Path(which))
-        raise _unknown(which, folders)
-    named = [folder for folder in folders if _stated(folder).get("name") == which]
-    if len(named) > 1:
-        raise _doubled(which, *named[:2])
-    if named:
-        return load_package(named[0])
-    if (Path(which) / CARD).is_file():
-        return load_package(Path(which))
-    raise _unknown(which, folders)
+    path = Path(which)
+    if path.name == which and (named := _of_name(which, extra)) is not None:
+        return load_package(named)
+    if (path / CARD).is_file():
+        return load_package(path)
+    raise _unknown(which, _folders(extra))
+
+
+def package_installed(name: str, extra: Path | None = None) -> ModelPackage:
+    """Return the installed package of that name; other packages, doubled or broken ones too, are not loaded.
+
+    Raises
+    ------
+    PackageError
+        ``package-unknown``, ``package-doubled``, ``packages-folder-missing``, or as `load_package`.
+    """
+    if (folder := _of_name(name, extra)) is None:
+        raise _unknown(name, _folders(extra))
+    return load_package(folder)
 
 
 def place_named(which: str, extra: Path | None = None) -> Path:
@@ -160,6 +166,13 @@ def _packages_in(folder: Path) -> tuple[Path, ...]:
             remedy="give the folder's right path; `import package` makes it with the first package",
         )
     return tuple(sorted(inner for inner in folder.glob("[!.]*") if (inner / CARD).is_file()))
+
+
+def _of_name(name: str, extra: Path | None) -> Path | None:
+    named = [folder for folder in _folders(extra) if _stated(folder).get("name") == name]
+    if len(named) > 1:
+        raise _doubled(name, *named[:2])
+    return named[0] if named else None
 
 
 def _stated(folder: Path) -> Mapping[str, object]:

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import io
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from pydicom import Dataset, dcmread
 
-from models.errors import PackageError
+from models.errors import DeviceError, ModelsError, PackageError
 from models.packages import ModelPackage
 from node.actor import Actor
 from node.archive.files import ArchiveFiles
 from node.audit import AuditCode, AuditEvent, AuditTrail
 from node.clock import Clock
 from node.database import Database
-from node.errors import Permanent
+from node.errors import Permanent, Transient
 from node.jobs.results import KeptObject, Manifest, Results
 from node.jobs.tables import RunInputRow, RunRow
 from node.states import RunState, advance
 from pipelines.contract import Declaration, Outcome, Pipeline, RunIdentity, SourceInstance
+from pipelines.errors import PipelineError
 from pipelines.objects.encoding import encode
 
 PipelineBuilder = Callable[[str, ModelPackage], Pipeline]
@@ -36,8 +37,8 @@ class Computation:
     ----------
     database, trail, files, results, clock
         The node's parts.
-    packages
-        Loads the installed model packages by name, verifying their hashes.
+    package
+        Loads the installed model package of a name, verifying its hash; no other package is looked at.
     build
         Builds a pipeline.
     station, software_version
@@ -51,7 +52,7 @@ class Computation:
         files: ArchiveFiles,
         results: Results,
         clock: Clock,
-        packages: Callable[[], Mapping[str, ModelPackage]],
+        package: Callable[[str], ModelPackage],
         build: PipelineBuilder,
         station: str,
         software_version: str,
@@ -61,25 +62,28 @@ class Computation:
         self._files = files
         self._results = results
         self._clock = clock
-        self._packages = packages
+        self._package = package
         self._build = build
         self._station = station
         self._software_version = software_version
         self._warm: dict[tuple[str, str], Pipeline] = {}
 
-    def warm(self, declarations: Iterable[Declaration]) -> None:
+    def warm(self, declarations: Iterable[Declaration]) -> Sequence[ModelsError | PipelineError]:
         """Build each pipeline with its default model now, so that the first run does not wait for it.
 
-        Raises
-        ------
-        ModelsError, PipelineError
-            When one cannot be built; runs that need it will say so by name.
+        Returns
+        -------
+        sequence of ModelsError or PipelineError
+            Why some could not be built. Runs that need those will say so by name; the others are warm all the same.
         """
-        packages = self._packages()
+        problems: list[ModelsError | PipelineError] = []
         for declaration in declarations:
-            package = packages.get(declaration.default_model)
-            if package is not None:
+            try:
+                package = self._package(declaration.default_model)
                 self._warm[declaration.name, package.sha256] = self._build(declaration.name, package)
+            except (ModelsError, PipelineError) as why:
+                problems.append(why)
+        return problems
 
     def traced(self, run_id: str) -> tuple[str, str]:
         """Return the correlation id and the study of the run, for the logs."""
@@ -97,7 +101,7 @@ class Computation:
         Permanent
             The run was ended meanwhile, its model is not the one that the decision named, or an input was damaged.
         Transient
-            The disk or the database did not answer.
+            The disk or the database did not answer, or the device or the folder of packages is not there now.
         """
         identity, inputs = self._begin(run_id, worker)
         if self._results.kept(run_id) is not None:
@@ -155,18 +159,30 @@ class Computation:
     def _pipeline(self, identity: RunIdentity) -> Pipeline:
         key = (identity.pipeline, identity.model_sha256)
         if key not in self._warm:
+            package = self._ordered(identity)
             try:
-                package = self._packages().get(identity.model_name)
-            except PackageError as why:
+                self._warm[key] = self._build(identity.pipeline, package)
+            except DeviceError as why:  # a driver that comes back, a card that is free again
+                raise Transient("device-unusable", found=str(why)) from why
+            except ModelsError as why:
                 raise Permanent("model-unusable", found=str(why)) from why
-            if package is None:
-                raise Permanent("model-missing", model=identity.model_name)
-            if package.sha256 != identity.model_sha256:
-                raise Permanent(
-                    "model-changed", model=identity.model_name, found=package.sha256, expected=identity.model_sha256
-                )
-            self._warm[key] = self._build(identity.pipeline, package)
         return self._warm[key]
+
+    def _ordered(self, identity: RunIdentity) -> ModelPackage:
+        """Return the very package that the run was ordered with."""
+        try:
+            package = self._package(identity.model_name)
+        except PackageError as why:
+            if why.code == "package-unknown":
+                raise Permanent("model-missing", model=identity.model_name) from why
+            if why.code == "packages-folder-missing":  # a share that is away for a while
+                raise Transient("model-folder-missing", found=str(why)) from why
+            raise Permanent("model-unusable", found=str(why)) from why
+        if package.sha256 != identity.model_sha256:
+            raise Permanent(
+                "model-changed", model=identity.model_name, found=package.sha256, expected=identity.model_sha256
+            )
+        return package
 
     def _keep(self, run_id: str, outcome: Outcome) -> None:
         manifest = Manifest(

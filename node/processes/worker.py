@@ -8,7 +8,6 @@ from pathlib import Path
 
 import structlog
 
-from models.errors import ModelsError
 from node.actor import Actor
 from node.composition import Node
 from node.database.migrate import refuse_other_revision
@@ -18,7 +17,6 @@ from node.jobs.workflows import register_synthesis
 from node.observe.logs import configure_logging
 from node.processes.child import run_child
 from node.settings import load_settings
-from pipelines.errors import PipelineError
 from pipelines.installed import declarations
 
 _log = structlog.get_logger(__name__)
@@ -28,9 +26,7 @@ def start(node: Node, name: str, device: str) -> Callable[[], None]:
     """Start taking runs and return what stops it."""
     refuse_other_revision(node.database)
     computation = node.computation(device)
-    try:
-        computation.warm(declarations().values())
-    except (ModelsError, PipelineError) as problem:
+    for problem in computation.warm(declarations().values()):
         # A model that cannot be used fails its own runs, by name; others must still run.
         _log.warning("model not warm", reason=getattr(problem, "code", type(problem).__name__))
     register_synthesis(computation, node.results, node.desk, Actor.service(name))

@@ -134,20 +134,20 @@ class Rooms:
         self.clock.advance(self.node.settings.settle.quiet_seconds + 1)
         return self.node.router.settle_due()
 
-    def computation(self) -> Computation:
-        """Return the computation with the pretended pipeline."""
-
-        def build(_name: str, _package: ModelPackage) -> Pipeline:
-            return self.pipeline
-
+    def computation(
+        self,
+        package: Callable[[str], ModelPackage] | None = None,
+        build: Callable[[str, ModelPackage], Pipeline] | None = None,
+    ) -> Computation:
+        """Return the computation with the pretended pipeline and the one model, unless another way is given."""
         return Computation(
             self.node.database,
             self.node.trail,
             self.node.files,
             self.node.results,
             self.clock,
-            lambda: {self.model.card.name: self.model},
-            build,
+            package or {self.model.card.name: self.model}.__getitem__,
+            build or (lambda _name, _package: self.pipeline),
             station="TEST",
             software_version="0",
         )

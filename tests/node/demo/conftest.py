@@ -100,7 +100,7 @@ class ThreadedNode(RunningNode):
             self.node.files,
             self.node.results,
             self.node.clock,
-            self.node.packages,
+            self.node.package,
             lambda _name, _package: self._pipeline,
             station="TEST",
             software_version="0",

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Callable
+
 import pytest
 from sqlalchemy import select
 
-from models.errors import PackageTampered
+from models.errors import DeviceError, ModelsError, PackageError, PackageTampered
+from models.packages import ModelPackage
 from node.actor import Actor
-from node.errors import Permanent, Refusal
+from node.errors import Permanent, Refusal, Transient
 from node.jobs.tables import RunRow
 from node.states import RunState
-from pipelines.contract import Reason
+from pipelines.contract import Pipeline, Reason
 
 WORKER = Actor.service("worker-0")
 
@@ -20,6 +24,13 @@ def only_run(rooms) -> RunRow:
         run = session.scalars(select(RunRow)).one()
         _ = run.objects
         return run
+
+
+def raising(why: ModelsError) -> Callable[..., ModelPackage]:
+    def raise_it(*_: object) -> ModelPackage:
+        raise why
+
+    return raise_it
 
 
 @pytest.fixture
@@ -134,11 +145,50 @@ def test_a_damaged_input_computes_nothing(rooms, run_id: str) -> None:
 
 @pytest.mark.hazard("HAZ-15")
 def test_a_package_that_was_tampered_with_computes_nothing_and_is_named(rooms, run_id: str) -> None:
-    def tampered() -> None:
-        raise PackageTampered(folder="models/x", found="1", stated="2")
-
-    computation = rooms.computation()
-    computation._packages = tampered
+    why = PackageTampered(folder="models/x", found="1", stated="2")
     with pytest.raises(Permanent, match=r"model-unusable.*package-tampered.*models/x"):
-        computation.compute_and_keep(run_id, WORKER)
+        rooms.computation(package=raising(why)).compute_and_keep(run_id, WORKER)
     assert rooms.pipeline.runs == 0
+
+
+def test_a_model_that_is_gone_is_named(rooms, run_id: str) -> None:
+    computation = rooms.computation(package=raising(PackageError("package-unknown", found="x")))
+    with pytest.raises(Permanent, match="model-missing"):
+        computation.compute_and_keep(run_id, WORKER)
+
+
+@pytest.mark.hazard("HAZ-11")
+@pytest.mark.parametrize(
+    ("part", "why", "code"),
+    [
+        ("package", PackageError("packages-folder-missing", folder="share"), "model-folder-missing.*share"),
+        ("build", DeviceError("device-absent", found="cuda:0"), "device-unusable.*cuda:0"),
+    ],
+)
+def test_a_share_or_a_device_that_is_away_makes_the_run_wait(rooms, run_id: str, part: str, why, code: str) -> None:
+    with pytest.raises(Transient, match=code):
+        rooms.computation(**{part: raising(why)}).compute_and_keep(run_id, WORKER)
+    rooms.compute(run_id)
+    assert only_run(rooms).state == RunState.HELD
+
+
+def test_what_cannot_be_warmed_is_told_and_keeps_nothing_else_cold(rooms, run_id: str) -> None:
+    broken = PackageError("card-schema", folder="x")
+    other = dataclasses.replace(rooms.pipeline.declaration, name="other", default_model="other")
+
+    def package(name: str) -> ModelPackage:
+        if name == "other":
+            raise broken
+        return rooms.model
+
+    built: list[str] = []
+
+    def build(name: str, _package: ModelPackage) -> Pipeline:
+        built.append(name)
+        return rooms.pipeline
+
+    computation = rooms.computation(package=package, build=build)
+    assert computation.warm([other, rooms.pipeline.declaration]) == [broken]
+    assert built == [rooms.pipeline.declaration.name]
+    computation.compute_and_keep(run_id, WORKER)
+    assert len(built) == 1

@@ -15,7 +15,10 @@ AS_GIVEN = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """Share of errors inside the interval that should hold `level` of them; by tissue None where there is none."""
+    """Share of errors inside the interval that should hold `level` of them, a mean over patients.
+
+    By tissue None where there is none.
+    """
 
     level: float
     body: float | None
@@ -54,9 +57,14 @@ def trust(samples: Sequence[Sample]) -> Trust:
         coverage=tuple(
             Coverage(
                 level,
-                coverage(samples, AS_GIVEN, level),
-                {tissue: coverage(parts, AS_GIVEN, level) for tissue, parts in by_tissue.items()},
+                _covered(samples, level),
+                {tissue: _covered(parts, level) for tissue, parts in by_tissue.items()},
             )
             for level in LEVELS
         ),
     )
+
+
+def _covered(samples: Sequence[Sample], level: float) -> float | None:
+    found = coverage(samples, AS_GIVEN, level)
+    return None if found is None else found.mean

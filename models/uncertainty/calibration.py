@@ -1,11 +1,12 @@
 """One factor that makes predicted Laplace scales true to the errors, and how true they are then.
 
-Every figure is taken in each image alone and averaged, so that a large body counts no more than a small one.
+Shares are taken in each image alone, averaged over a patient's images and then over patients: a large body counts no
+more than a small one, and a patient with many images no more than one with a single image.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import log
@@ -52,7 +53,7 @@ def reach(level: float) -> float:
 
 
 def fit_factor(samples: Sequence[Sample], nominal: float = NOMINAL) -> float:
-    """Return the factor on all scales by which `nominal` of the errors, averaged over images, lie within reach.
+    """Return the factor on all scales by which `nominal` of the errors, averaged over patients, lie within reach.
 
     Raises
     ------
@@ -62,29 +63,28 @@ def fit_factor(samples: Sequence[Sample], nominal: float = NOMINAL) -> float:
     if not samples:
         raise Uncalibrated("factor-undefined", found="no samples")
     ratios = np.concatenate([sample.error / sample.scale for sample in samples]).astype(np.float64)
-    weights = np.concatenate([np.full(sample.error.size, 1.0 / sample.error.size) for sample in samples])
+    images = Counter(sample.case for sample in samples)
+    weights = np.concatenate(
+        [np.full(sample.error.size, 1.0 / sample.error.size / images[sample.case]) for sample in samples]
+    )
     order = np.argsort(ratios, kind="stable")
-    shares = np.cumsum(weights[order]) / len(samples)
+    shares = np.cumsum(weights[order]) / len(images)
     factor = float(ratios[order][min(int(np.searchsorted(shares, nominal - 1e-9)), order.size - 1)]) / reach(nominal)
     if not factor > 0:
         raise Uncalibrated("factor-undefined", found="errors of 0 HU", accepted="errors beside the scales")
     return factor
 
 
-def coverage(samples: Sequence[Sample], factor: float, level: float) -> float | None:
-    """Return the share of errors within reach of the scales times `factor`; None without voxels."""
-    shares = [
-        float((sample.error <= factor * reach(level) * sample.scale).mean()) for sample in samples if sample.error.size
-    ]
-    return float(np.mean(shares)) if shares else None
+def coverage(samples: Sequence[Sample], factor: float, level: float) -> Cohort | None:
+    """Return the share of errors within reach of the scales times `factor`, over patients; None without voxels.
 
-
-def coverage_over_patients(samples: Sequence[Sample], factor: float, level: float) -> Cohort | None:
-    """Return the share of `coverage` patient by patient with the interval of its mean; None without voxels."""
+    Its mean is what is stated and judged, and its interval is that mean's.
+    """
     shares: dict[str, list[float]] = defaultdict(list)
     for sample in samples:
-        if (found := coverage([sample], factor, level)) is not None:
-            shares[sample.case].append(found)
+        if sample.error.size:
+            within = sample.error <= factor * reach(level) * sample.scale
+            shares[sample.case].append(float(within.mean()))
     return over_patients(shares)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from models.errors import Uncalibrated
 from models.gate.tally import GateTally, refusal_of, tally_of
 from models.inference import Predictor
+from models.metrics import Cohort
 from models.packages import CardCalibration, ModelPackage
 from models.pairs import read_pairs
 from models.reports.cases import load_case, refuse_unfit
@@ -21,7 +22,6 @@ from models.uncertainty.calibration import (
     ReliabilityBin,
     calibration_error,
     coverage,
-    coverage_over_patients,
     fit_factor,
     reliability,
 )
@@ -49,7 +49,8 @@ class Measured:
     images
         Number of images on each side, in that order.
     coverage, before
-        By region and level, with the factor and without it; None where there is no such tissue.
+        By region and level, with the factor and without it, each a mean over patients; None where there is no such
+        tissue.
     spearman
         By region.
     table, error
@@ -155,21 +156,21 @@ def _measured(fit: Sequence[Sample], judge: Sequence[Sample], simulated: bool, g
     spearman = {region: rank_correlation(parts[region]) for region in _REGIONS}
     fitting, judging = (tuple(sorted({sample.case for sample in side})) for side in (fit, judge))
     rank = spearman["body"]
-    held = abs(found - NOMINAL) <= TOLERANCE and (rank is None or rank > 0)
-    interval = interval_told(coverage_over_patients(judge, factor, NOMINAL))
+    judged = _by_level(parts, factor)
+    held = abs(found.mean - NOMINAL) <= TOLERANCE and (rank is None or rank > 0)
     return Measured(
         calibration=CardCalibration(
             statement="calibrated" if held else "uncalibrated",
             factor=round(factor, 4),
             nominal=NOMINAL,
-            coverage=round(found, 4),
+            coverage=round(found.mean, 4),
             spearman=None if rank is None else round(rank, 4),
             cases=len(judging),
             protocol=" ".join(
                 part
                 for part in (
                     _protocol(fitting, judging, len(judge), simulated),
-                    interval,
+                    interval_told(found),
                     few(len(judging)),
                     _unranked(spearman),
                     gate.remark,
@@ -180,13 +181,13 @@ def _measured(fit: Sequence[Sample], judge: Sequence[Sample], simulated: bool, g
         fit=fitting,
         judge=judging,
         images=(len(fit), len(judge)),
-        coverage=_coverages(parts, factor),
-        before=_coverages(parts, 1.0),
+        coverage=_means(judged),
+        before=_means(_by_level(parts, 1.0)),
         spearman=spearman,
         table=table,
         error=calibration_error(table),
         order=sparsification(judge),
-        intervals=_intervals(parts, factor),
+        intervals=_intervals(judged),
         gate=gate,
     )
 
@@ -198,23 +199,27 @@ def _unranked(spearman: Mapping[str, float | None]) -> str:
     return f"It does NOT tell large errors from small ones in {', '.join(blind)}: rank correlation of 0 or less."
 
 
-def _intervals(parts: Mapping[str, Sequence[Sample]], factor: float) -> dict[str, dict[str, list[float] | None]]:
-    found: dict[str, dict[str, list[float] | None]] = {}
-    for region, samples in parts.items():
-        found[region] = {}
-        for level in LEVELS:
-            over = coverage_over_patients(samples, factor, level)
-            if over is None or over.low is None or over.high is None:
-                found[region][f"{level:g}"] = None
-            else:
-                found[region][f"{level:g}"] = [over.low, over.high]
-    return found
-
-
-def _coverages(parts: Mapping[str, Sequence[Sample]], factor: float) -> dict[str, dict[str, float | None]]:
+def _by_level(parts: Mapping[str, Sequence[Sample]], factor: float) -> dict[str, dict[str, Cohort | None]]:
     return {
         region: {f"{level:g}": coverage(samples, factor, level) for level in LEVELS}
         for region, samples in parts.items()
+    }
+
+
+def _means(found: Mapping[str, Mapping[str, Cohort | None]]) -> dict[str, dict[str, float | None]]:
+    return {
+        region: {level: None if one is None else one.mean for level, one in by_level.items()}
+        for region, by_level in found.items()
+    }
+
+
+def _intervals(found: Mapping[str, Mapping[str, Cohort | None]]) -> dict[str, dict[str, list[float] | None]]:
+    return {
+        region: {
+            level: None if one is None or one.low is None or one.high is None else [one.low, one.high]
+            for level, one in by_level.items()
+        }
+        for region, by_level in found.items()
     }
 
 
@@ -224,7 +229,8 @@ def _protocol(fit: Sequence[str], judge: Sequence[str], images: int, simulated: 
         f"The factor makes {NOMINAL:.0%} of the errors in the body lie within reach of the predicted Laplace scale on "
         f"{_counted(fit)} ({', '.join(fit)}); coverage and rank correlation were then taken on {_counted(judge)} "
         f"({', '.join(judge)}; {images} images), "
-        f"in each image's body alone and averaged. Called calibrated within {TOLERANCE * 100:g} points of the nominal "
+        "in each image's body alone; shares are means over a patient's images and then over patients, the correlation "
+        f"is a mean over images. Called calibrated within {TOLERANCE * 100:g} points of the nominal "
         "share, where scale and error rise together in the body"
         f"{'; on real images nothing was measured' if simulated else ''}."
     )

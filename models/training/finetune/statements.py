@@ -12,7 +12,7 @@ from models.reports.methods import AllWater, MeanMap
 from models.reports.results import ANY
 from models.training.finetune.gain import BASELINES, FIGURES, METHODS, Gain
 from models.training.finetune.judging import AFTER, BEFORE, Judged
-from models.uncertainty.calibration import NOMINAL, coverage, coverage_over_patients, fit_factor
+from models.uncertainty.calibration import NOMINAL, coverage, fit_factor
 from models.uncertainty.conformal import LEAST_PAIRS, conformal_bound
 from models.uncertainty.ranking import rank_correlation
 from models.uncertainty.samples import Sample, split_cases
@@ -73,7 +73,7 @@ def calibration_of(samples: Sequence[Sample], judged: Sequence[Judged]) -> CardC
         part
         for part in (
             f"The factor was fitted on {fitting} of the patients, coverage is that on the other {judging}.",
-            interval_told(coverage_over_patients(judge, factor, NOMINAL)),
+            interval_told(covered),
             few(judging),
         )
         if part
@@ -87,7 +87,7 @@ def calibration_of(samples: Sequence[Sample], judged: Sequence[Judged]) -> CardC
             statement="uncalibrated",
             factor=round(factor, 4),
             nominal=NOMINAL,
-            coverage=_rounded(covered),
+            coverage=_rounded(None if covered is None else covered.mean),
             spearman=_rounded(rank),
             cases=len({one.case for one in judge}),
             protocol=(
@@ -100,7 +100,7 @@ def calibration_of(samples: Sequence[Sample], judged: Sequence[Judged]) -> CardC
         statement="conformal",
         factor=round(factor, 4),
         nominal=NOMINAL,
-        coverage=_rounded(covered),
+        coverage=_rounded(None if covered is None else covered.mean),
         spearman=_rounded(rank),
         cases=bound.patients,
         protocol=(

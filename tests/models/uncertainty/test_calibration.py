@@ -23,6 +23,12 @@ def made(case: str, error: object, scale: object, truth: object = None) -> Sampl
     return Sample(case, arrays[0], arrays[1], hu)
 
 
+def share(samples: list[Sample], factor: float, level: float) -> float:
+    found = coverage(samples, factor, level)
+    assert found is not None
+    return found.mean
+
+
 def laplace(case: str, told_over_true: float, seed: int, voxels: int = 40_000) -> Sample:
     """Errors drawn from Laplace distributions whose scales are told wrong by one factor."""
     rng = np.random.default_rng(seed)
@@ -41,20 +47,32 @@ def test_a_wrong_unit_of_the_scale_is_found_and_mended_at_every_level(told: floa
     assert factor == pytest.approx(1 / told, rel=0.02)
     others = [laplace("c", told, 3), laplace("d", told, 4)]
     for level in LEVELS:
-        assert coverage(others, factor, level) == pytest.approx(level, abs=0.01)
+        assert share(others, factor, level) == pytest.approx(level, abs=0.01)
 
 
 def test_the_factor_by_hand() -> None:
     # Ratios 1 to 10, each a tenth: nine of ten lie within 9, which is factor * ln 10.
     sample = made("a", np.arange(1, 11), np.ones(10))
     assert fit_factor([sample]) == pytest.approx(9 / np.log(10))
-    assert coverage([sample], fit_factor([sample]), 0.9) == pytest.approx(0.9)
+    assert share([sample], fit_factor([sample]), 0.9) == pytest.approx(0.9)
 
 
 def test_a_large_body_counts_no_more_than_a_small_one() -> None:
     small, large = made("a", [1.0] * 10, [1.0] * 10), made("b", [100.0] * 1000, [1.0] * 1000)
-    assert coverage([small, large], 1.0, 0.9) == pytest.approx(0.5)
+    assert share([small, large], 1.0, 0.9) == pytest.approx(0.5)
     assert fit_factor([small, large], nominal=0.5) == pytest.approx(1 / reach(0.5))
+
+
+def test_a_patient_with_many_images_counts_no_more_than_one_with_a_single_image() -> None:
+    often = [made("often", [100.0] * 10, [1.0] * 10)] * 8
+    once = [made(f"p{number}", [1.0] * 10, [1.0] * 10) for number in range(9)]
+    found = coverage([*often, *once], 1.0, 0.9)
+    assert found is not None
+    assert (found.patients, found.mean) == (10, pytest.approx(0.9))
+    assert found.low is not None
+    assert found.high is not None
+    assert found.low < found.mean < found.high
+    assert fit_factor([*often, *once], nominal=0.9) == pytest.approx(1 / reach(0.9))
 
 
 def test_no_errors_fit_no_factor() -> None:

@@ -108,6 +108,31 @@ def test_it_says_on_how_many_patients_it_was_fitted_and_judged_and_that_they_are
     assert low < found.coverage["body"]["0.9"] < high  # type: ignore[operator]
 
 
+def test_coverage_and_its_interval_are_of_patients_however_many_images_one_has(
+    pairs: Path, write_small_package: Callable[[], Path]
+) -> None:
+    class Overconfident(Knowing):
+        """Tells a tenth of the scale from the fifth image on."""
+
+        asked = 0
+
+        def predict(self, *given: Any) -> SimpleNamespace:
+            self.asked += 1
+            self.told = 0.1 if self.asked > 4 else 1.0
+            return super().predict(*given)
+
+    for number in range(4, 10):
+        write_pair(pair(f"p{number}", number), pairs, {"case": "p3", "contrast": f"C{number}", "simulated": True})
+    found = measure(load_package(write_small_package()), Overconfident(1.0), [pairs], lambda _: None)
+    assert (found.judge, found.images) == (("p1", "p3"), (2, 8))
+    # p1 has one image that holds 90 %, p3 has one of those and six that hold 1 - 0.1 ** 0.1, about a fifth.
+    p3 = (0.9 + 6 * (1 - 0.1**0.1)) / 7
+    assert found.calibration.coverage == pytest.approx((0.9 + p3) / 2, abs=0.02)
+    assert found.coverage["body"]["0.9"] == pytest.approx(found.calibration.coverage, abs=1e-4)
+    low, high = found.intervals["body"]["0.9"]  # type: ignore[misc]
+    assert (low, high) == (pytest.approx(p3, abs=0.02), pytest.approx(0.9, abs=0.02))
+
+
 def test_one_judging_patient_has_no_interval(
     pairs: Path, write_small_package: Callable[[], Path], tmp_path: Path
 ) -> None:

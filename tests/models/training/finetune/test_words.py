@@ -52,6 +52,17 @@ def _calibrated(patients: int) -> CardCalibration:
     return calibration_of(samples, judged)
 
 
+def test_a_patient_with_many_images_counts_once_in_the_coverage_that_is_stated() -> None:
+    def sample(case: str, error: float) -> Sample:
+        flat = np.ones(10, np.float32)
+        return Sample(case, error * flat, flat, 0 * flat)
+
+    samples = [sample("s0", 1.0), sample("s1", 1.0), sample("s2", 1.0), *[sample("s3", 9.0)] * 8]
+    made = calibration_of(samples, [Judged(f"s{n}", f"s{n}", "T1", False, {}, 50.0) for n in range(4)])
+    assert made.coverage == 0.5
+    assert "interval of the coverage is 0.0% to 100.0%" in made.protocol
+
+
 def test_there_are_bounds_from_fifty_patients_on_and_never_below() -> None:
     below, enough = _calibrated(49), _calibrated(50)
     assert (below.statement, below.bounds_hu) == ("uncalibrated", {})

@@ -31,7 +31,7 @@ from models.uncertainty.words import LEAST_JUDGES, SIMULATED, few, interval_told
 
 TOLERANCE = 0.05
 """A scale is called calibrated when its coverage at the nominal level is no farther off than this on judging cases, and
-errors are not larger where it is smaller."""
+errors are larger where it is larger: one that is the same everywhere tells nothing, however often it holds."""
 
 _REGIONS = ("body", *TISSUES)
 
@@ -157,7 +157,7 @@ def _measured(fit: Sequence[Sample], judge: Sequence[Sample], simulated: bool, g
     fitting, judging = (tuple(sorted({sample.case for sample in side})) for side in (fit, judge))
     rank = spearman["body"]
     judged = _by_level(parts, factor)
-    held = abs(found.mean - NOMINAL) <= TOLERANCE and (rank is None or rank > 0)
+    held = abs(found.mean - NOMINAL) <= TOLERANCE and rank is not None and rank > 0
     return Measured(
         calibration=CardCalibration(
             statement="calibrated" if held else "uncalibrated",
@@ -172,7 +172,7 @@ def _measured(fit: Sequence[Sample], judge: Sequence[Sample], simulated: bool, g
                     _protocol(fitting, judging, len(judge), simulated),
                     interval_told(found),
                     few(len(judging)),
-                    _unranked(spearman),
+                    _unranked(spearman, parts),
                     gate.remark,
                 )
                 if part
@@ -192,11 +192,18 @@ def _measured(fit: Sequence[Sample], judge: Sequence[Sample], simulated: bool, g
     )
 
 
-def _unranked(spearman: Mapping[str, float | None]) -> str:
-    blind = [f"{region} ({rank:.2f})" for region, rank in spearman.items() if rank is not None and rank <= 0]
+def _unranked(spearman: Mapping[str, float | None], parts: Mapping[str, Sequence[Sample]]) -> str:
+    """Return in words where the scale does not rank errors, and why; a tissue that is nowhere is no such place."""
+    blind = []
+    for region, rank in spearman.items():
+        if rank is not None and rank <= 0:
+            blind.append(f"{region} ({rank:.2f})")
+        elif rank is None and any(sample.error.size > 1 for sample in parts[region]):
+            flat = all(np.ptp(sample.scale) == 0 for sample in parts[region] if sample.scale.size)
+            blind.append(f"{region} (the {'scale' if flat else 'error'} is the same everywhere)")
     if not blind:
         return ""
-    return f"It does NOT tell large errors from small ones in {', '.join(blind)}: rank correlation of 0 or less."
+    return f"It does NOT tell large errors from small ones in {', '.join(blind)}: no rank correlation above 0."
 
 
 def _by_level(parts: Mapping[str, Sequence[Sample]], factor: float) -> dict[str, dict[str, Cohort | None]]:

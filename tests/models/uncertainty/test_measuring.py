@@ -176,6 +176,21 @@ def test_a_scale_that_is_small_where_errors_are_large_is_not_called_calibrated(
     assert found.statement == "uncalibrated"
 
 
+def test_a_scale_that_is_the_same_everywhere_is_not_called_calibrated(
+    pairs: Path, write_small_package: Callable[[], Path]
+) -> None:
+    class Flat(Knowing):
+        def predict(self, *given: Any) -> SimpleNamespace:
+            found = super().predict(*given)
+            told = found.uncertainty
+            return SimpleNamespace(**{**vars(found), "uncertainty": Volume(0 * told.values + 40, told.grid)})
+
+    found = measure(load_package(write_small_package()), Flat(1.0), [pairs], lambda _: None).calibration
+    assert found.coverage == pytest.approx(0.9, abs=0.02)
+    assert (found.spearman, found.statement) == (None, "uncalibrated")
+    assert "in body (the scale is the same everywhere), air (the scale" in found.protocol
+
+
 def test_pairs_that_the_package_itself_refuses_are_counted(
     pairs: Path, write_small_package: Callable[[], Path], small_card: dict[str, Any]
 ) -> None:

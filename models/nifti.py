@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import nibabel
 import numpy as np
 import numpy.typing as npt
+from nibabel.dataobj_images import DataobjImage
 from nibabel.filebasedimages import FileBasedImage, ImageFileError
+from nibabel.fileholders import FileHolder
 from nibabel.imageglobals import logger as remarks
 from nibabel.openers import ImageOpener
 from nibabel.spatialimages import HeaderDataError
@@ -19,7 +23,10 @@ from models.volumes import Grid, Triple, Volume
 _RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 """NIfTI counts millimetres towards right, anterior and superior; DICOM and ITK towards left, posterior and superior."""
 
-_UNREADABLE = (OSError, EOFError, ValueError, zlib.error, ImageFileError, HeaderDataError)
+UNREADABLE = (OSError, EOFError, ValueError, OverflowError, zlib.error, ImageFileError, HeaderDataError)
+"""What is raised where an image, or the stream it is compressed in, is damaged."""
+
+_CHUNK = 1 << 20
 _AGAIN = "convert it from its DICOM series again"
 _SPACINGS_AGREE = 0.01
 _APART_MM = 1.0
@@ -41,8 +48,9 @@ def read_nifti(file: Path) -> Volume:
     """
     image = _opened(file)
     try:
-        values = np.asarray(image.dataobj, dtype=np.float32)
-    except _UNREADABLE as why:
+        with whole(image) as stored:
+            values = np.asarray(stored.dataobj, dtype=np.float32)
+    except UNREADABLE as why:
         raise InputError("nifti-unreadable", file=str(file), found=str(why)) from why
     grid = _grid(image, file)
     return Volume(np.ascontiguousarray(values.reshape(grid.size).transpose(2, 1, 0)), grid)
@@ -56,7 +64,7 @@ def read_nifti_grid(file: Path) -> Grid:
 def _opened(file: Path) -> nibabel.Nifti1Image:
     try:
         image = loaded(file)
-    except _UNREADABLE as why:
+    except UNREADABLE as why:
         raise InputError("nifti-unreadable", file=str(file), found=str(why)) from why
     if not isinstance(image, nibabel.Nifti1Image):
         raise InputError("nifti-unreadable", file=str(file), found=type(image).__name__)
@@ -126,11 +134,45 @@ def _grid(image: nibabel.Nifti1Image, file: Path) -> Grid:
 
 def loaded(file: Path) -> FileBasedImage:
     """Open an image without the library's own remarks on its header, which tell of guesses that are refused here."""
+    with _unremarked():
+        return nibabel.load(file)
+
+
+@contextmanager
+def _unremarked() -> Iterator[None]:
     before, remarks.disabled = remarks.disabled, True
     try:
-        return nibabel.load(file)
+        yield
     finally:
         remarks.disabled = before
+
+
+@contextmanager
+def whole(image: DataobjImage) -> Iterator[DataobjImage]:
+    """Give a loaded image whose voxels are to be read within; on the way out its file is read on to the end.
+
+    The checksum of a compressed file stands behind its last voxel, where the library that loads images mostly stops:
+    without it, a damaged file gives other voxels and no error. Files that are not compressed have no checksum.
+
+    Raises
+    ------
+    OSError, EOFError, zlib.error
+        If what is compressed is not what was written.
+    """
+    names = {part: str(holder.filename) for part, holder in image.file_map.items() if holder.filename}
+    if not any(Path(name).suffix.lower() in ImageOpener.compress_ext_map for name in names.values()):
+        yield image
+        return
+    with ExitStack() as streams:
+        opened = {part: streams.enter_context(ImageOpener(name)) for part, name in names.items()}
+        with _unremarked():
+            again = type(image).from_file_map(
+                {part: FileHolder(fileobj=stream.fobj) for part, stream in opened.items()}
+            )
+        yield again
+        for stream in opened.values():
+            while stream.read(_CHUNK):
+                pass
 
 
 def stated_spacing(image: nibabel.Nifti1Image, file: Path) -> npt.NDArray[np.float64]:

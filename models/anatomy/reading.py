@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,10 +15,10 @@ import numpy as np
 import numpy.typing as npt
 import SimpleITK as sitk  # noqa: N813
 from nibabel.filebasedimages import ImageFileError
-from nibabel.spatialimages import HeaderDataError
+from nibabel.spatialimages import SpatialImage
 
 from models.errors import InputError
-from models.nifti import loaded, prove_numbers, stated_spacing
+from models.nifti import UNREADABLE, loaded, prove_numbers, stated_spacing, whole
 
 Numbers = npt.NDArray[np.int32]
 
@@ -26,6 +27,10 @@ COLOURS = ".ctbl"
 
 _THICKEST_MM = 6.0
 _FRACTION = 1e-3
+_HEAD_ENDS = re.compile(rb"\r?\n\r?\n")
+_GZIPPED = re.compile(rb"^encoding: *gz(ip)?\s*$", re.IGNORECASE | re.MULTILINE)
+"""Of an NRRD: a blank line ends its header, in which a field says how what follows is packed (teem, NRRD0005)."""
+
 _TABLE_ROW = re.compile(r"^\s*(\d+)\s+(\S+)")
 
 
@@ -57,7 +62,7 @@ def read_labels(file: Path) -> LabelVolume:
     """
     try:
         values, spacing = _nrrd(file) if file.name.endswith(".nrrd") else _nifti(file)
-    except (OSError, EOFError, RuntimeError, ValueError, ImageFileError, HeaderDataError) as why:
+    except (*UNREADABLE, RuntimeError) as why:
         raise InputError("labels-unreadable", file=str(file), found=str(why).strip().splitlines()[-1]) from why
     if values.ndim != 3 or not np.isfinite(values).all() or values.min() < 0 or (values % 1 > _FRACTION).any():
         found = f"{values.ndim} axes, values from {values.min():g} to {values.max():g}"
@@ -82,7 +87,7 @@ def own_names(file: Path) -> Mapping[int, str]:
     try:
         image = loaded(file)
         extensions = image.header.extensions if isinstance(image, nibabel.Nifti1Image) else []
-    except (OSError, EOFError, ValueError, ImageFileError):
+    except UNREADABLE:
         return {}
     for extension in extensions:
         # Before version 5.3 the library had no plain access to an extension's bytes.
@@ -98,16 +103,27 @@ def _nifti(file: Path) -> tuple[npt.NDArray[Any], tuple[float, ...]]:
     if isinstance(image, nibabel.Nifti1Image):
         prove_numbers(image, file)
         stated_spacing(image, file)
-    image = nibabel.as_closest_canonical(image)
-    # Canonical NIfTI is RAS with index (i, j, k); ours is LPS with index [k, j, i].
-    values = np.asarray(image.dataobj)[::-1, ::-1].T
+    if not isinstance(image, SpatialImage):
+        raise ImageFileError(f"{type(image).__name__}, which is no volume")
+    with whole(image) as stored:
+        image = nibabel.as_closest_canonical(stored)
+        # Canonical NIfTI is RAS with index (i, j, k); ours is LPS with index [k, j, i].
+        values = np.asarray(image.dataobj)[::-1, ::-1].T
     spacing = tuple(float(step) for step in image.header.get_zooms()[:3])
     return values, spacing[::-1]
 
 
 def _nrrd(file: Path) -> tuple[npt.NDArray[Any], tuple[float, ...]]:
+    _prove_whole(file)
     image = sitk.DICOMOrient(sitk.ReadImage(str(file)), "LPS")
     return sitk.GetArrayFromImage(image), tuple(float(step) for step in image.GetSpacing())[::-1]
+
+
+def _prove_whole(file: Path) -> None:
+    """Read a packed NRRD to its checksum, where ITK does not come: a damaged one would give other labels."""
+    head, *rest = _HEAD_ENDS.split(file.read_bytes(), maxsplit=1)
+    if rest and _GZIPPED.search(head):
+        gzip.decompress(rest[0])
 
 
 def _colour_table(file: Path) -> dict[int, str]:

@@ -65,6 +65,29 @@ def test_what_is_not_one_volume_is_refused_by_name(tmp_path: Path) -> None:
         assert name in str(refused.value)
 
 
+@pytest.mark.hazard("HAZ-06")
+@pytest.mark.parametrize("suffix", [".nii.gz", ".nii.bz2", ".nrrd"])
+@pytest.mark.parametrize("at", [0.3, 0.5, 0.7, 0.9])
+def test_one_changed_byte_in_a_compressed_file_is_found(tmp_path: Path, suffix: str, at: float) -> None:
+    """The library decodes what it can, and most changes can be: then the voxels are others, and nothing says so."""
+    file = tmp_path / f"map{suffix}"
+    values = np.random.default_rng(0).integers(0, 900, (24, 24, 24)).astype(np.int16)
+    if suffix == ".nrrd":
+        SimpleITK.WriteImage(SimpleITK.GetImageFromArray(values), str(file), True)
+    else:
+        nibabel.save(nibabel.Nifti1Image(values, TWO_MM), file)
+    readers = (read_labels,) if suffix == ".nrrd" else (read_nifti, read_labels)
+    for reader in readers:
+        reader(file)
+    content = bytearray(file.read_bytes())
+    content[int(len(content) * at)] ^= 1
+    file.write_bytes(content)
+    for reader in readers:
+        with pytest.raises(InputError, match="-unreadable") as refused:
+            reader(file)
+        assert refused.value.parameters["file"] == str(file)
+
+
 @pytest.mark.hazard("HAZ-04")
 def test_a_header_that_does_not_say_which_way_is_left_is_refused(tmp_path: Path) -> None:
     image = nibabel.Nifti1Image(np.zeros((3, 4, 5)), None)

@@ -113,7 +113,10 @@ def finetune(
     folds: Annotated[int, typer.Option(min=3, help="Folds of the cross-validation, by patient.")] = 5,
     minutes: Annotated[float | None, typer.Option(help="Training time of all folds together, above 0.")] = None,
     steps: Annotated[int | None, typer.Option(help="Most steps of each fold, 1 or more; repeats to the bit.")] = None,
-    name: Annotated[str | None, typer.Option(help="Name of the new package.")] = None,
+    name: Annotated[
+        str | None,
+        typer.Option(help="Name of the new package; the old one's with -finetuned when left out."),
+    ] = None,
     resume: Resume = False,
     device: Device = None,
     packages: Packages = None,
@@ -150,7 +153,17 @@ def finetune(
         plan = FinetunePlan(length, folds)
         parent = package_named(package, packages)
         done = run(
-            parent, pairs, out, plan, device_of(device), told, resume=resume, name=name, stopper=on_signals, note=_note
+            parent,
+            pairs,
+            out,
+            plan,
+            device_of(device),
+            told,
+            resume=resume,
+            name=name,
+            packages=packages,
+            stopper=on_signals,
+            note=_note,
         )
     _tell_finetuned(done, parent.card.name, say)
     say(f"Figures before and after, patient by patient: {out / REPORT}")

@@ -25,15 +25,8 @@ SITE_MUST = (
 )
 """Nothing that a training can do for a site."""
 
-_NAME_LENGTH = 63
-_SUFFIX = "-finetuned"
 _INHERITED = "Of the parent"
 _MEASURED = "Inherited; measured on"
-
-
-def finetuned_name(name: str) -> str:
-    """Return the name that a package gets when none is given."""
-    return name if name.endswith(_SUFFIX) else f"{name[: _NAME_LENGTH - len(_SUFFIX)]}{_SUFFIX}"
 
 
 def next_version(version: str) -> str:

@@ -20,11 +20,12 @@ from models.packages.contents import files_in
 from models.packages.golden import write_with_golden
 from models.pairs import PairFolder, read_pairs
 from models.reports.cases import load_case, refuse_unfit
-from models.training.finetune.card import finetuned_card, finetuned_name
+from models.training.finetune.card import finetuned_card
 from models.training.finetune.claim import ALL, FOLDS, PACKAGE, REPORT, claim, part_of
 from models.training.finetune.fold import FoldResult, Site, run_fold, trained
 from models.training.finetune.folds import Fold, folds_of, prove_no_leak
 from models.training.finetune.gain import Gain, gain_of
+from models.training.finetune.naming import name_for
 from models.training.finetune.offering import withheld
 from models.training.finetune.patches import WorkingPair, working_pair
 from models.training.finetune.plan import FinetunePlan
@@ -80,6 +81,7 @@ def finetune(
     *,
     resume: bool,
     name: str | None = None,
+    packages: Path | None = None,
     stopper: Stopper = unstoppable,
     note: Callable[[str], None] = lambda _: None,
 ) -> Finetuned:
@@ -92,7 +94,9 @@ def finetune(
     resume
         Whether `out` holds a run that was stopped.
     name
-        Of the new package; the old one's with a suffix when None.
+        Of the new package; the old one's with a suffix when None. Proved before anything is trained.
+    packages
+        Folder of the site's own packages, beside those of the software: none of them may have that name.
     stopper
         What may ask the run to stop, from when it trains on.
     note
@@ -103,7 +107,10 @@ def finetune(
     RecipeError
         If the package cannot be trained (``package-not-trainable``); `out` holds a run or what is left of one and
         `resume` is false (``run-exists``), none and it is true (``run-absent``), or anything of one with other pairs,
-        package or plan (``run-of-another-plan``); or a launcher started several processes (``one-process-only``).
+        package or plan (``run-of-another-plan``); a launcher started several processes (``one-process-only``); or no
+        card may have the name (``name-unfit``).
+    PackageError
+        If an installed package has the name (``package-doubled``).
     PairsError, InputError
         If the pairs cannot be used, are too few, one patient is there twice, or the package has learnt from one.
     PackageTampered
@@ -115,6 +122,7 @@ def finetune(
     """
     prove_alone("finetune")
     prove_trainable(package)
+    name = name_for(package.card.name, name, out / PACKAGE, packages)
     found = read_pairs(pairs)
     folds = folds_of(found, plan.folds, plan.seed)
     prove_no_leak(found, package.card.training.trained_on)
@@ -140,9 +148,7 @@ def finetune(
             own = f"{package.card.name} {package.card.version}"
             metrics = card_metrics(gain, judged, own, len(folds), gate.remark)
             cases = tuple(sorted({pair.case for pair in found}))
-            card = finetuned_card(
-                package, name or finetuned_name(package.card.name), metrics, calibration, gain, cases, steps, minutes
-            )
+            card = finetuned_card(package, name, metrics, calibration, gain, cases, steps, minutes)
             with room_told(out / PACKAGE):
                 written = write_with_golden(out / PACKAGE, card, half_precision(weights | _gate(package)))
         report = _report(package, written, gain, folds, results, steps)

@@ -53,3 +53,13 @@ def test_fine_tuning_under_a_launcher_is_refused(
     assert line.startswith("one-process-only command=finetune found=2 processes")
     assert "remedy=start it without a launcher" in line
     assert not (tmp_path / "out").exists()
+
+
+def test_a_name_that_is_taken_is_refused_before_the_pairs_are_read(
+    write_small_package: Callable[[], Path], tmp_path: Path
+) -> None:
+    package = write_small_package()
+    command = ("finetune", package, "--pairs", tmp_path / "nowhere", "--out", tmp_path / "out", "--packages", tmp_path)
+    line = refused(*command, "--name", "small")
+    assert line.startswith(f"package-doubled name=small first={package}")
+    assert not (tmp_path / "out").exists()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,11 @@ import torch
 from site_pairs import write_site
 from training_toys import Told
 
-from models.errors import StorageFull
-from models.packages import ModelPackage
+from models.errors import ModelsError, PackageError, StorageFull
+from models.packages import ModelPackage, load_package
 from models.training.finetune import run
 from models.training.finetune.claim import PACKAGE, REPORT
+from models.training.finetune.naming import name_for
 from models.training.finetune.plan import FinetunePlan
 from models.training.finetune.run import Finetuned, finetune
 from models.training.room import Need
@@ -26,6 +28,39 @@ PLAN = FinetunePlan(Span(steps=4), folds=3, patches=1)
 
 def tuned(package: ModelPackage, site: Path, out: Path, **options: Any) -> Finetuned:
     return finetune(package, site, out, PLAN, torch.device("cpu"), lambda title: Told(), **{"resume": False, **options})
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("Bad Name", r"name-unfit option=--name found=Bad Name accepted=1 to 63"),
+        ("", r"name-unfit"),
+        ("head-mr-to-ct", r"package-doubled name=head-mr-to-ct .*remedy=.*--name"),
+        ("ours", r"package-doubled name=ours .*remedy=.*--name"),
+    ],
+)
+def test_a_name_that_cannot_be_had_is_refused_first(
+    name: str, told: str, write_small_package: Callable[[], Path], small_card: dict[str, object], tmp_path: Path
+) -> None:
+    small_card["name"] = "ours"
+    package = load_package(write_small_package())
+    with pytest.raises(ModelsError, match=told):
+        tuned(package, tmp_path / "nowhere", tmp_path / "out", name=name, packages=tmp_path)
+    assert not (tmp_path / "out").exists()
+
+
+def test_without_a_name_it_is_the_parents_with_a_suffix_unless_that_is_taken(
+    write_small_package: Callable[[], Path], small_card: dict[str, object], tmp_path: Path
+) -> None:
+    place = tmp_path / "out" / "package"
+    assert name_for("head-mr-to-ct", None, place, tmp_path) == "head-mr-to-ct-finetuned"
+    assert len(name_for("a" * 63, None, place, tmp_path)) == 63
+    small_card["name"] = "ours-finetuned"
+    folder = write_small_package()
+    for parent in ("ours", "ours-finetuned"):
+        with pytest.raises(PackageError, match=r"package-doubled name=ours-finetuned .*--name"):
+            name_for(parent, None, place, tmp_path)
+        assert name_for(parent, None, folder, tmp_path) == "ours-finetuned"
 
 
 def test_no_room_for_the_package_loses_no_fold(

@@ -19,7 +19,7 @@ from models.gate.packing import gate_part
 from models.packages import CardCalibration, CardMetrics, ModelPackage, load_package
 from models.packages.contents import WEIGHTS
 from models.packages.golden import write_with_golden
-from models.packages.installed import holder_of
+from models.packages.installed import holder_of, prove_free
 from models.tissues import AIR_HU
 from models.training.checkpoint import UNREADABLE, load_checkpoint, read_tensors
 from models.training.draft import for_weights, read_draft
@@ -78,14 +78,17 @@ def pack(
         (``card-claims-run``) or tells of other weights (``card-of-other-weights``); or the labels are not the run's
         (``labels-of-another-run``).
     PackageError
-        If the card is not complete, or states name and version of an installed package that has other weights
-        (``package-name-taken``).
+        If the card is not complete, if it states name and version of an installed package that has other weights
+        (``package-name-taken``), or if `folder` lies in `packages` and a package has the name (``package-doubled``).
     """
+    draft = read_draft(card_file)
+    if packages is not None and folder.absolute().parent.resolve() == packages.resolve():
+        # What is written there is installed at once, and there a name is one package's, of whatever version.
+        prove_free(str(draft.get("name")), folder, packages)
     kept = read_run(run)
     recipe = Recipe.model_validate(kept["recipe"])
     checkpoint = load_checkpoint(run)
     weights, steps = _weights(run, checkpoint, parts.best)
-    draft = read_draft(card_file)
     gate_weights, gate = (None, None) if parts.gate is None else gate_part(parts.gate)
     content = half_precision(weights | (gate_weights or {}))
     prove_new(card_file, draft, hashlib.sha256(content).hexdigest(), packages)

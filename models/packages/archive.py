@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import lzma
 import shutil
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -23,7 +25,17 @@ _LARGEST = 8_000_000_000
 
 _MOST_FILES = 64
 
-_UNREADABLE = (OSError, zipfile.BadZipFile, NotImplementedError, RuntimeError)
+_UNREADABLE = (
+    OSError,
+    EOFError,
+    NotImplementedError,
+    RuntimeError,
+    UnicodeDecodeError,
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+)
+"""What is raised where an archive is damaged: in its list of entries, or in an entry's stream, however it is packed."""
 
 
 def write_archive(package: ModelPackage, file: Path) -> None:

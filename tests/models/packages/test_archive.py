@@ -127,6 +127,28 @@ def test_a_file_that_is_no_archive_is_refused(tmp_path: Path, content: bytes) ->
         install(tmp_path / "small.zip", tmp_path / "site")
 
 
+@pytest.mark.parametrize("packing", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+@pytest.mark.parametrize("name", ["card.yaml", "weights.safetensors"])
+def test_an_archive_that_others_packed_and_that_was_damaged_is_refused_in_one_line(
+    write_small_package: Writer, tmp_path: Path, packing: int, name: str
+) -> None:
+    """Ours are not compressed; one that was zipped by hand is, and its streams fail in ways of their own."""
+    folder, file = write_small_package(), tmp_path / "small.zip"
+    with zipfile.ZipFile(file, "w", packing) as archive:
+        for inner in ("card.yaml", "weights.safetensors", "golden/mr.nii.gz", "golden/output.nii.gz"):
+            archive.write(folder / inner, inner)
+    content = file.read_bytes()
+    with zipfile.ZipFile(file) as archive:
+        entry = archive.getinfo(name)
+    # Behind LZMA's own header, of which the packer's version and the dictionary's size may be others and nothing is lost.
+    first = entry.header_offset + 30 + len(name) + 9
+    for at in range(first, first + min(entry.compress_size - 9, 20)):
+        file.write_bytes(content[:at] + bytes([content[at] ^ 0xFF]) + content[at + 1 :])
+        with pytest.raises(PackageError, match="archive-unreadable"):
+            install(file, tmp_path / "site")
+    assert not any((tmp_path / "site").glob("*"))
+
+
 def test_the_commands_bring_a_package_from_one_site_to_another(write_small_package: Writer, tmp_path: Path) -> None:
     folder, site = write_small_package(), str(tmp_path / "site")
     for command in (

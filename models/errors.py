@@ -80,6 +80,12 @@ class Uncalibrated(ModelsError):
     code = "uncalibrated"
 
 
+class PlaceError(ModelsError):
+    """A file cannot be written where a person wants it."""
+
+    code = "out-unfit"
+
+
 class StorageFull(ModelsError):
     """There is no room where a run is kept. It passes: what was kept stays whole, and the run goes on from it."""
 

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from models.cli.places import prove_writable
 from models.cli.telling import Json, Packages, as_json, for_people, refusals_told
 
 
@@ -26,12 +27,10 @@ def calibrate(
 
     say = for_people(json)
     with refusals_told():
+        prove_writable(out)
         loaded = package_named(package, packages)
-        out.parent.mkdir(parents=True, exist_ok=True)
         measured = measure(loaded, Predictor(loaded, device), pairs, say)
-        part = out.with_name(f".part-{out.name}")
-        part.write_text(as_json(measured.as_json()) + "\n", encoding="utf-8")
-        part.replace(out)
+        _write(out, as_json(measured.as_json()) + "\n")
     card = measured.calibration
     say(card.protocol)
     say(f"factor {card.factor:g}; calibration error {measured.error:.3f}; AUSE {measured.order.area:.3f}")
@@ -46,6 +45,16 @@ def calibrate(
         typer.echo(measured.gate.sentence, err=True)
     if json:
         typer.echo(as_json(measured.as_json()))
+
+
+def _write(file: Path, content: str) -> None:
+    part = file.with_name(f".part-{file.name}")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        part.write_text(content, encoding="utf-8")
+        part.replace(file)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _share(found: float | None) -> str:

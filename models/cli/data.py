@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from models.cli.places import prove_writable
 from models.cli.telling import Json, as_json, for_people, refusals_told
 
 if TYPE_CHECKING:
@@ -43,13 +44,14 @@ def samples(
 
     say = for_people(json)
     with refusals_told():
-        chosen, plan = device_named(device), _recipe(recipe)
         if montage is not None:
-            montage.parent.mkdir(parents=True, exist_ok=True)
+            prove_writable(montage)
+        chosen, plan = device_named(device), _recipe(recipe)
         with _split(labels, plan, kept) as (trained, _):
             generator = PairGenerator(trained(maps), plan, chosen)
             speed = measure(generator, plan.batch, seconds, chosen)
             if montage is not None:
+                montage.parent.mkdir(parents=True, exist_ok=True)
                 write_sheet(generator.batch(range(columns)), montage)
     say(
         f"{speed.samples_per_second:.2f} samples/s of {plan.patch_voxels}^3 voxels, batches of {plan.batch}, on "
@@ -81,11 +83,12 @@ def simulate(
     json: Json = False,
 ) -> None:
     """Write label maps as a folder of simulated pairs, to judge a model by (`synthnode models evaluate`)."""
-    from models.generator.simulation import chosen_contrasts, still_plan, write_mean_map
+    from models.generator.simulation import MEAN_MAP, chosen_contrasts, still_plan, write_mean_map
     from models.generator.simulation import simulate as write
 
     say = for_people(json)
     with refusals_told():
+        prove_writable(out / MEAN_MAP)
         plan, named = _recipe(recipe), chosen_contrasts(contrasts)
         still = still_plan(plan, seed)
         with _split(labels, plan, kept) as (trained, judged):

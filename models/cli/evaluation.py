@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from models.cli.places import prove_writable
 from models.cli.telling import Json, Packages, as_json, figures_line, for_people, refusals_told
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ def evaluate(
 
     say = for_people(json)
     with refusals_told():
+        prove_writable(out / REPORT_JSON, out / REPORT_HTML)
         chosen, loaded = protocol_named(protocol), package_named(package, packages)
         say(f"protocol {chosen.name}: range {chosen.stated_range}; {chosen.region.value}")
         evaluation = judge(loaded, Predictor(loaded, device), pairs, chosen, partial(_tell, say), mean_map, limit)

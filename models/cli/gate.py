@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from models.cli.places import prove_writable
 from models.cli.telling import Json, as_json, for_people, refusals_told
 
 
@@ -26,6 +27,7 @@ def train_gate(
 
     from models.gate.learning.making import Extent, make_gate
     from models.gate.learning.training import GatePlan
+    from models.gate.packing import REPORT, WEIGHTS
 
     torch.set_num_threads(1)  # views are too small for two
     say, told = for_people(json), ""
@@ -38,6 +40,7 @@ def train_gate(
             told = line
 
     with refusals_told():
+        prove_writable(out / WEIGHTS, out / REPORT)
         plan, extent = GatePlan(samples=samples, steps=steps), Extent(held_out=held_out, heads=heads, each=each)
         found = make_gate(labels, atlases, out, plan, extent, report)
     for kind, rate in {"false refusals": found.refused, **found.taken}.items():

@@ -49,24 +49,52 @@ def test_a_refusal_leaves_standard_output_to_programs(
 
 
 @pytest.mark.parametrize(
-    "command",
+    ("command", "place"),
     [
-        ["anatomy", "head", "--count", "1", "--voxel-mm", "8", "--out", "file/out"],
-        ["calibrate", "PACKAGE", "--pairs", "nowhere", "--out", "file/out.json"],
-        ["samples", RECIPE, "--labels", "nowhere", "--montage", "file/sheet.png"],
+        (["anatomy", "head", "--count", "1", "--voxel-mm", "8", "--out", "file/out"], "file"),
+        (["evaluate", "PACKAGE", "--pairs", "nowhere", "--out", "file"], "file"),
+        (["evaluate", "PACKAGE", "--pairs", "nowhere", "--out", "file/out"], "file"),
+        (["evaluate", "PACKAGE", "--pairs", "nowhere", "--out", "earlier"], "earlier/report.html"),
+        (["calibrate", "PACKAGE", "--pairs", "nowhere", "--out", "file/out.json"], "file"),
+        (["calibrate", "PACKAGE", "--pairs", "nowhere", "--out", "folder"], "folder"),
+        (["calibrate", "PACKAGE", "--pairs", "nowhere", "--out", "lost/out.json"], "lost"),
+        (["samples", RECIPE, "--labels", "nowhere", "--montage", "file/sheet.png"], "file"),
+        (["samples", RECIPE, "--labels", "nowhere", "--montage", "folder"], "folder"),
+        (["simulate", "--recipe", RECIPE, "--labels", "nowhere", "--out", "file"], "file"),
+        (["train-gate", "--labels", "nowhere", "--out", "file"], "file"),
     ],
-    ids=lambda words: words[0],
+    ids=lambda value: " ".join((value[0], value[-1])) if isinstance(value, list) else None,
 )
-def test_a_place_that_cannot_be_written_is_told_in_one_line(
-    write_small_package: Callable[[], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: list[str]
+def test_a_place_that_cannot_be_written_is_told_before_what_is_read_is_looked_at(
+    write_small_package: Callable[[], Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    command: list[str],
+    place: str,
 ) -> None:
     package = str(write_small_package())
     monkeypatch.chdir(tmp_path)
     (tmp_path / "file").touch()
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "lost").symlink_to("nowhere-else")
+    (tmp_path / "earlier" / "report.html").mkdir(parents=True)
+    before = sorted(tmp_path.rglob("*"))
     result = CliRunner().invoke(app, [package if word == "PACKAGE" else word for word in command])
     assert result.exit_code == 1, result.output
     assert isinstance(result.exception, SystemExit)
-    assert len(result.stderr.splitlines()) == 1
+    (line,) = result.stderr.splitlines()
+    assert str(tmp_path / place) in line or f"={place}" in line
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_result_that_can_be_written_is_not_refused_for_its_place(
+    write_small_package: Callable[[], Path], tmp_path: Path
+) -> None:
+    (tmp_path / "earlier.json").touch()
+    for out in ("earlier.json", "new/folder/out.json"):
+        command = ["calibrate", str(write_small_package()), "--pairs", str(tmp_path / "nowhere")]
+        result = CliRunner().invoke(app, [*command, "--out", str(tmp_path / out)])
+        assert "nowhere" in result.stderr
 
 
 def test_verify_alone_prints_what_it_found_as_its_object(tmp_path: Path) -> None:
@@ -88,3 +116,25 @@ def test_what_is_told_to_people_is_told_beside_the_json(
     assert result.stderr.strip()
     plain = CliRunner().invoke(app, [*command[:-1], "again"] if "--out" in command else command)
     assert plain.stdout.strip()
+
+
+def test_figures_that_find_no_place_in_the_end_leave_no_part(
+    write_small_package: Callable[[], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "figures" / "out.json"
+
+    class Measured:
+        def as_json(self) -> dict[str, object]:
+            return {}
+
+    def measure(*_: object) -> Measured:
+        out.mkdir(parents=True)  # while it was measured, somebody made a folder of that name
+        return Measured()
+
+    monkeypatch.setattr("models.uncertainty.measuring.measure", measure)
+    command = ["calibrate", str(write_small_package()), "--pairs", str(tmp_path), "--out", str(out)]
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == 1
+    (line,) = result.stderr.splitlines()
+    assert str(out.parent) in line
+    assert list(out.parent.iterdir()) == [out]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,22 @@ EXAMPLE = "models/recipes/example.card.yaml"
 _OF_RUN = ("data", "trained_on", "held_out", "recipe", "steps", "minutes", "parent")
 _MEASURED = ("output", "metrics", "sha256")
 _LATER = {"calibration": "--calibration", "gate": "--gate"}
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What people wrote of the network that is packed.
+
+    Attributes
+    ----------
+    card
+        What goes onto the card as it is.
+    history
+        How these weights came about, for what the card says of its data; empty where nothing is written of them.
+    """
+
+    card: dict[str, Any]
+    history: str
 
 
 def read_draft(file: Path) -> dict[str, Any]:
@@ -48,8 +65,8 @@ def read_draft(file: Path) -> dict[str, Any]:
     return content
 
 
-def for_weights(file: Path, draft: Mapping[str, Any], weights: bytes) -> dict[str, Any]:
-    """Return the draft with the prose that is of these weights, its history under the key ``training.history``.
+def for_weights(file: Path, draft: Mapping[str, Any], weights: bytes) -> Written:
+    """Return what a draft says of these weights: for all of them, and in its prose for them alone.
 
     Parameters
     ----------
@@ -64,7 +81,7 @@ def for_weights(file: Path, draft: Mapping[str, Any], weights: bytes) -> dict[st
     content = {key: value for key, value in draft.items() if key != OF_WEIGHTS}
     own = _mapping(file, draft, OF_WEIGHTS)
     if not own:
-        return content
+        return Written(content, "")
     found = hashlib.sha256(weights).hexdigest()
     if own.get("sha256") != found:
         raise RecipeError(
@@ -79,8 +96,8 @@ def for_weights(file: Path, draft: Mapping[str, Any], weights: bytes) -> dict[st
         raise RecipeError(
             "card-unreadable", file=str(file), key=f"{OF_WEIGHTS}.{strangers[0]}", accepted="sha256, training, limits"
         )
-    training = {**_mapping(file, content, "training"), "history": own.get("training", "")}
-    return {**content, "training": training, "limits": [*content.get("limits", ()), *own.get("limits", ())]}
+    limits = [*content.get("limits", ()), *own.get("limits", ())]
+    return Written({**content, "limits": limits}, str(own.get("training", "")).strip())
 
 
 def _claims(file: Path, keys: list[str], remedy: str) -> RecipeError:

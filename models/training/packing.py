@@ -22,7 +22,7 @@ from models.packages.golden import write_with_golden
 from models.packages.installed import holder_of, prove_free
 from models.tissues import AIR_HU
 from models.training.checkpoint import UNREADABLE, load_checkpoint, read_tensors
-from models.training.draft import for_weights, read_draft
+from models.training.draft import Written, for_weights, read_draft
 from models.training.keeping import BEST
 from models.training.recipe import Recipe
 from models.training.regression import NETWORK
@@ -93,10 +93,10 @@ def pack(
     content = half_precision(weights | (gate_weights or {}))
     prove_new(card_file, draft, hashlib.sha256(content).hexdigest(), packages)
     written = for_weights(card_file, draft, half_precision(weights))
-    training = _training(kept, _names(kept, labels), recipe, written.get("training", {}))
+    training = _training(kept, _names(kept, labels), recipe, written)
     training |= {"steps": steps, "minutes": round(float(checkpoint["progress"]["seconds"]) / 60, 1)}
     metrics = _part(parts.evaluation, "card_metrics", CardMetrics) or NOT_EVALUATED
-    card = written | _built(recipe, written.get("network", {}), weights)
+    card = written.card | _built(recipe, written.card.get("network", {}), weights)
     card |= {"training": training, "metrics": metrics.model_dump(mode="json")}
     if calibration := _part(parts.calibration, "calibration", CardCalibration):
         card["calibration"] = calibration.model_dump(mode="json")
@@ -188,9 +188,7 @@ def _names(kept: Mapping[str, Any], labels: Path) -> list[str]:
     return names
 
 
-def _training(
-    kept: Mapping[str, Any], names: Sequence[str], recipe: Recipe, written: Mapping[str, Any]
-) -> dict[str, Any]:
+def _training(kept: Mapping[str, Any], names: Sequence[str], recipe: Recipe, written: Written) -> dict[str, Any]:
     """Return what the card says of the training: the labels' source and licence by the draft, the rest by the run."""
     own, held_out = names[: -recipe.held_out], names[-recipe.held_out :]
     learnt = list(dict.fromkeys((*kept["learnt_from"], *own)))
@@ -198,10 +196,10 @@ def _training(
     told = [
         f"{len(own)} label maps, from which MR and CT were rendered by domain randomisation; {begun}.",
         "" if kept["parent"] is None else "Steps and minutes are those of this run alone.",
-        str(written.get("history", "")).strip(),
+        written.history,
     ]
     return {
-        **{key: value for key, value in written.items() if key != "history"},
+        **written.card.get("training", {}),
         "data": " ".join(part for part in told if part),
         "trained_on": learnt,
         "held_out": [name for name in held_out if name not in learnt],

@@ -10,8 +10,9 @@ import pytest
 import yaml
 from safetensors.torch import load_file
 
-from models.errors import RecipeError
+from models.errors import PackageError, RecipeError
 from models.packages import Card
+from models.packages.package import card_of
 from models.training.draft import EXAMPLE, OF_WEIGHTS, for_weights, read_draft
 from models.training.packing import half_precision
 
@@ -34,7 +35,7 @@ def changed(file: Path, **changes: Any) -> Path:
 
 
 def test_the_example_makes_a_whole_card(small_card: dict[str, Any]) -> None:
-    written = for_weights(ROOT / EXAMPLE, read_draft(ROOT / EXAMPLE), b"any")
+    written = for_weights(ROOT / EXAMPLE, read_draft(ROOT / EXAMPLE), b"any").card
     of_run = {key: small_card[key] for key in PARTS_OF_THE_RUN if key in small_card} | {"sha256": "0" * 64}
     card = Card.model_validate(written | of_run)
     assert card.name not in SHIPPED.read_text()
@@ -53,9 +54,9 @@ def test_the_commented_prose_about_weights_is_read_when_it_is_let_in(draft: Path
     text = "\n".join(line.removeprefix("# ") for line in lines).replace("0" * 64, sha256(own).hexdigest())
     draft.write_text(head + text)
     found = for_weights(draft, read_draft(draft), own)
-    assert "three of our own heads" in found["limits"][-1]
-    assert found["training"]["history"].startswith("It is the second of two legs")
-    assert OF_WEIGHTS not in found
+    assert "three of our own heads" in found.card["limits"][-1]
+    assert found.history.startswith("It is the second of two legs")
+    assert OF_WEIGHTS not in found.card
     with pytest.raises(RecipeError, match=r"card-of-other-weights.*example.card.yaml"):
         for_weights(draft, read_draft(draft), b"others")
 
@@ -65,8 +66,8 @@ def test_the_shipped_draft_is_of_the_shipped_weights() -> None:
     network = half_precision({name: value for name, value in weights.items() if not name.startswith("gate.")})
     written = for_weights(SHIPPED, read_draft(SHIPPED), network)
     card = yaml.safe_load((SHIPPED.parents[1] / "library" / "head-mr-to-ct" / "card.yaml").read_text())
-    assert sorted(written["limits"]) == sorted(card["limits"])
-    assert "4,889" in written["training"]["history"]
+    assert sorted(written.card["limits"]) == sorted(card["limits"])
+    assert "4,889" in written.history
 
 
 @pytest.mark.parametrize(
@@ -83,6 +84,18 @@ def test_a_draft_does_not_speak_for_the_run(draft: Path, changes: dict[str, Any]
     with pytest.raises(RecipeError, match="card-claims-run") as caught:
         read_draft(changed(draft, **changes))
     assert caught.value.parameters["key"] == key
+
+
+def test_a_history_that_is_of_no_weights_is_no_part_of_what_a_card_says_of_its_data(
+    draft: Path, small_card: dict[str, Any]
+) -> None:
+    told = {"source": "s", "licence": "l", "history": "Steps and minutes are those of four legs."}
+    written = for_weights(draft, read_draft(changed(draft, training=told)), b"any")
+    assert written.history == ""
+    of_run = {key: small_card[key] for key in PARTS_OF_THE_RUN if key in small_card} | {"sha256": "0" * 64}
+    training = {**small_card["training"], **written.card["training"]}
+    with pytest.raises(PackageError, match=r"card-invalid .*key=training\.history "):
+        card_of(written.card | of_run | {"training": training}, draft)
 
 
 def test_the_guide_has_a_person_write_a_card_of_their_own() -> None:

@@ -56,6 +56,31 @@ def read_labels(file: Path) -> LabelVolume:
     Raises
     ------
     InputError
+        As `stored_labels`.
+    """
+    numbers, spacing = stored_labels(file)
+    finest = min(spacing)
+    for axis, step in enumerate(spacing):
+        if step - finest > _FRACTION:
+            count = max(1, round(numbers.shape[axis] * step / finest))
+            at = ((np.arange(count) + 0.5) * finest / step).astype(int).clip(max=numbers.shape[axis] - 1)
+            numbers = numbers.take(at, axis=axis)
+    return LabelVolume(numbers, finest)
+
+
+def stored_labels(file: Path) -> tuple[Numbers, tuple[float, float, float]]:
+    """Read a label map (NIfTI or NRRD) on the voxels that it has.
+
+    Returns
+    -------
+    numbers
+        [k, j, i] along LPS axes.
+    spacing
+        Sides of the voxels in mm along k, j, i.
+
+    Raises
+    ------
+    InputError
         If the file cannot be read (``labels-unreadable``), holds no whole numbers of 0 or more in three axes
         (``labels-not-whole``), has slices over 6 mm thick (``labels-too-thick``), or a NIfTI header with sides that are
         no lengths (``nifti-geometry``).
@@ -69,14 +94,8 @@ def read_labels(file: Path) -> LabelVolume:
         raise InputError("labels-not-whole", file=str(file), found=found, accepted="a volume of whole numbers from 0")
     if max(spacing) > _THICKEST_MM:
         raise InputError("labels-too-thick", file=str(file), spacing_mm=str(spacing), accepted=f"to {_THICKEST_MM} mm")
-    numbers = values.astype(np.int32)
-    finest = min(spacing)
-    for axis, step in enumerate(spacing):
-        if step - finest > _FRACTION:
-            count = max(1, round(numbers.shape[axis] * step / finest))
-            at = ((np.arange(count) + 0.5) * finest / step).astype(int).clip(max=numbers.shape[axis] - 1)
-            numbers = numbers.take(at, axis=axis)
-    return LabelVolume(numbers, finest)
+    k, j, i = spacing
+    return values.astype(np.int32), (k, j, i)
 
 
 def own_names(file: Path) -> Mapping[int, str]:

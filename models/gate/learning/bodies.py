@@ -5,15 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import nibabel
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
 from models.anatomy.heads import TISSUES
 from models.anatomy.phantoms import head_labels
+from models.anatomy.reading import stored_labels
 from models.errors import InputError
-from models.nifti import loaded
 from models.tissues import CODES, Mixture, Tissue
 from models.volumes import Grid
 
@@ -65,27 +64,24 @@ def body_of_map(file: Path) -> Body:
     Raises
     ------
     InputError
-        If its voxels are no cubes of up to 2 mm (``labels-spacing``), a label has no tissue (``label-unknown``), or all
-        is air (``labels-empty``).
+        If it is no label map that can be read (as of `stored_labels`), its voxels are no cubes of up to 2 mm
+        (``labels-spacing``), a label has no tissue (``label-unknown``), or all is air (``labels-empty``).
     """
-    image = nibabel.as_closest_canonical(loaded(file))
-    spacing = [float(step) for step in image.header.get_zooms()[:3]]
+    labels, spacing = stored_labels(file)
     if max(spacing) - min(spacing) > 1e-3 or spacing[0] > _COARSEST_MM:
         raise InputError(
-            "labels-spacing", file=file.name, spacing_mm=str(spacing), accepted=f"cubes of up to {_COARSEST_MM:g} mm"
+            "labels-spacing", file=str(file), spacing_mm=str(spacing), accepted=f"cubes of up to {_COARSEST_MM:g} mm"
         )
-    # Canonical NIfTI is RAS with index (i, j, k); ours is LPS with index [k, j, i].
-    labels = np.asarray(image.dataobj).astype(np.int32)[::-1, ::-1, :].transpose(2, 1, 0)
     table = np.full(max(1024, int(labels.max()) + 1), 255, np.uint8)
     for number, tissue in TISSUES.items():
         table[number] = tissue
     codes = table[labels]
     if (codes == 255).any():
-        raise InputError("label-unknown", file=file.name, labels=str(sorted(set(labels[codes == 255].tolist()))[:8]))
+        raise InputError("label-unknown", file=str(file), labels=str(sorted(set(labels[codes == 255].tolist()))[:8]))
     brain = np.isin(codes, _BRAIN) & (labels < _EYES_FROM)
     box = ndimage.find_objects((codes > 0).astype(np.uint8))
     if not box:
-        raise InputError("labels-empty", file=file.name, found="air alone", expected="a head")
+        raise InputError("labels-empty", file=str(file), found="air alone", expected="a head")
     return _body(file.name.split(".")[0], codes[box[0]], brain[box[0]], spacing[0])
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import struct
 from pathlib import Path
 
 import nibabel
@@ -95,6 +97,19 @@ def test_thick_slices_and_images_are_no_label_maps(tmp_path: Path) -> None:
     (tmp_path / "c.nii.gz").write_bytes(b"no image")
     with pytest.raises(InputError, match="labels-unreadable"):
         prepare(tmp_path / "c.nii.gz")
+
+
+def test_what_cannot_be_read_at_all_has_no_names_and_is_refused(tmp_path: Path) -> None:
+    stream, header = tmp_path / "stream.nii.gz", tmp_path / "header.nii.gz"
+    stream.write_bytes(gzip.compress(b"")[:10] + b"\xff" * 2000)
+    nibabel.save(nibabel.Nifti1Image(np.ones((4, 4, 4), np.int16), np.eye(4)), header)
+    content = bytearray(gzip.decompress(header.read_bytes()))
+    content[70:72] = struct.pack("<h", 9999)  # datatype
+    header.write_bytes(gzip.compress(content))
+    assert map_files(tmp_path) == [header, stream]
+    for file in (header, stream):
+        with pytest.raises(InputError, match="labels-unreadable"):
+            prepare(file)
 
 
 def test_a_side_of_no_length_is_not_guessed(tmp_path: Path) -> None:

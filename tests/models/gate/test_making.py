@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import nibabel
 import numpy as np
 import pytest
 import torch
@@ -31,12 +32,44 @@ def test_a_body_keeps_the_volume_of_every_tissue(label_maps: Path) -> None:
 
 
 def test_an_unknown_label_is_refused(label_maps: Path, tmp_path: Path) -> None:
-    import nibabel
-
-    labels = np.full((8, 8, 8), 999, np.int32)
-    nibabel.save(nibabel.Nifti1Image(labels, np.diag([2.0, 2.0, 2.0, 1.0])), tmp_path / "odd.nii.gz")
+    file = map_of(tmp_path, np.full((8, 8, 8), 999, np.int32))
     with pytest.raises(InputError, match="label-unknown"):
-        body_of_map(tmp_path / "odd.nii.gz")
+        body_of_map(file)
+
+
+def map_of(folder: Path, labels: np.ndarray, sides: tuple[float, float, float] = (2, 2, 2), unit: str = "mm") -> Path:
+    image = nibabel.Nifti1Image(labels, np.diag([*sides, 1.0]))
+    image.header.set_xyzt_units(unit)
+    nibabel.save(image, folder / "odd.nii.gz")
+    return folder / "odd.nii.gz"
+
+
+def test_a_map_in_metres_is_no_head(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="nifti-geometry"):
+        body_of_map(map_of(tmp_path, np.full((8, 8, 8), 507, np.int32), unit="meter"))
+
+
+def test_shares_of_labels_are_no_labels(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="labels-not-whole"):
+        body_of_map(map_of(tmp_path, np.full((8, 8, 8), 506.5, np.float32)))
+
+
+@pytest.mark.parametrize("sides", [(1, 1, 3), (2.5, 2.5, 2.5)], ids=["slices", "coarse"])
+def test_voxels_of_a_map_are_fine_cubes_or_refused(tmp_path: Path, sides: tuple[float, float, float]) -> None:
+    with pytest.raises(InputError, match="labels-spacing"):
+        body_of_map(map_of(tmp_path, np.full((8, 8, 8), 507, np.int32), sides))
+
+
+def test_the_command_refuses_a_damaged_map_in_one_line(tmp_path: Path) -> None:
+    for name in "abcde":
+        rng = np.random.default_rng(0)
+        map_of(tmp_path, rng.choice([0, 507], (24, 24, 24)).astype(np.int16)).rename(tmp_path / f"{name}.nii.gz")
+    content = bytearray((tmp_path / "a.nii.gz").read_bytes())
+    content[len(content) // 2] ^= 1
+    (tmp_path / "a.nii.gz").write_bytes(content)
+    ran = CliRunner().invoke(app, ["train-gate", "--labels", str(tmp_path), "--out", str(tmp_path / "gate")])
+    assert ran.exit_code == 1
+    assert f"labels-unreadable file={tmp_path / 'a.nii.gz'}" in ran.output
 
 
 def test_a_sample_repeats_and_others_differ(label_maps: Path) -> None:

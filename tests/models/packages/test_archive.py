@@ -140,7 +140,7 @@ def test_an_archive_that_others_packed_and_that_was_damaged_is_refused_in_one_li
     content = file.read_bytes()
     with zipfile.ZipFile(file) as archive:
         entry = archive.getinfo(name)
-    # Behind LZMA's own header, of which the packer's version and the dictionary's size may be others and nothing is lost.
+    # Behind LZMA's own header: its packer's version may be another, and nothing is lost.
     first = entry.header_offset + 30 + len(name) + 9
     for at in range(first, first + min(entry.compress_size - 9, 20)):
         file.write_bytes(content[:at] + bytes([content[at] ^ 0xFF]) + content[at + 1 :])

@@ -21,8 +21,10 @@ OF_WEIGHTS = "of_weights"
 
 EXAMPLE = "models/recipes/example.card.yaml"
 
+_MAPPINGS = ("training", "network", "golden")
 _OF_RUN = ("data", "trained_on", "held_out", "recipe", "steps", "minutes", "parent")
 _MEASURED = ("output", "metrics", "sha256")
+_OWN = ("sha256", "training", "limits")
 _LATER = {"calibration": "--calibration", "gate": "--gate"}
 
 
@@ -45,14 +47,19 @@ class Written:
 def read_draft(file: Path) -> dict[str, Any]:
     """Read a draft and refuse what it says in the run's place.
 
+    A part that is left blank is there and empty. What a card has besides the parts that are joined with a run's is held
+    against its schema when the package is written.
+
     Raises
     ------
     RecipeError
-        ``card-unreadable``; ``card-claims-run`` where it states what the run, or a measurement of it, has to tell.
+        ``card-unreadable``, also where a part has neither keys with values nor a list of sentences, as it should;
+        ``card-claims-run`` where it states what the run, or a measurement of it, has to tell.
     """
     content = _read(file)
-    training = _mapping(file, content, "training")
-    if claimed := [f"training.{key}" for key in _OF_RUN if key in training]:
+    parts = {key: _mapping(file, content, key) for key in _MAPPINGS}
+    content |= {**parts, "limits": _sentences(file, content, "limits"), OF_WEIGHTS: _of_weights(file, content)}
+    if claimed := [f"training.{key}" for key in _OF_RUN if key in parts["training"]]:
         raise _claims(file, claimed, "the run tells it: leave it out of the draft")
     if claimed := [key for key in _MEASURED if key in content]:
         raise _claims(
@@ -70,17 +77,18 @@ def for_weights(file: Path, draft: Mapping[str, Any], weights: bytes) -> Written
 
     Parameters
     ----------
+    draft
+        As `read_draft` returns it.
     weights
         The network's file as `models.training.packing.half_precision` makes it, without a gate.
 
     Raises
     ------
     RecipeError
-        ``card-of-other-weights``; ``card-unreadable``.
+        ``card-of-other-weights``.
     """
     content = {key: value for key, value in draft.items() if key != OF_WEIGHTS}
-    own = _mapping(file, draft, OF_WEIGHTS)
-    if not own:
+    if not (own := draft[OF_WEIGHTS]):
         return Written(content, "")
     found = hashlib.sha256(weights).hexdigest()
     if own.get("sha256") != found:
@@ -92,12 +100,23 @@ def for_weights(file: Path, draft: Mapping[str, Any], weights: bytes) -> Written
             remedy=f"write a card of your own, beginning with {EXAMPLE}; what you find by looking at this network goes "
             f"under {OF_WEIGHTS} with its sha256",
         )
-    if strangers := sorted(set(own) - {"sha256", "training", "limits"}):
+    return Written({**content, "limits": [*content["limits"], *own["limits"]]}, own["training"])
+
+
+def _of_weights(file: Path, content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the prose of one network alone, whole; empty where there is none."""
+    own = _mapping(file, content, OF_WEIGHTS)
+    if not own:
+        return {}
+    if strangers := sorted(str(key) for key in own if key not in _OWN):
         raise RecipeError(
-            "card-unreadable", file=str(file), key=f"{OF_WEIGHTS}.{strangers[0]}", accepted="sha256, training, limits"
+            "card-unreadable", file=str(file), key=f"{OF_WEIGHTS}.{strangers[0]}", accepted=", ".join(_OWN)
         )
-    limits = [*content.get("limits", ()), *own.get("limits", ())]
-    return Written({**content, "limits": limits}, str(own.get("training", "")).strip())
+    history = "" if own.get("training") is None else own["training"]
+    if not isinstance(history, str):
+        raise _unlike(file, f"{OF_WEIGHTS}.training", history, "sentences")
+    limits = _sentences(file, own, "limits", f"{OF_WEIGHTS}.")
+    return {"sha256": own.get("sha256"), "training": history.strip(), "limits": limits}
 
 
 def _claims(file: Path, keys: list[str], remedy: str) -> RecipeError:
@@ -105,12 +124,26 @@ def _claims(file: Path, keys: list[str], remedy: str) -> RecipeError:
 
 
 def _mapping(file: Path, content: Mapping[str, Any], key: str) -> dict[str, Any]:
-    value = content.get(key) or {}
+    value = {} if content.get(key) is None else content[key]
     if not isinstance(value, dict):
-        raise RecipeError(
-            "card-unreadable", file=str(file), key=key, found=type(value).__name__, accepted="keys with values"
-        )
+        raise _unlike(file, key, value, "keys with values")
     return value
+
+
+def _sentences(file: Path, content: Mapping[str, Any], key: str, within: str = "") -> list[str]:
+    """Return a list of sentences: one sentence alone would otherwise be taken for a list of its letters."""
+    value = [] if content.get(key) is None else content[key]
+    accepted = "a list of sentences, each behind a hyphen, in quotes where it has a colon"
+    if not isinstance(value, list):
+        raise _unlike(file, f"{within}{key}", value, accepted)
+    for number, one in enumerate(value):
+        if not isinstance(one, str):
+            raise _unlike(file, f"{within}{key}.{number}", one, accepted)
+    return value
+
+
+def _unlike(file: Path, key: str, found: object, accepted: str) -> RecipeError:
+    return RecipeError("card-unreadable", file=str(file), key=key, found=type(found).__name__, accepted=accepted)
 
 
 def _read(file: Path) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from models.training.draft import Written, for_weights, read_draft
 from models.training.keeping import BEST
 from models.training.recipe import Recipe
 from models.training.regression import NETWORK
-from models.training.trainer import map_name, read_run
+from models.training.trainer import RUN, map_name, read_run
 
 NOT_EVALUATED = CardMetrics(protocol="Not evaluated.", rows=())
 
@@ -74,9 +74,9 @@ def pack(
     Raises
     ------
     RecipeError
-        If the run, the card's file or one of `parts` cannot be read; if the draft says what the run has to say
-        (``card-claims-run``) or tells of other weights (``card-of-other-weights``); or the labels are not the run's
-        (``labels-of-another-run``).
+        If the run (``run-absent``, ``run-unreadable``), the card's file or one of `parts` cannot be read; if the draft
+        says what the run has to say (``card-claims-run``) or tells of other weights (``card-of-other-weights``); or
+        the labels are not the run's (``labels-of-another-run``).
     PackageError
         If the card is not complete, if it states name and version of an installed package that has other weights
         (``package-name-taken``), or if `folder` lies in `packages` and a package has the name (``package-doubled``).
@@ -86,7 +86,7 @@ def pack(
         # What is written there is installed at once, and there a name is one package's, of whatever version.
         prove_free(str(draft.get("name")), folder, packages)
     kept = read_run(run)
-    recipe = Recipe.model_validate(kept["recipe"])
+    recipe = _recipe(run, kept)
     checkpoint = load_checkpoint(run)
     weights, steps = _weights(run, checkpoint, parts.best)
     gate_weights, gate = (None, None) if parts.gate is None else gate_part(parts.gate)
@@ -96,7 +96,7 @@ def pack(
     training = _training(kept, _names(kept, labels), recipe, written)
     training |= {"steps": steps, "minutes": round(float(checkpoint["progress"]["seconds"]) / 60, 1)}
     metrics = _part(parts.evaluation, "card_metrics", CardMetrics) or NOT_EVALUATED
-    card = written.card | _built(recipe, written.card.get("network", {}), weights)
+    card = written.card | _built(recipe, written.card["network"], weights)
     card |= {"training": training, "metrics": metrics.model_dump(mode="json")}
     if calibration := _part(parts.calibration, "calibration", CardCalibration):
         card["calibration"] = calibration.model_dump(mode="json")
@@ -131,6 +131,21 @@ def prove_new(card_file: Path, card: Mapping[str, Any], weights: str, packages: 
 def half_precision(weights: dict[str, Tensor]) -> bytes:
     """Return weights as a safetensors file in float16, by name."""
     return save({name: value.half().contiguous() for name, value in sorted(weights.items())})
+
+
+def _recipe(run: Path, kept: Mapping[str, Any]) -> Recipe:
+    """Return the recipe that a run keeps; one of another version of the software may not be a recipe any more."""
+    try:
+        return Recipe.model_validate(kept["recipe"])
+    except ValidationError as why:
+        first = why.errors()[0]
+        raise RecipeError(
+            "run-unreadable",
+            file=str(run / RUN),
+            key=".".join(("recipe", *(str(part) for part in first["loc"]))),
+            found=first["msg"].removeprefix("Value error, "),
+            remedy="pack it with the version of the software that trained it",
+        ) from why
 
 
 def _weights(run: Path, checkpoint: dict[str, Any], best: bool) -> tuple[dict[str, Tensor], int]:
@@ -199,7 +214,7 @@ def _training(kept: Mapping[str, Any], names: Sequence[str], recipe: Recipe, wri
         written.history,
     ]
     return {
-        **written.card.get("training", {}),
+        **written.card["training"],
         "data": " ".join(part for part in told if part),
         "trained_on": learnt,
         "held_out": [name for name in held_out if name not in learnt],

@@ -86,6 +86,45 @@ def test_a_draft_does_not_speak_for_the_run(draft: Path, changes: dict[str, Any]
     assert caught.value.parameters["key"] == key
 
 
+@pytest.mark.parametrize(
+    ("changes", "key", "found"),
+    [
+        ({"training": "ours"}, "training", "str"),
+        ({"training": []}, "training", "list"),
+        ({"network": "x"}, "network", "str"),
+        ({"golden": 150}, "golden", "int"),
+        ({"limits": "Bone is a mean."}, "limits", "str"),
+        ({"limits": ["Bone.", {"Air": "none"}]}, "limits.1", "dict"),
+        ({OF_WEIGHTS: "Looked at."}, OF_WEIGHTS, "str"),
+        ({OF_WEIGHTS: {"sha256": "0", "limits": "Looked at."}}, "of_weights.limits", "str"),
+        ({OF_WEIGHTS: {"sha256": "0", "limits": [7]}}, "of_weights.limits.0", "int"),
+        ({OF_WEIGHTS: {"sha256": "0", "training": ["Two legs."]}}, "of_weights.training", "list"),
+    ],
+)
+def test_a_part_that_is_of_another_kind_is_named(draft: Path, changes: dict[str, Any], key: str, found: str) -> None:
+    with pytest.raises(RecipeError, match="card-unreadable") as caught:
+        read_draft(changed(draft, **changes))
+    assert (caught.value.parameters["key"], caught.value.parameters["found"]) == (key, found)
+    assert caught.value.parameters["file"] == str(draft)
+
+
+def test_a_stranger_among_the_prose_of_weights_is_named(draft: Path) -> None:
+    with pytest.raises(RecipeError, match=r"card-unreadable .*key=of_weights\.3 accepted=sha256, training, limits"):
+        read_draft(changed(draft, of_weights={"sha256": "0", 3: "x", "looks": "y"}))
+
+
+def test_what_is_left_blank_is_there_and_empty(draft: Path) -> None:
+    own = b"these weights"
+    prose = {"sha256": sha256(own).hexdigest(), "training": None, "limits": ["Looked at."]}
+    blank = changed(draft, training=None, network=None, golden=None, limits=None, of_weights=prose)
+    written = for_weights(blank, read_draft(blank), own)
+    assert [written.card[key] for key in ("training", "network", "golden")] == [{}, {}, {}]
+    assert (written.card["limits"], written.history) == (["Looked at."], "")
+    prose["limits"] = None  # type: ignore[assignment]
+    file = changed(draft, limits=["Bone."], of_weights=prose)
+    assert for_weights(file, read_draft(file), own).card["limits"] == ["Bone."]
+
+
 def test_a_history_that_is_of_no_weights_is_no_part_of_what_a_card_says_of_its_data(
     draft: Path, small_card: dict[str, Any]
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -37,6 +38,21 @@ def test_no_second_package_of_a_name_is_written_into_the_folder_of_packages(
         assert "new version" not in str(caught.value)
         assert str(first) in str(caught.value)
     assert [folder.parent for folder in installed.glob(f"*/{CARD}")] == [first]
+
+
+@pytest.mark.parametrize(
+    ("recipe", "key"), [({"recipe": "old", "schema": 1}, "recipe.schema"), ("head", "recipe"), (None, "recipe")]
+)
+def test_a_run_whose_recipe_is_none_any_more_is_refused_by_name(
+    draft: Path, tmp_path: Path, recipe: object, key: str
+) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "run.json").write_text(json.dumps({"recipe": recipe, "parent": None}))
+    with pytest.raises(RecipeError, match=r"run-unreadable .*remedy=pack it with the version") as caught:
+        pack(run, tmp_path, draft, Parts(), tmp_path / "package")
+    assert caught.value.parameters["file"] == str(run / "run.json")
+    assert caught.value.parameters["key"] == key
 
 
 @pytest.mark.parametrize("out", ["small", "elsewhere/second"])

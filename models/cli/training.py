@@ -47,7 +47,7 @@ def train(
     """Train a network from label maps. Stop it at any time by Ctrl-C or SIGTERM; --resume goes on.
 
     A run that is stopped ends its step, is kept, and ends with exit status 130 or 143.
-    Several processes train together when torch's launcher starts them:
+    Several processes train together when torch's launcher starts them (its own exit status is then 1):
     torchrun --nproc-per-node 2 -m models.cli train ...
     """
     from rich.console import Console

@@ -25,6 +25,8 @@ _LARGEST = 8_000_000_000
 
 _MOST_FILES = 64
 
+_ANOTHER_NAME = "have the new one packed or imported anew under another name (a finished card cannot be edited)"
+
 _UNREADABLE = (
     OSError,
     EOFError,
@@ -103,7 +105,7 @@ def install(source: Path, packages: Path) -> Arrival:
     stated = card_content(source) if source.is_dir() else _card_within(source)
     if (holder := holder_of(str(stated.get("name")), packages)) is not None:
         if stated.get("sha256") != holder.sha256:
-            raise taken(holder)
+            raise taken(holder, _ANOTHER_NAME)
         _verify(source)
         return Arrival(load_package(holder.folder), copied=False)
     if source.is_dir():

@@ -126,12 +126,17 @@ def prove_free(name: str, out: Path, extra: Path | None) -> None:
     """
     holder = holder_of(name, extra)
     if holder is not None and holder.folder.resolve() != out.resolve():
-        raise taken(holder)
+        raise taken(holder, "give the new one another name on its card and pack or import it with that")
 
 
-def taken(holder: Holder) -> PackageError:
-    """Return the refusal of another package that would have the name of `holder`."""
-    own = "give the new one another name on its card and pack or import it with that"
+def taken(holder: Holder, own: str) -> PackageError:
+    """Return the refusal of another package that would have the name of `holder`.
+
+    Parameters
+    ----------
+    own
+        How the other one gets a name of its own.
+    """
     return PackageError(
         "package-doubled",
         name=holder.name,

@@ -76,7 +76,9 @@ def test_another_package_of_a_name_that_is_taken_is_refused(
         install(source, site)
     assert refused.value.code == "package-doubled"
     assert refused.value.parameters["first"] == str(site / "small")
-    assert "another name" in str(refused.value.parameters["remedy"])
+    remedy = str(refused.value.parameters["remedy"])
+    assert "anew under another name" in remedy
+    assert "on its card" not in remedy, "a finished card that is edited no longer has its hash"
     assert sorted(site.rglob("*")) == before
 
 

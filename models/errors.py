@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""Numbers of the system's errors that tell a full disk, a quota or a limit of a file's size."""
+
 
 class ModelsError(Exception):
     """Base of all errors of the mathematics floor.

@@ -6,8 +6,7 @@ import os
 from pathlib import Path
 from tempfile import TemporaryFile
 
-from models.errors import PlaceError
-from models.training.storage import NO_ROOM
+from models.errors import NO_ROOM, PlaceError
 
 
 def prove_writable(*files: Path) -> None:

@@ -12,9 +12,8 @@ from typing import Annotated
 
 import typer
 
-from models.errors import ModelsError, RunStopped, StorageFull
+from models.errors import NO_ROOM, ModelsError, RunStopped, StorageFull
 from models.packages import ModelPackage
-from models.training.storage import NO_ROOM
 
 Json = Annotated[
     bool,

@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory, mkdtemp
 from typing import Any
 
-from models.errors import PackageError
+from models.errors import NO_ROOM, PackageError
 from models.packages.contents import CARD, GOLDEN, LARGEST_CARD, ONNX, WEIGHTS, card_content, files_in
 from models.packages.installed import holder_of, taken
 from models.packages.package import ModelPackage, load_package
@@ -130,12 +130,10 @@ def _verify(source: Path) -> None:
 def _card_within(source: Path) -> dict[str, Any]:
     with TemporaryDirectory() as elsewhere:
         try:
-            with zipfile.ZipFile(source) as archive, archive.open(CARD) as stream:
+            with _damage_told(source), zipfile.ZipFile(source) as archive, archive.open(CARD) as stream:
                 (Path(elsewhere) / CARD).write_bytes(stream.read(LARGEST_CARD + 1))
         except KeyError as why:
             raise PackageError("package-incomplete", file=str(source), missing=CARD) from why
-        except _UNREADABLE as why:
-            raise _unreadable(source, why) from why
         return card_content(Path(elsewhere))
 
 
@@ -160,28 +158,30 @@ def _settled(package: ModelPackage, part: Path, folder: Path) -> ModelPackage:
 
 def _unpack(source: Path, folder: Path) -> None:
     allowed = {CARD, WEIGHTS, ONNX}
+    with _damage_told(source), zipfile.ZipFile(source) as archive:
+        entries = archive.infolist()
+        names = [entry.filename for entry in entries]
+        for name in names:
+            inner = PurePosixPath(name)
+            golden = len(inner.parts) == 2 and inner.parts[0] == GOLDEN and ".." not in inner.parts
+            if name not in allowed and not golden:
+                raise PackageError("package-stranger", file=str(source), entry=name, accepted="a package's files")
+        if len(set(names)) != len(names) or len(names) > _MOST_FILES:
+            raise PackageError("archive-unreadable", file=str(source), found="entries twice or too many")
+        if sum(entry.file_size for entry in entries) > _LARGEST:
+            raise PackageError("archive-unreadable", file=str(source), found="too large", accepted=f"{_LARGEST} bytes")
+        (folder / GOLDEN).mkdir()
+        for entry in entries:
+            with archive.open(entry) as stream, (folder / entry.filename).open("wb") as target:
+                shutil.copyfileobj(stream, target)
+
+
+@contextmanager
+def _damage_told(source: Path) -> Iterator[None]:
+    """Tell an archive that cannot be read as what it is; a disk without room for what is in it passes."""
     try:
-        with zipfile.ZipFile(source) as archive:
-            entries = archive.infolist()
-            names = [entry.filename for entry in entries]
-            for name in names:
-                inner = PurePosixPath(name)
-                golden = len(inner.parts) == 2 and inner.parts[0] == GOLDEN and ".." not in inner.parts
-                if name not in allowed and not golden:
-                    raise PackageError("package-stranger", file=str(source), entry=name, accepted="a package's files")
-            if len(set(names)) != len(names) or len(names) > _MOST_FILES:
-                raise PackageError("archive-unreadable", file=str(source), found="entries twice or too many")
-            if sum(entry.file_size for entry in entries) > _LARGEST:
-                raise PackageError(
-                    "archive-unreadable", file=str(source), found="too large", accepted=f"{_LARGEST} bytes"
-                )
-            (folder / GOLDEN).mkdir()
-            for entry in entries:
-                with archive.open(entry) as stream, (folder / entry.filename).open("wb") as target:
-                    shutil.copyfileobj(stream, target)
+        yield
     except _UNREADABLE as why:
-        raise _unreadable(source, why) from why
-
-
-def _unreadable(source: Path, why: Exception) -> PackageError:
-    return PackageError("archive-unreadable", file=str(source), found=str(why), accepted="a package's zip")
+        if isinstance(why, OSError) and why.errno in NO_ROOM:
+            raise
+        raise PackageError("archive-unreadable", file=str(source), found=str(why), accepted="a package's zip") from why

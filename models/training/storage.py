@@ -8,15 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from models.errors import StorageFull
+from models.errors import NO_ROOM, StorageFull
 
 CHECKPOINT = "checkpoint.pt"
 PREVIOUS = "checkpoint.previous.pt"
 PLAN = "finetune.json"
 """Files by which a run goes on: its checkpoints, and what says which fine-tuning a folder holds."""
-
-NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-"""Numbers of the system's errors that tell a full disk, a quota or a limit of a file's size."""
 
 
 @contextmanager

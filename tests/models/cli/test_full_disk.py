@@ -13,6 +13,8 @@ import yaml
 from typer.testing import CliRunner
 
 from models.cli import app
+from models.packages import load_package
+from models.packages.archive import write_archive
 
 SHIPPED = Path(__file__).parents[3] / "models" / "recipes" / "head-mr-to-ct.yaml"
 
@@ -30,6 +32,8 @@ def recipe(tmp_path: Path) -> Path:
     [
         (2_000, ["export", "PACKAGE", "--out", "out.zip"], "remedy=make room where the command writes"),
         (2_000, ["export", "PACKAGE", "--out", "out"], "remedy=make room where the command writes"),
+        (2_000, ["import", "package", "ARCHIVE", "--packages", "site"], "remedy=make room where the command writes"),
+        (500, ["import", "package", "ARCHIVE", "--packages", "site"], "remedy=make room where the command writes"),
         (500, ["anatomy", "spine", "--count", "1", "--voxel-mm", "8", "--out", "out"], "remedy=make room where"),
         (9_000, ["simulate", "--recipe", "RECIPE", "--labels", "LABELS", "--out", "out"], "remedy=make room where"),
         (20_000, ["train", "RECIPE", "--labels", "LABELS", "--out", "out"], "place=out/maps found="),
@@ -47,7 +51,14 @@ def test_no_room_is_told_in_one_line_and_leaves_no_part(
     told: str,
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    named = {"PACKAGE": str(write_small_package()), "RECIPE": str(recipe), "LABELS": str(label_maps)}
+    package, archive = load_package(write_small_package()), tmp_path / "small.zip"
+    write_archive(package, archive)
+    named = {
+        "PACKAGE": str(package.folder),
+        "ARCHIVE": str(archive),
+        "RECIPE": str(recipe),
+        "LABELS": str(label_maps),
+    }
     code, defect, lines = _with_room(room, [named.get(word, word) for word in command])
     assert (code, defect) == (1, "SystemExit")
     assert lines[-1].startswith("storage-full ")

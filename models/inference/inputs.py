@@ -18,7 +18,7 @@ from models.inference.plan import Voxels
 from models.inference.resampling import resampled
 from models.inference.scaling import Scaling, scaling_of
 from models.intensity import reference_intensity
-from models.packages import InputLimits
+from models.packages import ForegroundPercentile, InputLimits
 from models.tissues import AIR_HU
 from models.volumes import Grid, Volume
 
@@ -121,7 +121,7 @@ def prepare(
     for volume, limits, raw in zip(volumes, accepted, raws, strict=True):
         in_field = raw[field].cpu().numpy()
         scalings.append(_scaling(limits, volume, in_field))
-        bright |= raw > _body_level(limits, in_field)
+        bright |= raw > _body_level(limits, scalings[-1], in_field)
     bright &= field
     pad, inside = _padding(target.shape, tile)
     cell = cell_side(tile)
@@ -154,10 +154,12 @@ def _outside(limits: InputLimits) -> float:
     return AIR_HU if limits.modality == "CT" else 0.0
 
 
-def _body_level(limits: InputLimits, in_field: npt.NDArray[np.float32]) -> float:
+def _body_level(limits: InputLimits, scaling: Scaling, in_field: npt.NDArray[np.float32]) -> float:
     """Return what values of the body exceed; where that cannot be said everything is body."""
     if limits.modality == "CT":
         return _BODY_ABOVE_HU
+    if limits.modality == "MR" and isinstance(limits.normalisation, ForegroundPercentile):
+        return AIR_LEVEL * scaling.deviation  # which is the reference intensity, measured already
     try:
         return AIR_LEVEL * reference_intensity(in_field) if limits.modality == "MR" else -inf
     except InputError:

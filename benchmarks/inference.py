@@ -1,6 +1,6 @@
 """The engine against MONAI's sliding window: the same network, tile, overlap and precision, on this device.
 
-Run ``python -m benchmarks.inference``; ``--quick`` takes one round, of the block five. Rounds alternate between the two,
+Run ``python -m benchmarks.inference``; ``--quick`` takes one round, of the block five. Rounds alternate between both,
 and the fastest of each counts, since what else a machine does only ever adds time. Fields: a head's whole field as a
 scanner gives it, a head in 256 cubed with its air, and a block that tissue fills, on which nothing can be gained. At
 last from a file to HU on the image's own grid, against MONAI in float32 with SimpleITK around it. The real head needs

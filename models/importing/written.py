@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from models.errors import PackageError
 from models.packages import DISCLAIMER
 from models.packages.card import SCHEMA
+from models.packages.handwritten import handwritten_card
 from models.packages.package import card_of
 
 UNMEASURED = "Not evaluated since it was imported."
@@ -49,7 +48,7 @@ def written_card(file: Path) -> dict[str, Any]:
         ``card-unreadable``; ``card-overstated`` where the file states what is not a person's to state; ``card-invalid``
         where a key is unknown or holds something else than it should.
     """
-    content = _read(file)
+    content = handwritten_card(file)
     if stated := [key for key in _NOT_WRITTEN if key in content]:
         raise PackageError(
             "card-overstated",
@@ -104,16 +103,6 @@ def prove_card(card: Mapping[str, Any], file: Path) -> None:
         # People write `tile`; what it becomes in the package is not theirs to know.
         told = {key: str(value).replace("network.onnx.", "tile.") for key, value in why.parameters.items()}
         raise PackageError(why.code, **told) from why
-
-
-def _read(file: Path) -> dict[str, Any]:
-    try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError) as why:
-        raise PackageError("card-unreadable", file=str(file), found=" ".join(str(why).split())) from why
-    if not isinstance(content, dict):
-        raise PackageError("card-unreadable", file=str(file), found=type(content).__name__, accepted="a mapping")
-    return content
 
 
 def _invalid(file: Path, key: str, found: object, accepted: str) -> PackageError:

@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from models.errors import RecipeError
+from models.packages.handwritten import handwritten_card
 
 OF_WEIGHTS = "of_weights"
 """Key of the prose that is true of one network alone."""
@@ -52,11 +51,13 @@ def read_draft(file: Path) -> dict[str, Any]:
 
     Raises
     ------
+    PackageError
+        As `handwritten_card`.
     RecipeError
-        ``card-unreadable``, also where a part has neither keys with values nor a list of sentences, as it should;
+        ``card-unreadable`` where a part has neither keys with values nor a list of sentences, as it should;
         ``card-claims-run`` where it states what the run, or a measurement of it, has to tell.
     """
-    content = _read(file)
+    content = handwritten_card(file)
     parts = {key: _mapping(file, content, key) for key in _MAPPINGS}
     content |= {**parts, "limits": _sentences(file, content, "limits"), OF_WEIGHTS: _of_weights(file, content)}
     if claimed := [f"training.{key}" for key in _OF_RUN if key in parts["training"]]:
@@ -144,13 +145,3 @@ def _sentences(file: Path, content: Mapping[str, Any], key: str, within: str = "
 
 def _unlike(file: Path, key: str, found: object, accepted: str) -> RecipeError:
     return RecipeError("card-unreadable", file=str(file), key=key, found=type(found).__name__, accepted=accepted)
-
-
-def _read(file: Path) -> dict[str, Any]:
-    try:
-        written = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as why:
-        raise RecipeError("card-unreadable", file=str(file), found=" ".join(str(why).split())) from why
-    if not isinstance(written, dict):
-        raise RecipeError("card-unreadable", file=str(file), found=type(written).__name__, accepted="a mapping")
-    return written

@@ -12,7 +12,7 @@ INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --constraint
 INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
 
-.PHONY: help demo test check format evidence benchmark benchmark-inference clean
+.PHONY: help demo test check format evidence walks benchmark benchmark-inference clean
 
 help: ## what can be made
 	@grep -hE '^[a-z%-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -39,6 +39,9 @@ verify-%: $(INSTALLED_DEV) ## verify-SUITE: one long suite with its full rounds;
 
 evidence: $(INSTALLED_DEV) ## which evidence is older than the files that it covers
 	@$(BIN)/python tests/harness/evidence.py
+
+walks: $(INSTALLED_DEV) ## through which files an instance, a decision and a volume go, and which imports run upwards
+	@$(BIN)/python -m pytest --quiet --no-header --walks walks.json tests/node tests/pipelines $(ARGS)
 
 benchmark: $(INSTALLED) ## time and share of each stage of the pipeline
 	@$(BIN)/python -m benchmarks.pipeline $(ARGS)

@@ -1,3 +1,3 @@
-"""What all tests share: the long suites' rounds and the peers, both plugins in tests/harness."""
+"""What all tests share: the long suites' rounds, the peers and the walks, all plugins in tests/harness."""
 
-pytest_plugins = ["evidence", "peers"]
+pytest_plugins = ["evidence", "peers", "walks"]

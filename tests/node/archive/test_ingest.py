@@ -29,9 +29,10 @@ def settle(bench: Bench, state: StudyState = StudyState.ROUTED) -> None:
         study.state = state
 
 
-def test_a_study_is_opened_by_its_first_instance(bench: Bench) -> None:
+def test_a_study_is_opened_by_its_first_instance(bench: Bench, walk: Any) -> None:
     bench.receive(ct(1), ct(2))
-    assert bench.take_in() == 3
+    with walk("two instances filed"):
+        assert bench.take_in() == 3
     study = bench.study()
     assert (study.state, study.revision, study.reason_code) == ("receiving", 1, None)
     assert (study.calling_ae, study.called_ae) == ("SCANNER", "SYNTHNODE")

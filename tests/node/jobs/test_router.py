@@ -64,9 +64,12 @@ def test_a_study_settles_though_the_clock_was_set_back(rooms, mr_study) -> None:
     assert [len(run.inputs) for run in runs(rooms)] == [1, 3]
 
 
-def test_the_job_stands_in_the_engines_queue_with_the_decision(rooms, mr_study) -> None:
+def test_the_job_stands_in_the_engines_queue_with_the_decision(rooms, mr_study, walk) -> None:
     rooms.file(*mr_study())
-    rooms.settle()
+    router = rooms.node.router
+    rooms.clock.advance(31)
+    with walk("one study decided"):
+        router.settle_due()
     (run,) = runs(rooms)
     with rooms.node.database.read() as session:
         jobs = session.execute(text("SELECT workflow_uuid FROM workflow_status")).scalars().all()

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from io import BytesIO
+from typing import Any
 
 import numpy as np
 import pytest
@@ -97,10 +98,16 @@ def test_no_patient_stands_in_previews_or_reasons(good: Outcome) -> None:
 
 
 def test_a_run_repeats_to_the_byte(
-    good: Outcome, package: ModelPackage, identity: RunIdentity, head_instances: list[SourceInstance], knowing: type
+    good: Outcome,
+    package: ModelPackage,
+    identity: RunIdentity,
+    head_instances: list[SourceInstance],
+    knowing: type,
+    walk: Any,
 ) -> None:
     instances = [replace(instance, sha256=f"{n:064x}") for n, instance in enumerate(head_instances)]
-    again = SyntheticCtHead(package, knowing()).run({"t1": instances[::-1]}, identity, silent)
+    with walk("one volume computed"):
+        again = SyntheticCtHead(package, knowing()).run({"t1": instances[::-1]}, identity, silent)
     assert [encode(dataset) for dataset in again.objects] == [encode(dataset) for dataset in good.objects]
     assert again.previews["montage.png"] == good.previews["montage.png"]
 

@@ -4,35 +4,40 @@ from __future__ import annotations
 
 import typer
 
-from models.cli.calibration import calibrate
-from models.cli.data import anatomy, labels, samples, simulate
-from models.cli.evaluation import evaluate
-from models.cli.gate import train_gate
-from models.cli.importing import app as importing
-from models.cli.packages import export, list_packages, run, show, verify
-from models.cli.training import finetune, pack, train
+from models.cli.lazy import lazy_group
 
-app = typer.Typer(no_args_is_help=True, help="Train, judge, pack and inspect models.")
+COMMANDS = {
+    "train": "models.cli.training:train",
+    "finetune": "models.cli.training:finetune",
+    "evaluate": "models.cli.evaluation:evaluate",
+    "calibrate": "models.cli.calibration:calibrate",
+    "train-gate": "models.cli.gate:train_gate",
+    "pack": "models.cli.training:pack",
+    "labels": "models.cli.data:labels",
+    "anatomy": "models.cli.data:anatomy",
+    "samples": "models.cli.data:samples",
+    "simulate": "models.cli.data:simulate",
+    "list": "models.cli.packages:list_packages",
+    "show": "models.cli.packages:show",
+    "verify": "models.cli.packages:verify",
+    "run": "models.cli.packages:run",
+    "export": "models.cli.packages:export",
+    "import": "models.cli.importing:app",
+}
+"""Where each command lies, in the order of the help."""
 
 
-@app.callback()
-def main() -> None:
-    """Train, judge, pack and inspect models."""
+def commands_app(more: dict[str, str] | None = None) -> typer.Typer:
+    """Return ``synthnode models``, with `more` commands of a floor above (``module:attribute`` by name)."""
+    group = lazy_group({**COMMANDS, **(more or {})})
+    about = "Train, judge, pack and inspect models."
+    models = typer.Typer(cls=group, no_args_is_help=True, add_completion=False, help=about)
+
+    @models.callback()
+    def main() -> None:
+        """Train, judge, pack and inspect models."""
+
+    return models
 
 
-app.command()(train)
-app.command()(finetune)
-app.command()(evaluate)
-app.command()(calibrate)
-app.command()(train_gate)
-app.command()(pack)
-app.command()(labels)
-app.command()(anatomy)
-app.command()(samples)
-app.command()(simulate)
-app.command(name="list")(list_packages)
-app.command()(show)
-app.command()(verify)
-app.command()(run)
-app.command()(export)
-app.add_typer(importing, name="import")
+app = commands_app()

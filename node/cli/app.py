@@ -2,55 +2,63 @@
 
 from __future__ import annotations
 
-import sys
-
 import typer
 
-from models.errors import ModelsError
-from node.cli import archive, audit, demo, release, send, serve, status
-from node.cli.output import complain
-from node.errors import NodeError
-from node.reasons import text
-from pipelines.errors import PipelineError
+from models.cli.lazy import lazy_group
 
 DISCLAIMER = "Research use only. Not a medical device."
 
+COMMANDS = {
+    "serve": "node.cli.serve:serve",
+    "send": "node.cli.send:send",
+    "status": "node.cli.status:status",
+    "release": "node.cli.release:release",
+    "reject": "node.cli.release:reject",
+    "demo": "node.cli.demo:demo",
+    "audit": "node.cli.audit:app",
+    "archive": "node.cli.archive:app",
+    "models": "node.cli.models:app",
+}
+"""Where each command lies, in the order of the help."""
+
 app = typer.Typer(
     name="synthnode",
+    cls=lazy_group(COMMANDS),
     help=f"A clinical node for cross-modality image synthesis. {DISCLAIMER}",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-app.command()(serve.serve)
-app.command()(send.send)
-app.command()(status.status)
-app.command()(release.release)
-app.command()(release.reject)
-app.command()(demo.demo)
-app.add_typer(audit.app, name="audit")
-app.add_typer(archive.app, name="archive")
+
+
+@app.callback()
+def main_group() -> None:
+    """Name the group: its commands are imported when they are called."""
 
 
 def main() -> None:
     """Run the command line; an error of ours is one sentence and exit status 2, never a trace."""
-    if len(sys.argv) > 1 and sys.argv[1] == "models":
-        _mount_models()
     try:
         app()
-    except (NodeError, PipelineError) as error:
+    except Exception as error:
+        if not _explained(error):
+            raise
+        raise SystemExit(2) from None
+
+
+def _explained(error: Exception) -> bool:
+    """Say in one sentence what is wrong, if it is an error of ours."""
+    # Imported when something is wrong: a command that only prints needs none of it.
+    from models.errors import ModelsError
+    from node.cli.output import complain
+    from node.errors import NodeError
+    from node.reasons import text
+    from pipelines.errors import PipelineError
+
+    if isinstance(error, NodeError | PipelineError):
         complain(text(error.reason), code=error.reason.code)
-        raise SystemExit(2) from None
-    except ModelsError as error:
+    elif isinstance(error, ModelsError):
         complain(str(error), code=error.code)
-        raise SystemExit(2) from None
-
-
-def _mount_models() -> None:
-    # The models' commands are that floor's own; reading them costs time that no other command should pay.
-    from models.cli import app as models_app
-    from node.cli.pairs import pairs
-
-    # Pairs are made from DICOM, which that floor knows nothing of.
-    models_app.command()(pairs)
-    app.add_typer(models_app, name="models", help="Model packages: train, evaluate, list, verify.")
+    else:
+        return False
+    return True

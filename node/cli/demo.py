@@ -8,6 +8,7 @@ from types import FrameType
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
 from node.cli.output import AsJson, console, print_json
 
@@ -26,7 +27,8 @@ def demo(
     from node.demo.run import run_demo
 
     signal.signal(signal.SIGTERM, _as_interrupt)
-    result = run_demo(study, out, console())
+    # With --json standard output is for programs alone.
+    result = run_demo(study, out, Console(stderr=True, highlight=False) if as_json else console())
     if as_json:
         print_json(result.to_json())
     if result.exit_status:

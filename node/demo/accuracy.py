@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,7 @@ from models.metrics import region_errors
 from models.volumes import Array, Grid, Volume
 from node.demo.evidence import Arrived
 from pipelines.masks.body import ct_body
+from pipelines.phantoms import ct_series, write_series
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +26,14 @@ class Truth:
     ----------
     ct
         Gives the true CT in HU on any grid.
+    seed
+        Of the phantom; UIDs of the true CT's series follow from it.
     field
         The grid of the MR; nothing is known to a model outside it, so nothing is asked there.
     """
 
     ct: Callable[[Grid], Volume]
+    seed: int
     field: Grid
 
 
@@ -60,10 +65,14 @@ class Accuracy:
         return self.synthetic.mae_bone < self.all_water.mae_bone and self.synthetic.dice_bone > 0
 
 
-def measure(images: Sequence[Arrived], truth: Truth) -> Accuracy:
-    """Compare the CT that arrived with the truth, in the MR's field, inside the true body with its cavities."""
+def measure(images: Sequence[Arrived], truth: Truth, folder: Path) -> Accuracy:
+    """Compare the CT that arrived with the truth, in the MR's field, inside the true body with its cavities.
+
+    The true CT is written to `folder` as a DICOM series, on the grid and in the frame of reference of what arrived.
+    """
     arrived = _volume([dcmread(one.file) for one in images])
     true = truth.ct(arrived.grid)
+    write_series(ct_series(true, truth.seed), folder)
     body = ct_body(true, inside_field(truth.field, arrived.grid))
     water = np.where(body, _WATER_HU, _AIR_HU).astype(np.float32)
     return Accuracy(

@@ -50,7 +50,7 @@ def judge(
         evidence = gather(node, source, journey.study, run, pacs_files, journey.arrived_before_release)
         checks = verify_demo(evidence)
         if truth is not None:
-            accuracy, better = _against(truth, evidence)
+            accuracy, better = _against(truth, evidence, folder.truth)
             checks = (*checks, better)
     return DemoResult(
         source=source,
@@ -58,14 +58,15 @@ def judge(
         checks=checks,
         accuracy=accuracy,
         pictures={} if run is None else _pictures(run, folder),
+        truth=None if accuracy is None else folder.truth,
         out=folder.root,
         audit_valid=verify(node.database, node.anchor).valid,
     )
 
 
-def _against(truth: Truth, evidence: Evidence) -> tuple[Accuracy | None, DemoCheck]:
+def _against(truth: Truth, evidence: Evidence, folder: Path) -> tuple[Accuracy | None, DemoCheck]:
     try:
-        accuracy = measure(evidence.arrived_of("CT"), truth)
+        accuracy = measure(evidence.arrived_of("CT"), truth, folder)
     except Exception as error:  # what arrived may be anything
         return None, DemoCheck(BONE_FOUND, False, f"cannot be judged: {type(error).__name__}: {error}")
     ours, water = accuracy.synthetic, accuracy.all_water

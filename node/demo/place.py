@@ -43,6 +43,11 @@ class DemoFolder:
         return self.root / "study"
 
     @property
+    def truth(self) -> Path:
+        """The phantom's true CT as a DICOM series, for whoever wants to compare: never sent to anybody."""
+        return self.root / "truth"
+
+    @property
     def pacs(self) -> Path:
         """What the stand-in PACS got."""
         return self.root / "pacs"
@@ -60,7 +65,7 @@ class DemoFolder:
     @property
     def own(self) -> tuple[Path, ...]:
         """Everything that a demo makes here."""
-        return self.node, self.study, self.pacs, self.pictures, self.result, self.root / _MARK
+        return self.node, self.study, self.truth, self.pacs, self.pictures, self.result, self.root / _MARK
 
 
 @contextmanager

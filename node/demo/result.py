@@ -40,6 +40,8 @@ class DemoResult:
         Error against the truth; None without one.
     pictures
         Where the pictures and the report lie, by file name.
+    truth
+        Folder of the phantom's true CT as a DICOM series; None where the truth is not known.
     out
         The demo's folder.
     audit_valid
@@ -51,6 +53,7 @@ class DemoResult:
     checks: tuple[DemoCheck, ...]
     accuracy: Accuracy | None
     pictures: dict[str, Path]
+    truth: Path | None
     out: Path
     audit_valid: bool
 
@@ -109,6 +112,7 @@ class DemoResult:
             "seconds": round(self.seconds, 3),
             "share_not_inference": None if share is None else round(share, 4),
             "why_not": self.journey.why_not,
+            "truth": None if self.truth is None else str(self.truth),
             "pictures": {name: str(path) for name, path in self.pictures.items()},
             "out": str(self.out),
         }

@@ -22,6 +22,9 @@ from node.errors import Permanent
 from pipelines.phantoms.head import head_series, head_truth, sagittal_grid
 from pipelines.phantoms.series import write_series
 
+PHANTOM_SEED = 1
+"""Of the head phantom that is sent when no study is named."""
+
 OpenPacs = Callable[[Path], StandInPacs]
 """Makes the stand-in PACS that keeps what it gets in that folder."""
 
@@ -61,7 +64,7 @@ def run_demo(
             with screen.waiting(
                 "Making a head: skin, fat, skull and brain, scanned as a tilted sagittal MR series ..."
             ):
-                write_series(head_series(), folder.study)
+                write_series(head_series(PHANTOM_SEED), folder.study)
             source = read_study(folder.study)
         screen.show_source(source)
         with ExitStack() as stack:
@@ -89,4 +92,4 @@ def _read_apart(study: Path, out: Path) -> SourceStudy:
 
 
 def _phantom_truth() -> Truth:
-    return Truth(head_truth, sagittal_grid())
+    return Truth(head_truth, PHANTOM_SEED, sagittal_grid())

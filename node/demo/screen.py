@@ -115,6 +115,9 @@ class Screen:
             self._console.print(_demo_checks(result))
         for path in result.pictures.values():
             self._console.print(Text(f"Look at {path}", style="cyan"), soft_wrap=True)
+        if result.truth is not None:
+            true = f"The phantom's true CT, for comparing: {result.truth}"
+            self._console.print(Text(true, style="cyan"), soft_wrap=True)
         self._console.print(_conclusion(result))
 
     def _show_decision(self, study: StudyReport) -> None:

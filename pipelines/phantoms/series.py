@@ -1,4 +1,4 @@
-"""A volume written as a classic MR series, as a scanner would send it (PS3.3 A.4)."""
+"""A volume written as a classic MR or CT series, as a scanner would send it (PS3.3 A.4, A.3)."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ import numpy as np
 import numpy.typing as npt
 from pydicom import Dataset
 from pydicom.dataset import FileMetaDataset
-from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage
+from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, MRImageStorage
 
 from models.volumes import Grid, Volume
 from pipelines.objects.decimals import exact, text
 from pipelines.objects.uids import derive
+
+_LOWEST_HU = -1024
+"""What a stored 0 stands for in the CT series, as in those of most scanners."""
 
 _BRIGHTEST = 1600.0
 """What the brightest hundredth of voxels is scaled to: as scanners do, well inside 12 bits."""
@@ -68,11 +71,52 @@ def mr_series(
         ds = Dataset()
         _patient_and_study(ds, patient, seed)
         _series_and_equipment(ds, seed, volume.grid)
+        ds.Modality, ds.SeriesInstanceUID, ds.SeriesNumber = "MR", _uid(seed, "series"), 2
+        ds.SeriesDescription = ds.ProtocolName = "t1_mprage_sag_phantom"
         _mr_image(ds, protocol)
         _plane(ds, volume.grid, index)
         _pixels(ds, stored[index])
+        ds.WindowCenter, ds.WindowWidth = "800", "1600"
         ds.SOPClassUID = MRImageStorage
         ds.SOPInstanceUID = _uid(seed, "instance", index)
+        ds.InstanceNumber = index + 1
+        ds.file_meta = _file_meta(ds)
+        made.append(ds)
+    return made
+
+
+def ct_series(volume: Volume, seed: int, patient: PhantomPatient | None = None) -> list[Dataset]:
+    """Return `volume` as the instances of one CT series of the same study and frame of reference as `mr_series`.
+
+    Parameters
+    ----------
+    volume
+        CT numbers in HU on an axial grid (directions identity), rounded and clipped to -1024..3071 HU.
+    seed
+        As for `mr_series`.
+    patient
+        The standard phantom when None.
+
+    Notes
+    -----
+    It is what is true of the phantom, for comparing a synthetic CT with; its descriptions say so.
+    """
+    patient = patient or PhantomPatient()
+    stored = np.clip(np.rint(volume.values) - _LOWEST_HU, 0, 4095).astype("<u2")
+    made = []
+    for index in range(volume.grid.size[2]):
+        ds = Dataset()
+        _patient_and_study(ds, patient, seed)
+        _series_and_equipment(ds, seed, volume.grid)
+        ds.Modality, ds.SeriesInstanceUID, ds.SeriesNumber = "CT", _uid(seed, "ct-series"), 3
+        ds.SeriesDescription = ds.ProtocolName = "ct_phantom_truth"
+        ds.ImageType = ["ORIGINAL", "PRIMARY", "AXIAL"]
+        ds.KVP, ds.RescaleIntercept, ds.RescaleSlope, ds.RescaleType = "120", str(_LOWEST_HU), "1", "HU"
+        _plane(ds, volume.grid, index)
+        _pixels(ds, stored[index])
+        ds.WindowCenter, ds.WindowWidth = "40", "400"
+        ds.SOPClassUID = CTImageStorage
+        ds.SOPInstanceUID = _uid(seed, "ct-instance", index)
         ds.InstanceNumber = index + 1
         ds.file_meta = _file_meta(ds)
         made.append(ds)
@@ -109,10 +153,7 @@ def _patient_and_study(ds: Dataset, patient: PhantomPatient, seed: int) -> None:
 
 
 def _series_and_equipment(ds: Dataset, seed: int, grid: Grid) -> None:
-    ds.Modality = "MR"
-    ds.SeriesInstanceUID, ds.FrameOfReferenceUID = _uid(seed, "series"), _uid(seed, "frame")
-    ds.SeriesNumber, ds.AcquisitionNumber = 2, 1
-    ds.SeriesDescription = ds.ProtocolName = "t1_mprage_sag_phantom"
+    ds.FrameOfReferenceUID, ds.AcquisitionNumber = _uid(seed, "frame"), 1
     for kind in ("Series", "Acquisition", "Content"):
         setattr(ds, f"{kind}Date", _MOMENT[0])
         setattr(ds, f"{kind}Time", _MOMENT[1])
@@ -147,7 +188,6 @@ def _pixels(ds: Dataset, plane: npt.NDArray[np.uint16]) -> None:
     ds.Rows, ds.Columns = plane.shape
     ds.BitsAllocated, ds.BitsStored, ds.HighBit, ds.PixelRepresentation = 16, 12, 11, 0
     ds.SmallestImagePixelValue, ds.LargestImagePixelValue = int(plane.min()), int(plane.max())
-    ds.WindowCenter, ds.WindowWidth = "800", "1600"
     ds.PixelData = plane.tobytes()
 
 

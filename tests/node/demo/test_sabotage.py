@@ -27,7 +27,7 @@ from node.status import report
 from pipelines.phantoms.head import head_truth, sagittal_grid
 
 FIELD = sagittal_grid(6.0, 4.5)
-TRUTH = Truth(head_truth, FIELD)
+TRUTH = Truth(head_truth, 1, FIELD)
 
 
 @dataclass
@@ -195,7 +195,7 @@ def scrambled_truth(finished: Finished) -> None:
         true = head_truth(grid)
         return Volume(np.ascontiguousarray(true.values[::-1, ::-1]), grid)
 
-    finished.truth = Truth(truth, FIELD)
+    finished.truth = Truth(truth, 1, FIELD)
 
 
 SABOTAGES: list[tuple[str, Callable[[Finished], None]]] = [

@@ -11,9 +11,9 @@ import pytest
 from pydicom import Dataset
 
 from models.gate.content import measure
-from models.volumes import Volume
+from models.volumes import Grid, Volume
 from pipelines.contract import SourceInstance
-from pipelines.phantoms import head_series, head_truth, mr_series, sagittal_grid, write_series
+from pipelines.phantoms import ct_series, head_series, head_truth, mr_series, sagittal_grid, write_series
 from pipelines.reading.reader import read_series
 
 COARSE = sagittal_grid(in_plane_mm=4.0, slice_mm=4.0)
@@ -81,3 +81,15 @@ def test_dciodvfy_finds_no_error(coarse_series: list[Dataset], tmp_path: Path) -
     said = subprocess.run([dciodvfy, str(file)], capture_output=True, text=True, check=False)
     assert "Error" not in said.stdout + said.stderr
     assert "MRImage" in said.stdout + said.stderr
+
+
+def test_the_true_ct_is_a_series_of_the_same_study_and_frame(coarse_series: list[Dataset], tmp_path: Path) -> None:
+    true = head_truth(Grid((30, 36, 20), (8.0, 8.0, 10.0), (-115.0, -140.0, -110.0)), seed=2)
+    files = write_series(ct_series(true, seed=2), tmp_path)
+    volume = read_series([SourceInstance(pydicom.dcmread(file), "") for file in files]).volume
+    np.testing.assert_array_equal(volume.values, np.rint(true.values).clip(-1024, 3071))
+    assert np.abs(volume.grid.affine - true.grid.affine).max() < 1e-3
+    ct, mr = pydicom.dcmread(files[0]), coarse_series[0]
+    assert (ct.Modality, ct.StudyInstanceUID) == ("CT", mr.StudyInstanceUID)
+    assert ct.FrameOfReferenceUID == mr.FrameOfReferenceUID
+    assert ct.SeriesInstanceUID != mr.SeriesInstanceUID

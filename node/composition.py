@@ -14,13 +14,13 @@ from node.audit import AuditTrail
 from node.audit.anchor import Anchor
 from node.clock import Clock, SystemClock
 from node.database import Database
-from node.deliver.sender import Sender
+from node.deliver.sender import DeliverySender
 from node.jobs.computation import Computation
 from node.jobs.queue import JobQueue
 from node.jobs.results import Results
 from node.jobs.router import Router
 from node.layout import Layout
-from node.release.desk import ReleaseDesk
+from node.release.service import ReleaseService
 from node.rules import RuleSet, load_ruleset
 from node.settings import Settings
 from pipelines.contract import Pipeline
@@ -74,14 +74,14 @@ class Node:
         return Results(self.layout.results)
 
     @cached_property
-    def desk(self) -> ReleaseDesk:
-        """The release desk."""
-        return ReleaseDesk(self.database, self.trail, self.files, self.queue, self.settings, self.clock)
+    def release_service(self) -> ReleaseService:
+        """The service that holds, releases and rejects results."""
+        return ReleaseService(self.database, self.trail, self.files, self.queue, self.settings, self.clock)
 
     @cached_property
-    def sender(self) -> Sender:
+    def sender(self) -> DeliverySender:
         """The sender of deliveries."""
-        return Sender(self.database, self.trail, self.files, self.queue, self.settings, self.clock)
+        return DeliverySender(self.database, self.trail, self.files, self.queue, self.settings, self.clock)
 
     @cached_property
     def ruleset(self) -> RuleSet:

@@ -13,7 +13,7 @@ from node.cli.person import By
 from node.cli.place import Config, Data, existing_node
 from node.composition import Node
 from node.database.migrate import refuse_other_revision
-from node.release.desk import held_run_of
+from node.release.service import held_run_of
 
 Study = Annotated[str, typer.Argument(help="Study Instance UID.")]
 Run = Annotated[str | None, typer.Option("--run", help="The run, when the study has several held ones.")]
@@ -30,7 +30,7 @@ def release(
 ) -> None:
     """Release a held result to its destinations."""
     node = existing_node(config, data)
-    released = node.desk.release(_run(node, study, run), Actor.person(by), reason)
+    released = node.release_service.release(_run(node, study, run), Actor.person(by), reason)
     if as_json:
         print_json({"schema": 1, **asdict(released)})
         return
@@ -51,7 +51,7 @@ def reject(
     """Reject a held result; it never leaves."""
     node = existing_node(config, data)
     run_id = _run(node, study, run)
-    node.desk.reject(run_id, Actor.person(by), reason)
+    node.release_service.reject(run_id, Actor.person(by), reason)
     if as_json:
         print_json({"schema": 1, "run_id": run_id, "study_uid": study, "rejected_by": by})
         return

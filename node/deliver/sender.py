@@ -28,8 +28,8 @@ _ENDED = frozenset({DeliveryState.DELIVERED, DeliveryState.FAILED})
 """After a crash two attempts can meet; the one that comes second finds the delivery ended."""
 
 
-class Sender:
-    """Sends deliveries.
+class DeliverySender:
+    """Makes attempts at deliveries.
 
     Parameters
     ----------

@@ -102,7 +102,7 @@ class Traveller:
         Permanent, Transient
             ``store-refused``, ``demo-node-died``, ``demo-slow``: the way itself broke.
         Refusal
-            The desk did not let the result go.
+            The release was refused.
         """
         sending_from = self._node.clock.now()
         self._send(source)
@@ -113,7 +113,7 @@ class Traveller:
             return Journey(study, run, None, sending_from, sent)
         held, before = self._node.clock.now(), len(self._pacs.files())
         self._show_held(study, run)
-        self._node.desk.release(run.run_id, Actor.person(RELEASED_BY), REASON)
+        self._node.release_service.release(run.run_id, Actor.person(RELEASED_BY), REASON)
         released = self._node.clock.now()
         study = self._until_delivered_or_ended(source.study_uid)
         run = _run_of(study)

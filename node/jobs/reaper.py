@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from node.actor import Actor
 from node.database import Database
-from node.deliver.sender import Sender
+from node.deliver.sender import DeliverySender
 from node.deliver.tables import DeliveryRow
 from node.jobs.queue import JobQueue
 from node.jobs.tables import RunRow
-from node.release.desk import ReleaseDesk
+from node.release.service import ReleaseService
 from pipelines.contract import Reason
 
 
@@ -17,16 +17,18 @@ class Reaper:
 
     Parameters
     ----------
-    database, queue, desk, sender
+    database, queue, release, sender
         The node's parts.
     actor
         In whose name.
     """
 
-    def __init__(self, database: Database, queue: JobQueue, desk: ReleaseDesk, sender: Sender, actor: Actor) -> None:
+    def __init__(
+        self, database: Database, queue: JobQueue, release: ReleaseService, sender: DeliverySender, actor: Actor
+    ) -> None:
         self._database = database
         self._queue = queue
-        self._desk = desk
+        self._release = release
         self._sender = sender
         self._actor = actor
         self._seen: set[tuple[str, str, str]] = set()
@@ -42,7 +44,7 @@ class Reaper:
                 run_known = job.kind == "run" and session.get(RunRow, job.identifier) is not None
                 delivery_known = job.kind == "delivery" and session.get(DeliveryRow, job.identifier) is not None
             if run_known:
-                self._desk.fail(job.identifier, reason, self._actor)
+                self._release.fail(job.identifier, reason, self._actor)
             elif delivery_known:
                 self._sender.give_up(job.identifier, reason)
             self._seen.add(key)

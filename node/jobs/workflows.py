@@ -14,13 +14,13 @@ from dbos import DBOS
 from sqlalchemy.exc import OperationalError
 
 from node.actor import Actor
-from node.deliver.sender import Sender
+from node.deliver.sender import DeliverySender
 from node.errors import NodeError, Transient
 from node.jobs.computation import Computation
 from node.jobs.queue import DELIVER, SYNTHESISE
 from node.jobs.results import Results
 from node.observe.logs import following
-from node.release.desk import ReleaseDesk
+from node.release.service import ReleaseService
 from pipelines.contract import Reason
 from pipelines.errors import PipelineError
 
@@ -45,7 +45,7 @@ _PATIENT = _Retries(retries_allowed=True, interval_seconds=2.0, max_attempts=8, 
 _log = structlog.get_logger(__name__)
 
 
-def register_synthesis(computation: Computation, results: Results, desk: ReleaseDesk, worker: Actor) -> None:
+def register_synthesis(computation: Computation, results: Results, release: ReleaseService, worker: Actor) -> None:
     """Register the workflow of a run with the engine of this process (a compute worker)."""
 
     @DBOS.step(name="compute_and_keep", **_PATIENT)
@@ -58,22 +58,22 @@ def register_synthesis(computation: Computation, results: Results, desk: Release
             computation.compute_and_keep(run_id, worker)
         except Transient as problem:
             _log.warning("run waits", run=run_id, reason=problem.reason.code)
-            desk.postpone(run_id, problem.reason, worker)
+            release.postpone(run_id, problem.reason, worker)
         except (NodeError, PipelineError) as problem:
             _log.warning("run failed", run=run_id, reason=problem.reason.code)
-            desk.fail(run_id, problem.reason, worker)
+            release.fail(run_id, problem.reason, worker)
         except OperationalError:
             raise
         except Exception as problem:
             # Whatever it was, the run must end by name; the log has the trace.
             _log.exception("run crashed", run=run_id)
-            desk.fail(run_id, Reason("run-crashed", {"error": type(problem).__name__}), worker)
+            release.fail(run_id, Reason("run-crashed", {"error": type(problem).__name__}), worker)
 
     @DBOS.step(name="hold", **_PATIENT)
     def hold(run_id: str) -> None:
         manifest = results.kept(run_id)
         if manifest is not None:
-            desk.hold(manifest, worker)
+            release.hold(manifest, worker)
 
     @DBOS.workflow(name=SYNTHESISE, max_recovery_attempts=_RECOVERIES)
     def synthesise(run_id: str) -> None:
@@ -81,7 +81,7 @@ def register_synthesis(computation: Computation, results: Results, desk: Release
         hold(run_id)
 
 
-def register_delivery(sender: Sender) -> None:
+def register_delivery(sender: DeliverySender) -> None:
     """Register the workflow of a delivery with the engine of this process (the engine)."""
 
     @DBOS.step(name="attempt", **_PATIENT)

@@ -35,7 +35,7 @@ def start(node: Node) -> Callable[[], None]:
     """Start the engine's work and return what stops it."""
     refuse_other_revision(node.database)
     router, ingest = node.router, node.ingest
-    reaper = Reaper(node.database, node.queue, node.desk, node.sender, Actor.service(NAME))
+    reaper = Reaper(node.database, node.queue, node.release_service, node.sender, Actor.service(NAME))
 
     register_delivery(node.sender)
     jobs = DbosProcess(node.database.url, NAME, {DELIVERY: DELIVERIES_AT_ONCE})

@@ -29,7 +29,7 @@ def start(node: Node, name: str, device: str) -> Callable[[], None]:
     for problem in computation.warm(declarations().values()):
         # A model that cannot be used fails its own runs, by name; others must still run.
         _log.warning("model not warm", reason=getattr(problem, "code", type(problem).__name__))
-    register_synthesis(computation, node.results, node.desk, Actor.service(name))
+    register_synthesis(computation, node.results, node.release_service, Actor.service(name))
     jobs = DbosProcess(node.database.url, name, {INFERENCE: 1})
     jobs.launch()
     return jobs.stop

@@ -157,7 +157,7 @@ class Rooms:
         self.computation().compute_and_keep(run_id, WORKER)
         manifest = self.node.results.kept(run_id)
         assert manifest is not None
-        self.node.desk.hold(manifest, WORKER)
+        self.node.release_service.hold(manifest, WORKER)
 
 
 REVIEW = Check("patient-age", Verdict.REVIEW, Reason("age-below-card", {"found": 3, "accepted": 18}))

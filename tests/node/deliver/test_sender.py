@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import select
 
 from node.actor import Actor
-from node.deliver.sender import Sender
+from node.deliver.sender import DeliverySender
 from node.deliver.tables import DeliveryRow
 from node.jobs.tables import RunRow
 from node.states import DeliveryState, RunState
@@ -21,7 +21,7 @@ def released(rooms, mr_study) -> str:
     with rooms.node.database.read() as session:
         run_id = session.scalars(select(RunRow.run_id)).one()
     rooms.compute(run_id)
-    rooms.node.desk.release(run_id, Actor.person("m.curie"), "ok")
+    rooms.node.release_service.release(run_id, Actor.person("m.curie"), "ok")
     return f"{run_id}:research"
 
 
@@ -33,7 +33,7 @@ def delivery(rooms) -> DeliveryRow:
 def test_a_destination_that_left_the_settings_is_waited_for(rooms, released: str) -> None:
     parts = rooms.node
     without = parts.settings.model_copy(update={"destinations": ()})
-    sender = Sender(parts.database, parts.trail, parts.files, parts.queue, without, rooms.clock)
+    sender = DeliverySender(parts.database, parts.trail, parts.files, parts.queue, without, rooms.clock)
     sender.attempt(released)
     assert (delivery(rooms).state, delivery(rooms).reason_code) == (DeliveryState.PENDING, "destination-unknown")
     rooms.clock.advance(73 * 3600)

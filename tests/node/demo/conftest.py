@@ -122,7 +122,7 @@ class ThreadedNode(RunningNode):
             computation.compute_and_keep(run_id, WORKER)
             manifest = self.node.results.kept(run_id)
             assert manifest is not None
-            self.node.desk.hold(manifest, WORKER)
+            self.node.release_service.hold(manifest, WORKER)
 
     def _deliver(self) -> None:
         waiting = select(DeliveryRow.delivery_id).where(DeliveryRow.state == DeliveryState.PENDING)

@@ -64,7 +64,7 @@ def test_holding_twice_is_as_once(rooms, run_id: str) -> None:
     before = only_run(rooms)
     manifest = rooms.node.results.kept(run_id)
     assert manifest is not None
-    assert rooms.node.desk.hold(manifest, WORKER) is RunState.HELD
+    assert rooms.node.release_service.hold(manifest, WORKER) is RunState.HELD
     after = only_run(rooms)
     assert [o.sop_instance_uid for o in before.objects] == [o.sop_instance_uid for o in after.objects]
     assert len(after.objects) == 1
@@ -96,28 +96,28 @@ def test_a_superseded_run_stops_at_its_next_progress(rooms, mr_study) -> None:
     with pytest.raises(Permanent, match="run-superseded"):
         rooms.computation().compute_and_keep(first, WORKER)
     assert rooms.node.results.kept(first) is None
-    rooms.node.desk.fail(first, Reason("run-crashed", {"error": "x"}), WORKER)
+    rooms.node.release_service.fail(first, Reason("run-crashed", {"error": "x"}), WORKER)
     with rooms.node.database.read() as session:
         assert session.get_one(RunRow, first).state == RunState.SUPERSEDED
 
 
 def test_an_ended_run_is_not_entered_again(rooms, run_id: str) -> None:
-    rooms.node.desk.fail(run_id, Reason("run-crashed", {"error": "X"}), WORKER)
+    rooms.node.release_service.fail(run_id, Reason("run-crashed", {"error": "X"}), WORKER)
     with pytest.raises(Refusal, match="state-transition"):
         rooms.computation().compute_and_keep(run_id, WORKER)
 
 
 @pytest.mark.hazard("HAZ-11")
 def test_a_passing_fault_is_tried_again_later_and_fails_at_last(rooms, run_id: str) -> None:
-    rooms.node.desk  # noqa: B018 (made before the clock moves)
+    rooms.node.release_service  # noqa: B018 (made before the clock moves)
     with rooms.node.database.write() as session:
         session.get_one(RunRow, run_id).state = RunState.RUNNING
     full = Reason("result-not-kept", {"folder": "x", "error": "No space left on device"})
     for attempt in range(2, 6):
-        rooms.node.desk.postpone(run_id, full, WORKER)
+        rooms.node.release_service.postpone(run_id, full, WORKER)
         run = only_run(rooms)
         assert (run.state, run.attempts, run.reason_code) == (RunState.RUNNING, attempt, "result-not-kept")
-    rooms.node.desk.postpone(run_id, full, WORKER)
+    rooms.node.release_service.postpone(run_id, full, WORKER)
     assert only_run(rooms).state == RunState.FAILED
 
 

@@ -164,7 +164,9 @@ def test_a_new_revision_orders_again_what_came_to_nothing(rooms, mr_study) -> No
     images = mr_study(3)
     rooms.file(*images)
     rooms.settle()
-    rooms.node.desk.fail(runs(rooms)[0].run_id, Reason("run-crashed", {"error": "x"}), Actor.service("worker-0"))
+    rooms.node.release_service.fail(
+        runs(rooms)[0].run_id, Reason("run-crashed", {"error": "x"}), Actor.service("worker-0")
+    )
     (other,) = mr_study(1, Modality="CT", SOPClassUID=CTImageStorage, StudyInstanceUID=images[0].StudyInstanceUID)
     rooms.file(other)
     rooms.settle()

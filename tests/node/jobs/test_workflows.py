@@ -56,7 +56,7 @@ def released(rooms, mr_study) -> str:
     with rooms.node.database.read() as session:
         run_id = session.scalars(select(RunRow.run_id)).one()
     rooms.compute(run_id)
-    rooms.node.desk.release(run_id, Actor.person("m.curie"), "ok")
+    rooms.node.release_service.release(run_id, Actor.person("m.curie"), "ok")
     return f"{run_id}:research"
 
 
@@ -89,7 +89,7 @@ def test_any_other_fault_of_a_job_ends_its_delivery_by_name(rooms, released: str
     assert ended(rooms, f"delivery/{released}/1") == "ERROR"
     assert sender.count == 1
     parts = rooms.node
-    Reaper(parts.database, parts.queue, parts.desk, parts.sender, SERVICE).reap()
+    Reaper(parts.database, parts.queue, parts.release_service, parts.sender, SERVICE).reap()
     with parts.database.read() as session:
         delivery, run = session.scalars(select(DeliveryRow)).one(), session.scalars(select(RunRow)).one()
     assert (delivery.state, delivery.reason_code) == (DeliveryState.FAILED, "job-given-up")

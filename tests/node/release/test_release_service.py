@@ -1,4 +1,4 @@
-"""The desk: hold is the default, a named person releases, some verdicts never leave, research stays research."""
+"""The release service: hold is the default, a named person releases, some verdicts never leave."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from node.audit.verify import verify
 from node.deliver.tables import DeliveryRow
 from node.errors import Refusal, SettingsError
 from node.jobs.tables import RunRow
-from node.release.desk import held_run_of
+from node.release.service import held_run_of
 from node.states import RunState
 from pipelines.contract import Check, Reason, Verdict
 
@@ -55,7 +55,7 @@ def test_a_result_is_held_and_nothing_is_sent(rooms, mr_study) -> None:
 
 def test_a_named_person_with_a_reason_releases_a_review(rooms, mr_study) -> None:
     result = held(rooms, mr_study)
-    released = rooms.node.desk.release(result.run_id, PHYSICIST, "head is complete, age is known")
+    released = rooms.node.release_service.release(result.run_id, PHYSICIST, "head is complete, age is known")
     assert (run(rooms).state, run(rooms).released_by) == (RunState.RELEASED, "m.curie")
     assert released.destinations == ("research",)
     assert [d.destination for d in deliveries(rooms)] == ["research"]
@@ -65,7 +65,7 @@ def test_a_named_person_with_a_reason_releases_a_review(rooms, mr_study) -> None
 
 @pytest.mark.hazard("HAZ-16")
 def test_a_reference_model_reaches_research_destinations_only(rooms, mr_study) -> None:
-    released = rooms.node.desk.release(held(rooms, mr_study).run_id, PHYSICIST, "ok")
+    released = rooms.node.release_service.release(held(rooms, mr_study).run_id, PHYSICIST, "ok")
     assert released.withheld == ("clinic",)
 
 
@@ -74,7 +74,7 @@ def test_a_reference_model_reaches_research_destinations_only(rooms, mr_study) -
 def test_nobody_but_a_person_releases(rooms, mr_study, actor: Actor) -> None:
     result = held(rooms, mr_study)
     with pytest.raises(Refusal, match="release-not-a-person"):
-        rooms.node.desk.release(result.run_id, actor, "because")
+        rooms.node.release_service.release(result.run_id, actor, "because")
     assert run(rooms).state == RunState.HELD
     assert codes(rooms)[-1] == "release-refused"
 
@@ -84,13 +84,13 @@ def test_nobody_but_a_person_releases(rooms, mr_study, actor: Actor) -> None:
 def test_a_review_needs_a_reason(rooms, mr_study, reason: str) -> None:
     result = held(rooms, mr_study)
     with pytest.raises(Refusal, match="release-needs-reason"):
-        rooms.node.desk.release(result.run_id, PHYSICIST, reason)
+        rooms.node.release_service.release(result.run_id, PHYSICIST, reason)
     assert run(rooms).state == RunState.HELD
 
 
 def test_a_pass_needs_no_reason(rooms, mr_study) -> None:
     passed = Check("air", Verdict.PASS, Reason("air-as-card", {}))
-    rooms.node.desk.release(held(rooms, mr_study, passed).run_id, PHYSICIST)
+    rooms.node.release_service.release(held(rooms, mr_study, passed).run_id, PHYSICIST)
     assert run(rooms).state == RunState.RELEASED
 
 
@@ -99,26 +99,26 @@ def test_what_may_not_be_overridden_never_leaves(rooms, mr_study) -> None:
     result = held(rooms, mr_study, NEVER)
     assert (result.state, result.reason_code) == (RunState.REFUSED, "frame-differs")
     with pytest.raises(Refusal):
-        rooms.node.desk.release(result.run_id, PHYSICIST, "I insist")
+        rooms.node.release_service.release(result.run_id, PHYSICIST, "I insist")
     with rooms.node.database.write() as session:  # even when someone set the state by hand
         session.get_one(RunRow, result.run_id).state = RunState.HELD
     with pytest.raises(Refusal, match=r"release-never.*frame-of-reference"):
-        rooms.node.desk.release(result.run_id, PHYSICIST, "I insist")
+        rooms.node.release_service.release(result.run_id, PHYSICIST, "I insist")
     assert deliveries(rooms) == []
 
 
 def test_an_overridable_reject_is_held_for_a_person(rooms, mr_study) -> None:
     result = held(rooms, mr_study, REJECT)
     assert result.state == RunState.HELD
-    rooms.node.desk.release(result.run_id, PHYSICIST, "the outline is right, the mask was not")
+    rooms.node.release_service.release(result.run_id, PHYSICIST, "the outline is right, the mask was not")
     assert run(rooms).state == RunState.RELEASED
 
 
 def test_released_once(rooms, mr_study) -> None:
     result = held(rooms, mr_study)
-    rooms.node.desk.release(result.run_id, PHYSICIST, "ok")
+    rooms.node.release_service.release(result.run_id, PHYSICIST, "ok")
     with pytest.raises(Refusal, match="state-transition"):
-        rooms.node.desk.release(result.run_id, PHYSICIST, "again")
+        rooms.node.release_service.release(result.run_id, PHYSICIST, "again")
     assert len(deliveries(rooms)) == 1
 
 
@@ -126,10 +126,10 @@ def test_released_once(rooms, mr_study) -> None:
 def test_a_rejected_result_never_leaves(rooms, mr_study) -> None:
     result = held(rooms, mr_study)
     with pytest.raises(Refusal, match="reject-needs-reason"):
-        rooms.node.desk.reject(result.run_id, PHYSICIST, " ")
-    rooms.node.desk.reject(result.run_id, PHYSICIST, "motion")
+        rooms.node.release_service.reject(result.run_id, PHYSICIST, " ")
+    rooms.node.release_service.reject(result.run_id, PHYSICIST, "motion")
     with pytest.raises(Refusal, match="state-transition"):
-        rooms.node.desk.release(result.run_id, PHYSICIST, "ok")
+        rooms.node.release_service.release(result.run_id, PHYSICIST, "ok")
     assert run(rooms).state == RunState.REJECTED
 
 
@@ -143,7 +143,7 @@ def test_what_is_held_is_found_by_its_study(rooms, mr_study) -> None:
 
 def test_an_unknown_run_is_said_so(rooms) -> None:
     with pytest.raises(Refusal, match="run-unknown"):
-        rooms.node.desk.release("none", PHYSICIST, "ok")
+        rooms.node.release_service.release("none", PHYSICIST, "ok")
 
 
 @pytest.mark.hazard("HAZ-08")
@@ -154,7 +154,7 @@ def test_what_was_computed_on_a_part_of_the_study_is_not_released(rooms, mr_stud
     rooms.compute(run(rooms).run_id)
     rooms.file(late)
     with pytest.raises(Refusal, match="release-study-receiving"):
-        rooms.node.desk.release(run(rooms).run_id, PHYSICIST, "looks right")
+        rooms.node.release_service.release(run(rooms).run_id, PHYSICIST, "looks right")
     assert run(rooms).state == RunState.HELD
     assert deliveries(rooms) == []
     assert codes(rooms)[-1] == "release-refused"
@@ -176,7 +176,7 @@ def test_a_release_to_a_destination_that_is_gone_is_refused_and_audited(rooms, m
     with rooms.node.database.write() as session:
         session.get_one(RunRow, result.run_id).destinations = ["research", "gone"]
     with pytest.raises(SettingsError, match="destination-unknown"):
-        rooms.node.desk.release(result.run_id, PHYSICIST, "ok")
+        rooms.node.release_service.release(result.run_id, PHYSICIST, "ok")
     assert (run(rooms).state, codes(rooms)[-1]) == (RunState.HELD, "release-refused")
 
 
@@ -188,9 +188,9 @@ def test_what_an_earlier_attempt_waited_for_is_not_told_of_a_result(rooms, mr_st
     rooms.file(*mr_study())
     rooms.settle()
     full = Reason("result-not-kept", {"folder": "x", "error": "No space left on device"})
-    rooms.node.desk.postpone(run(rooms).run_id, full, Actor.service("worker-0"))
+    rooms.node.release_service.postpone(run(rooms).run_id, full, Actor.service("worker-0"))
     assert run(rooms).reason_code == "result-not-kept"
     rooms.compute(run(rooms).run_id)
     assert (run(rooms).state, run(rooms).reason_code) == (RunState.HELD, None)
-    rooms.node.desk.postpone(run(rooms).run_id, full, Actor.service("worker-0"))
+    rooms.node.release_service.postpone(run(rooms).run_id, full, Actor.service("worker-0"))
     assert (run(rooms).attempts, run(rooms).reason_code) == (2, None)

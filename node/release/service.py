@@ -1,4 +1,4 @@
-"""The desk where results wait: hold, refuse, fail, release, reject.
+"""The release service: results of runs are held, released, rejected or ended.
 
 Hold is the default. A REVIEW, and a REJECT that may be overridden, are released by a named person with a reason; a
 rejected identity, frame of reference, geometry, laterality or model hash never is. A result of a model of
@@ -51,7 +51,7 @@ class Released:
     """Destinations that do not get it, because they are not marked research and the model is a reference."""
 
 
-class ReleaseDesk:
+class ReleaseService:
     """Holds results and takes verdicts.
 
     Parameters
@@ -165,10 +165,10 @@ class ReleaseDesk:
     def _release(self, run_id: str, by: Actor, reason: str) -> Released:
         with self._trail.recording() as recording:
             run = _known(recording.session, run_id)
-            _must_be_a_person(by)
+            _check_person(by)
             run.state = advance(RunState(run.state), RunState.RELEASED)
-            _must_be_settled(recording.session.get_one(StudyRow, run.study_uid))
-            _must_be_releasable(run, reason)
+            _check_settled(recording.session.get_one(StudyRow, run.study_uid))
+            _check_releasable(run, reason)
             allowed, withheld = self._destinations(run)
             if not allowed:
                 raise Refusal("release-no-destination", run=run_id, withheld=", ".join(withheld) or "(none)")
@@ -197,7 +197,7 @@ class ReleaseDesk:
         """
         with self._trail.recording() as recording:
             run = _known(recording.session, run_id)
-            _must_be_a_person(by)
+            _check_person(by)
             if not reason.strip():
                 raise Refusal("reject-needs-reason", run=run_id)
             run.state = advance(RunState(run.state), RunState.REJECTED)
@@ -300,18 +300,18 @@ def _known(session: Session, run_id: str) -> RunRow:
     return run
 
 
-def _must_be_a_person(by: Actor) -> None:
+def _check_person(by: Actor) -> None:
     if by.kind is not ActorKind.PERSON:
         raise Refusal("release-not-a-person", actor=str(by))
 
 
-def _must_be_settled(study: StudyRow) -> None:
+def _check_settled(study: StudyRow) -> None:
     if study.state == StudyState.RECEIVING:
         # The result was computed on less than what is there; settling will order another, or end this one.
         raise Refusal("release-study-receiving", study=study.study_uid)
 
 
-def _must_be_releasable(run: RunRow, reason: str) -> None:
+def _check_releasable(run: RunRow, reason: str) -> None:
     never = [c["name"] for c in run.checks or () if c["verdict"] == Verdict.REJECT and not c["overridable"]]
     if never:
         raise Refusal("release-never", run=run.run_id, checks=", ".join(never))

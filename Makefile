@@ -1,5 +1,5 @@
 # `make demo` shows the whole way of a study; `make test` runs the tests. Each sets up what it needs by itself:
-# a virtual environment in .venv, no root. CONTRIBUTING.md names the five commands of a developer's day.
+# a virtual environment in .venv, no root. CONTRIBUTING.md names the commands of a developer's day.
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
@@ -12,7 +12,10 @@ INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --constraint
 INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
 
-.PHONY: help demo test check format evidence walks benchmark benchmark-inference clean
+# Tests run in so many processes at once; files stay whole, so that what a file's tests share is made once.
+JOBS ?= auto
+
+.PHONY: help demo test test-fast coverage check format evidence walks benchmark benchmark-inference clean
 
 help: ## what can be made
 	@grep -hE '^[a-z%-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -21,7 +24,14 @@ demo: $(INSTALLED) ## a head MR study goes the whole way on this machine; ARGS="
 	@$(BIN)/synthnode demo $(ARGS)
 
 test: $(INSTALLED_DEV) ## all tests, with few rounds of the long suites; ARGS="tests/node -k rules" for some
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile $(ARGS)
+
+test-fast: $(INSTALLED_DEV) ## the inner loop, under three minutes: no real peers, no real images, nothing marked slow
+	@$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile --quiet -m "not slow and not peer and not data and not suite" $(ARGS)
+
+coverage: $(INSTALLED_DEV) ## of the last `make test ARGS="--cov --cov-report="`: the least covered files, and the whole
+	@$(BIN)/python -m coverage report --skip-covered --sort=cover | head -n 24
+	@echo "Covered in all: $$($(BIN)/python -m coverage report --format=total) % of the statements (without what only processes of their own run)"
 
 check: $(INSTALLED_DEV) ## lint, format, types and imports: what pre-commit and CI run
 	@$(BIN)/ruff check --quiet .

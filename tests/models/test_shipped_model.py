@@ -16,6 +16,8 @@ from models.packages import ModelPackage, Status, installed
 from models.tissues import Tissue
 from models.volumes import Grid
 
+pytestmark = pytest.mark.slow
+
 # A sagittal read of the head from the eyes upwards: i runs backwards, j downwards, k to the right.
 MR_GRID = Grid(
     (120, 70, 88), (2.0, 2.0, 2.0), (87.0, -121.0, 110.0), ((0.0, 1.0, 0.0), (0.0, 0.0, -1.0), (-1.0, 0.0, 0.0))

@@ -18,6 +18,8 @@ from models.gate.packing import gate_part, write_gate
 from models.packages import CardGate, InputLimits, ModelPackage, Status, load_package
 from models.volumes import Volume
 
+pytestmark = pytest.mark.slow
+
 
 def gate(threshold: float) -> CardGate:
     return CardGate(threshold=threshold, false_refusals=0.0, false_acceptances={"noise": 0.0}, cases=1, protocol="none")

@@ -20,6 +20,8 @@ from models.gate.learning.training import GatePlan
 from models.gate.network import KINDS
 from models.gate.packing import gate_part
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_body_keeps_the_volume_of_every_tissue(label_maps: Path) -> None:
     body = body_of_map(label_maps / "map_0.nii.gz")

@@ -17,6 +17,8 @@ from models.nifti import read_nifti
 from models.packages import ModelPackage, installed
 from models.volumes import Grid, Volume
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def package() -> ModelPackage:

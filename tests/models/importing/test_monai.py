@@ -16,6 +16,8 @@ from models.importing.monai_bundle import import_monai
 from models.inference import Predictor
 from models.packages.golden import check_golden, made_input
 
+pytestmark = pytest.mark.slow
+
 Card = Callable[[dict[str, Any]], Path]
 
 NETWORK = {

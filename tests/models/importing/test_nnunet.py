@@ -20,6 +20,8 @@ from models.packages import Fixed, ZScore, load_package
 from models.packages.golden import check_golden
 from models.packages.running import run_package
 
+pytestmark = pytest.mark.slow
+
 Card = Callable[[dict[str, Any]], Path]
 
 CHANNEL = {"mean": 100.0, "std": 20.0, "percentile_00_5": -900.0, "percentile_99_5": 1200.0}

@@ -24,6 +24,8 @@ from models.pairs.quality import Limits, agreement, edge_agreement, mutual_infor
 from models.pairs.registration import Settings, register
 from models.volumes import Grid, Volume
 
+pytestmark = pytest.mark.slow
+
 RIGID = Settings(voxel_mm=4.0, samples=20_000, control_mm=())
 BENDING = Settings(voxel_mm=4.0, samples=20_000, control_mm=(60.0,), bend_iterations=25)
 

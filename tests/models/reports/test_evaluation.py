@@ -28,6 +28,8 @@ from models.reports.results import Evaluation
 from models.reports.writing import write_report
 from models.volumes import Grid, Volume
 
+pytestmark = pytest.mark.slow
+
 BIAS = 60.0
 
 

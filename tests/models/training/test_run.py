@@ -29,6 +29,8 @@ from models.training.recipe import Recipe, load_recipe
 from models.training.trainer import train
 from models.volumes import Grid, Volume
 
+pytestmark = pytest.mark.slow
+
 CARD = Path(__file__).parents[3] / "models" / "recipes" / "head-mr-to-ct.card.yaml"
 EXAMPLE = CARD.with_name("example.card.yaml")
 HERE = Alone(torch.device("cpu"))

@@ -22,6 +22,8 @@ from models.training.room import free_bytes, need_of, room_for
 from models.training.storage import room_told
 from models.training.trainer import train
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:

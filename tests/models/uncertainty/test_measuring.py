@@ -20,6 +20,8 @@ from models.pairs import Pair, write_pair
 from models.uncertainty.measuring import measure
 from models.volumes import Grid, Volume
 
+pytestmark = pytest.mark.slow
+
 VOXEL_MM = 2.0
 
 

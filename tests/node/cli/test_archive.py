@@ -15,6 +15,8 @@ from node.errors import Permanent
 from node.processes.supervisor import Supervisor
 from node.status import report
 
+pytestmark = pytest.mark.slow
+
 
 def synthnode(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-m", "node.cli", *arguments], capture_output=True, text=True, check=False)

@@ -15,6 +15,8 @@ from node.demo.stand_in_pacs import StandInPacs
 from node.errors import Permanent
 from pipelines.contract import Check, Reason, Verdict
 
+pytestmark = pytest.mark.slow
+
 PlayDemo = Callable[..., DemoResult]
 
 REVIEW = Check("patient-age", Verdict.REVIEW, Reason("age-below-card", {"found": 3, "accepted": 18}))

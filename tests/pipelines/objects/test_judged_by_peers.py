@@ -25,6 +25,8 @@ from pipelines.objects.rtstruct import structure_set
 from pipelines.reading.reader import read_series
 from pipelines.semantics import check_objects
 
+pytestmark = pytest.mark.slow
+
 Bools = npt.NDArray[np.bool_]
 
 

@@ -21,6 +21,8 @@ from models.pairs import load_pair, read_pairs
 from models.volumes import Volume
 from node.cli.pairs import pairs
 
+pytestmark = pytest.mark.slow
+
 OTHER = Person("5512094321", "Tschudi^Verena", "19551209", "F", "Aebi", "Nussbaumer^Urs", "Spital Obertal", "ACC99812")
 POOR = replace(OTHER, patient_id="7712345670", name="Quellmalz^Ida", accession="ACC4440")
 

@@ -15,6 +15,8 @@ from pipelines.contract import Verdict
 from pipelines.objects.encoding import encode
 from pipelines.semantics import check_objects
 
+pytestmark = pytest.mark.slow
+
 MAY_BE_ABSENT = {
     *("AcquisitionDate", "AcquisitionTime", "BodyPartExamined", "BurnedInAnnotation", "ContentDate", "ContentTime"),
     *("CodeMeaning", "CodeValue", "CodingSchemeDesignator", "CodingSchemeIdentificationSequence", "CodingSchemeName"),

@@ -28,6 +28,8 @@ from models.training.finetune.run import Finetuned, finetune, prove_trainable
 from models.training.schedule import Span
 from models.training.stopping import Asked
 
+pytestmark = pytest.mark.slow
+
 CPU = torch.device("cpu")
 PLAN = FinetunePlan(Span(steps=50), folds=3, optimiser=FASTER, patches=1)
 

@@ -23,6 +23,8 @@ from models.training.finetune.run import finetune
 from models.training.schedule import Span
 from models.volumes import Grid, Volume
 
+pytestmark = pytest.mark.slow
+
 VOXELS, VOXEL_MM = 80, 1.5
 
 SIGNAL = np.random.default_rng(3).uniform(0.15, 1.0, len(Tissue)).astype(np.float32)

@@ -133,12 +133,12 @@ def _nifti(file: Path) -> tuple[npt.NDArray[Any], tuple[float, ...]]:
 
 
 def _nrrd(file: Path) -> tuple[npt.NDArray[Any], tuple[float, ...]]:
-    _prove_whole(file)
+    _check_whole(file)
     image = sitk.DICOMOrient(sitk.ReadImage(str(file)), "LPS")
     return sitk.GetArrayFromImage(image), tuple(float(step) for step in image.GetSpacing())[::-1]
 
 
-def _prove_whole(file: Path) -> None:
+def _check_whole(file: Path) -> None:
     """Read a packed NRRD to its checksum, where ITK does not come: a damaged one would give other labels."""
     head, *rest = _HEAD_ENDS.split(file.read_bytes(), maxsplit=1)
     if rest and _GZIPPED.search(head):

@@ -83,14 +83,14 @@ def simulate(
     json: Json = False,
 ) -> None:
     """Write label maps as a folder of simulated pairs, to judge a model by (`synthnode models evaluate`)."""
-    from models.generator.simulation import MEAN_MAP, chosen_contrasts, still_plan, write_mean_map
+    from models.generator.simulation import MEAN_MAP, chosen_contrasts, evaluation_plan, write_mean_map
     from models.generator.simulation import simulate as write
 
     say = for_people(json)
     with refusals_told():
         prove_writable(out / MEAN_MAP)
         plan, named = _recipe(recipe), chosen_contrasts(contrasts)
-        still = still_plan(plan, seed)
+        still = evaluation_plan(plan, seed)
         with _split(labels, plan, kept) as (trained, judged):
             written = []
             for pair in write(judged(maps) if held_out else trained(maps), still, named, out):

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _TOTAL = 1000.0
 
 
-class TrainingTold:
+class TrainingProgress:
     """A listener of a run.
 
     Parameters
@@ -41,7 +41,7 @@ class TrainingTold:
         self._bar = Bar(*columns, console=console, disable=not console.is_terminal)
         self._task = self._bar.add_task(title, total=_TOTAL, told="")
 
-    def __enter__(self) -> TrainingTold:
+    def __enter__(self) -> TrainingProgress:
         self._bar.start()
         return self
 

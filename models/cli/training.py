@@ -52,7 +52,7 @@ def train(
     """
     from rich.console import Console
 
-    from models.cli.progress import TrainingTold
+    from models.cli.progress import TrainingProgress
     from models.packages.installed import place_named
     from models.training.ranks import ranks_of
     from models.training.recipe import load_recipe
@@ -65,7 +65,7 @@ def train(
         with (
             stops_told(),
             ranks_of(device) as ranks,
-            TrainingTold(Console(quiet=ranks.rank > 0, stderr=json), plan.recipe) as told,
+            TrainingProgress(Console(quiet=ranks.rank > 0, stderr=json), plan.recipe) as told,
         ):
             progress = run(
                 plan,
@@ -131,7 +131,7 @@ def finetune(
 
     from rich.console import Console
 
-    from models.cli.progress import TrainingTold
+    from models.cli.progress import TrainingProgress
     from models.packages import package_named
     from models.training.finetune.claim import PACKAGE, REPORT
     from models.training.finetune.plan import FinetunePlan
@@ -143,9 +143,9 @@ def finetune(
     console, say = Console(stderr=json), for_people(json)
     with refusals_told(), stops_told(), ExitStack() as stack:
 
-        def told(title: str) -> TrainingTold:
+        def told(title: str) -> TrainingProgress:
             stack.close()
-            return stack.enter_context(TrainingTold(console, title))
+            return stack.enter_context(TrainingProgress(console, title))
 
         whole = _length(minutes, steps) or Span(steps=_FINETUNE_STEPS)
         # The network of all pairs takes about as long as one fold.

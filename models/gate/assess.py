@@ -12,7 +12,7 @@ from safetensors.torch import load
 from models.errors import InputError, PackageError
 from models.gate.finding import Finding, Gravity, finding
 from models.gate.network import KINDS, PREFIX, GateNetwork, network_of, score_of
-from models.gate.ruled import is_image, ruled
+from models.gate.rules import check_image, is_image
 from models.gate.view import view_of
 from models.packages import CardGate, ModelPackage, Status
 from models.volumes import Volume
@@ -61,7 +61,9 @@ def assess(inputs: Mapping[str, Volume], package: ModelPackage) -> Assessment:
     card = package.card
     given = [(limits, inputs[limits.name]) for limits in card.inputs if limits.name in inputs]
     findings = tuple(
-        replace(one, input=limits.name) for limits, volume in given for one in ruled(volume, limits, card.body_site)
+        replace(one, input=limits.name)
+        for limits, volume in given
+        for one in check_image(volume, limits, card.body_site)
     )
     score = threshold = None
     if card.gate is None:

@@ -38,7 +38,7 @@ _PAIRS, _SCANS, _TRAINED = 7, 8, 9
 
 
 @dataclass(frozen=True, slots=True)
-class StillPlan:
+class EvaluationPlan:
     """A plan whose bodies are neither bent nor altered, and whose images have noise, bias field and gamma alone."""
 
     seed: int
@@ -48,7 +48,7 @@ class StillPlan:
     appearance: AppearancePlan
 
 
-def still_plan(plan: PairPlan, seed: int | None = None) -> StillPlan:
+def evaluation_plan(plan: PairPlan, seed: int | None = None) -> EvaluationPlan:
     """Return `plan` for whole bodies that lie still; `seed` in place of its own."""
     geometry = plan.geometry.model_copy(
         update={
@@ -65,7 +65,7 @@ def still_plan(plan: PairPlan, seed: int | None = None) -> StillPlan:
     off = ("coil_share", "ringing_share", "ghost_share", "wrap_share", "susceptibility_share")
     artefacts = look.artefacts.model_copy(update={**dict.fromkeys(off, 0.0), "slice_mm": _THICKEST_MM})
     pathology = look.pathology.model_copy(update=dict.fromkeys(type(look.pathology).model_fields, 0.0))
-    return StillPlan(
+    return EvaluationPlan(
         seed=plan.seed if seed is None else seed,
         voxel_mm=plan.voxel_mm,
         patch_voxels=round(_FIELD_MM / plan.voxel_mm),
@@ -89,7 +89,9 @@ def chosen_contrasts(names: str) -> tuple[str, ...]:
     return chosen
 
 
-def simulate(maps: Sequence[LabelMap], plan: StillPlan, contrasts: Sequence[str], folder: Path) -> Iterator[PairFolder]:
+def simulate(
+    maps: Sequence[LabelMap], plan: EvaluationPlan, contrasts: Sequence[str], folder: Path
+) -> Iterator[PairFolder]:
     """Write each map in each contrast as a patient ``MAP-CONTRAST`` of `folder`; contrasts share anatomy and CT.
 
     Raises
@@ -98,7 +100,7 @@ def simulate(maps: Sequence[LabelMap], plan: StillPlan, contrasts: Sequence[str]
         If a patient is there already.
     """
     for number, one in enumerate(maps):
-        generator, anatomy = _lying_still(one, plan, (_PAIRS, number))
+        generator, anatomy = _undeformed(one, plan, (_PAIRS, number))
         for contrast in contrasts:
             # Each contrast has its own noise, whichever others are asked for.
             rng = np.random.default_rng([plan.seed, _SCANS, number, list(CONTRASTS).index(contrast)])
@@ -110,23 +112,23 @@ def simulate(maps: Sequence[LabelMap], plan: StillPlan, contrasts: Sequence[str]
             yield write_pair(pair, folder, about)
 
 
-def write_mean_map(maps: Sequence[LabelMap], plan: StillPlan, folder: Path) -> Path:
+def write_mean_map(maps: Sequence[LabelMap], plan: EvaluationPlan, folder: Path) -> Path:
     """Write the mean of the maps' CTs, centres of their bounding boxes aligned, and return its file."""
     total: Floats = np.zeros((plan.patch_voxels,) * 3, np.float32)
     for number, one in enumerate(maps):
-        generator, draw = _lying_still(one, plan, (_TRAINED, number))
+        generator, draw = _undeformed(one, plan, (_TRAINED, number))
         total += generator.images([draw]).ct[0, 0].numpy()
     folder.mkdir(parents=True, exist_ok=True)
     write_nifti(Volume(total / np.float32(len(maps)), _grid(plan)), folder / MEAN_MAP)
     return folder / MEAN_MAP
 
 
-def _lying_still(one: LabelMap, plan: StillPlan, stream: tuple[int, int]) -> tuple[PairGenerator, Draw]:
+def _undeformed(one: LabelMap, plan: EvaluationPlan, stream: tuple[int, int]) -> tuple[PairGenerator, Draw]:
     generator = PairGenerator([one], plan)
     rng = np.random.default_rng([plan.seed, *stream])
     return generator, generator.draw_from(rng, 0, centre=np.array(one.shape) / 2)
 
 
-def _grid(plan: StillPlan) -> Grid:
+def _grid(plan: EvaluationPlan) -> Grid:
     half = (plan.patch_voxels - 1) / 2 * plan.voxel_mm
     return Grid((plan.patch_voxels,) * 3, (plan.voxel_mm,) * 3, (-half, -half, -half))

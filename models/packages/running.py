@@ -17,7 +17,7 @@ from models.errors import InputError
 from models.field import axial_grid
 from models.gate.assess import assess
 from models.gate.finding import Gravity
-from models.gate.unsaid import unsaid
+from models.gate.unverifiable import unverifiable_demands
 from models.inference import Prediction, Predictor
 from models.inference.working_grid import labels_on, scales_on, values_on
 from models.nifti import read_nifti, write_nifti
@@ -93,7 +93,7 @@ def run_package(
             accepted="; ".join(one.accepted for one in refused),
         )
     card = package.card
-    not_told = [left for one in card.inputs if (left := unsaid(one)) is not None]
+    not_told = [left for one in card.inputs if (left := unverifiable_demands(one)) is not None]
     own = inputs[card.inputs[0].name].grid
     prediction = Predictor(package, device).predict(inputs, axial_grid(own, card.output.voxel_mm), progress)
     content = {

@@ -23,7 +23,7 @@ _LEAST_AIR = 0.001
 _LEAST_TISSUE = 0.01
 
 
-def prove_contents(patient: str, files: tuple[Path, Path, Path], mr: Values, ct: Values, mask: Values) -> None:
+def check_contents(patient: str, files: tuple[Path, Path, Path], mr: Values, ct: Values, mask: Values) -> None:
     """Refuse a pair whose images are not an MR, a CT in HU and a mask.
 
     Parameters
@@ -38,18 +38,18 @@ def prove_contents(patient: str, files: tuple[Path, Path, Path], mr: Values, ct:
     Raises
     ------
     PairsError
-        As `prove_images`; ``image-not-finite``, ``mask-not-binary`` or ``mask-empty``.
+        As `check_images`; ``image-not-finite``, ``mask-not-binary`` or ``mask-empty``.
     """
-    prove_images(patient, (str(files[0]), str(files[1])), mr, ct)
+    check_images(patient, (str(files[0]), str(files[1])), mr, ct)
     file = str(files[2])
-    _prove_finite(file, mask)
+    _check_finite(file, mask)
     if not np.isin(mask, (0, 1)).all():
         raise PairsError("mask-not-binary", file=file, found=f"up to {mask.max():g}", accepted="0 and 1")
     if not mask.any():
         raise PairsError("mask-empty", file=file, found="no voxel of body", remedy="make the mask anew")
 
 
-def prove_images(patient: str, names: tuple[str, str], mr: Values, ct: Values) -> None:
+def check_images(patient: str, names: tuple[str, str], mr: Values, ct: Values) -> None:
     """Refuse two images, on one grid or on two, that are not an MR and a CT in HU.
 
     Parameters
@@ -67,7 +67,7 @@ def prove_images(patient: str, names: tuple[str, str], mr: Values, ct: Values) -
         `LOWEST_HU` to `HIGHEST_HU`) or ``mr-looks-like-hu``.
     """
     for name, values in zip(names, (mr, ct), strict=True):
-        _prove_finite(name, values)
+        _check_finite(name, values)
         if values.min() == values.max():
             raise PairsError("image-constant", file=name, found=f"{float(values.flat[0]):g} in every voxel")
     if np.array_equal(mr, ct):
@@ -81,7 +81,7 @@ def prove_images(patient: str, names: tuple[str, str], mr: Values, ct: Values) -
             found="HU in the MR's file and none in the CT's",
             remedy="exchange the names of mr and ct",
         )
-    _prove_hu(names[1], ct)
+    _check_hu(names[1], ct)
     if mr_is_hu:
         raise PairsError(
             "mr-looks-like-hu",
@@ -98,13 +98,13 @@ def looks_like_hu(values: Values) -> bool:
     return bool(air.mean() >= _LEAST_AIR and tissue.mean() >= _LEAST_TISSUE)
 
 
-def _prove_finite(name: str, values: Values) -> None:
+def _check_finite(name: str, values: Values) -> None:
     bad = int((~np.isfinite(values)).sum())
     if bad:
         raise PairsError("image-not-finite", file=name, found=f"{bad} voxels NaN or infinite")
 
 
-def _prove_hu(name: str, ct: Values) -> None:
+def _check_hu(name: str, ct: Values) -> None:
     lowest, highest = float(ct.min()), float(ct.max())
     if not looks_like_hu(ct) or lowest < LOWEST_HU or highest > HIGHEST_HU:
         raise PairsError(

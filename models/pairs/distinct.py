@@ -17,7 +17,7 @@ Image = tuple[str, Sequence[Path]]
 """A patient and the files of the patient's images."""
 
 
-def prove_no_copies(images: Iterable[Image]) -> None:
+def check_no_copies(images: Iterable[Image]) -> None:
     """Refuse two patients with the same image file, by checksums that need no voxel to be read.
 
     A gzip file ends with the CRC-32 and the length of what it holds, so this costs eight bytes a file; what agrees in
@@ -36,7 +36,7 @@ def prove_no_copies(images: Iterable[Image]) -> None:
                 _refuse(first, file)
 
 
-def prove_distinct(images: Iterable[Image]) -> None:
+def check_distinct(images: Iterable[Image]) -> None:
     """Refuse two patients with the same image, however it was stored: type, compression, header, order of axes.
 
     Every voxel is read. An image that was resampled or changed in any voxel is another image to this check.

@@ -14,8 +14,8 @@ import numpy.typing as npt
 
 from models.errors import PairsError
 from models.nifti import read_nifti, read_nifti_grid, write_nifti
-from models.pairs.contents import prove_contents
-from models.pairs.distinct import prove_no_copies
+from models.pairs.contents import check_contents
+from models.pairs.distinct import check_no_copies
 from models.volumes import Grid, Volume
 
 PARTS = ("mr", "ct", "mask")
@@ -124,8 +124,8 @@ def read_pairs(folder: Path) -> tuple[PairFolder, ...]:
     found = [_patient_folder(path) for path in sorted(folder.iterdir()) if _may_be_patient(path)]
     if not found:
         raise PairsError("pairs-missing", folder=str(folder), accepted="PATIENT/mr.nii.gz, ct.nii.gz and mask.nii.gz")
-    _prove_names(found)
-    prove_no_copies([(pair.case, (pair.mr, pair.ct)) for pair in found])
+    _check_names(found)
+    check_no_copies([(pair.case, (pair.mr, pair.ct)) for pair in found])
     return tuple(found)
 
 
@@ -135,14 +135,14 @@ def load_pair(pair: PairFolder) -> Pair:
     Raises
     ------
     PairsError
-        See `models.pairs.contents.prove_contents`; each names the file and the remedy.
+        See `models.pairs.contents.check_contents`; each names the file and the remedy.
     InputError
         If a file cannot be read.
     """
     mr, ct, mask = (read_nifti(file) for file in (pair.mr, pair.ct, pair.mask))
     for file, volume in ((pair.mr, mr), (pair.ct, ct), (pair.mask, mask)):
-        _prove_same_grid(pair.grid, volume.grid, file)
-    prove_contents(pair.patient, (pair.mr, pair.ct, pair.mask), mr.values, ct.values, mask.values)
+        _check_same_grid(pair.grid, volume.grid, file)
+    check_contents(pair.patient, (pair.mr, pair.ct, pair.mask), mr.values, ct.values, mask.values)
     # One grid for all three: they were proved the same to 0.01 mm, and what follows compares them voxel by voxel.
     return Pair(
         pair.patient,
@@ -162,7 +162,7 @@ def write_pair(pair: Pair, folder: Path, about: Mapping[str, object] | None = No
     PairsError
         If the patient's name is unfit (``patient-name-unfit``), or there already (``pair-exists``).
     """
-    _prove_name(pair.patient, folder)
+    _check_name(pair.patient, folder)
     target, part = folder / pair.patient, folder / f".part-{pair.patient}"
     if target.exists():
         raise PairsError("pair-exists", folder=str(target), remedy="name another folder, or remove this one")
@@ -187,12 +187,12 @@ def _may_be_patient(path: Path) -> bool:
 
 
 def _patient_folder(folder: Path) -> PairFolder:
-    _prove_name(folder.name, folder.parent)
+    _check_name(folder.name, folder.parent)
     mr, ct, mask, labels = _images(folder)
     about = _about(folder)
     grid = read_nifti_grid(mr)
     for file in (ct, mask, *([labels] if labels else [])):
-        _prove_same_grid(grid, read_nifti_grid(file), file)
+        _check_same_grid(grid, read_nifti_grid(file), file)
     return PairFolder(folder.name, folder, mr, ct, mask, grid, about, labels)
 
 
@@ -240,11 +240,11 @@ def _about(folder: Path) -> Mapping[str, object] | None:
             accepted=folder.name,
             remedy="the folder carries one patient's name and the file another's: find out whose images these are",
         )
-    _prove_about(file, about)
+    _check_about(file, about)
     return about
 
 
-def _prove_about(file: Path, about: Mapping[str, object]) -> None:
+def _check_about(file: Path, about: Mapping[str, object]) -> None:
     """Refuse values that would be taken for something else: whose anatomy it is decides who may judge whom."""
     for key, kind, accepted in _STATED:
         value = about.get(key)
@@ -254,7 +254,7 @@ def _prove_about(file: Path, about: Mapping[str, object]) -> None:
             raise PairsError("about-unreadable", file=str(file), key=key, found=repr(value)[:80], accepted=accepted)
 
 
-def _prove_name(patient: str, folder: Path) -> None:
+def _check_name(patient: str, folder: Path) -> None:
     if not _PATIENT.fullmatch(patient) or patient in NOT_PATIENTS:
         raise PairsError(
             "patient-name-unfit",
@@ -264,7 +264,7 @@ def _prove_name(patient: str, folder: Path) -> None:
         )
 
 
-def _prove_names(pairs: Sequence[PairFolder]) -> None:
+def _check_names(pairs: Sequence[PairFolder]) -> None:
     seen: dict[str, str] = {}
     for pair in pairs:
         other = seen.setdefault(pair.patient.casefold(), pair.patient)
@@ -277,7 +277,7 @@ def _prove_names(pairs: Sequence[PairFolder]) -> None:
             )
 
 
-def _prove_same_grid(first: Grid, other: Grid, file: Path) -> None:
+def _check_same_grid(first: Grid, other: Grid, file: Path) -> None:
     ends = np.array([[0, 0, 0, 1], [*(count - 1 for count in first.size), 1]], dtype=np.float64)
     corners = np.array([[i, j, k, 1] for i in ends[:, 0] for j in ends[:, 1] for k in ends[:, 2]])
     apart = float(np.abs(corners @ (first.affine - other.affine).T).max())

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from models.errors import PairsError
-from models.pairs.contents import HIGHEST_HU, LOWEST_HU, prove_images
+from models.pairs.contents import HIGHEST_HU, LOWEST_HU, check_images
 from models.pairs.layout import ASIDE, OVERVIEW, Pair, write_pair
 from models.pairs.montage import montage
 from models.pairs.quality import Limits, reasons_against
@@ -69,7 +69,7 @@ def make_pair(patient: str, mr: Volume, ct: Volume, settings: Settings, limits: 
     ------
     PairsError
         ``image-too-thin`` where there is too little along an axis to register by; else as
-        `models.pairs.contents.prove_images` and `models.pairs.registration.register`.
+        `models.pairs.contents.check_images` and `models.pairs.registration.register`.
     InputError
         ``body-not-found``.
     """
@@ -79,7 +79,7 @@ def make_pair(patient: str, mr: Volume, ct: Volume, settings: Settings, limits: 
                 "image-too-thin", file=name, found=str(volume.grid.size), accepted=f"{_FEWEST_VOXELS} along each axis"
             )
     ct = Volume(np.clip(np.where(ct.values < LOWEST_HU, AIR_HU, ct.values), LOWEST_HU, HIGHEST_HU), ct.grid)
-    prove_images(patient, ("mr", "ct"), mr.values, ct.values)
+    check_images(patient, ("mr", "ct"), mr.values, ct.values)
     found = register(mr, ct, settings, told)
     told("montage")
     pair = Pair(patient, mr, found.ct, Volume(found.mr_body & found.field, mr.grid))

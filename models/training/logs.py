@@ -16,7 +16,7 @@ from tensorboardX.event_file_writer import EventsWriter
 from tensorboardX.proto.event_pb2 import Event, SessionLog
 from tensorboardX.summary import image, scalar
 
-from models.training.storage import room_told, write_whole
+from models.training.storage import name_full_disk, write_whole
 
 STEPS = "log.csv"
 VALIDATION = "validation.csv"
@@ -65,7 +65,7 @@ class Logs:
         self._folder = folder
         for name in (STEPS, VALIDATION):
             _cut(folder / name, step)
-        with room_told(folder):
+        with name_full_disk(folder):
             (folder / MONTAGES).mkdir(exist_ok=True)
             (folder / EVENTS).mkdir(exist_ok=True)
             self._events = EventsWriter(str(folder / EVENTS / "events"), f".{step}")
@@ -77,7 +77,7 @@ class Logs:
 
     def __exit__(self, kind: type[BaseException] | None, why: BaseException | None, at: TracebackType | None) -> None:
         try:
-            with room_told(self._folder):
+            with name_full_disk(self._folder):
                 self._events.close()
         except Exception:
             if why is None:  # what went wrong first is what is told
@@ -102,13 +102,13 @@ class Logs:
         stream = io.BytesIO()
         Image.fromarray(picture).save(stream, "PNG")
         write_whole(self._folder / MONTAGES / f"step-{step:07d}.png", stream.getvalue())
-        with room_told(self._folder):
+        with name_full_disk(self._folder):
             self._events.write_event(Event(step=step, summary=image("montage", picture, dataformats="HWC")))
             self._events.flush()
 
     def _told(self, name: str, step: int, group: str, columns: Mapping[str, float]) -> None:
         file = self._folder / name
-        with room_told(file):
+        with name_full_disk(file):
             with file.open("a", encoding="utf-8", newline="") as stream:
                 table = csv.writer(stream)
                 if stream.tell() == 0:

@@ -22,10 +22,10 @@ from torch.optim import Optimizer
 from models.errors import RecipeError, RunStopped
 from models.training.average import WeightAverage
 from models.training.checkpoint import load_checkpoint
-from models.training.keeping import Keeper, Listener
 from models.training.logs import Logs, Picture
 from models.training.objective import Objective
 from models.training.ranks import Ranks
+from models.training.run_recorder import Listener, RunRecorder
 from models.training.schedule import Progress, Schedule
 from models.training.stopping import Asked, never
 
@@ -128,12 +128,12 @@ class Loop(Generic[B]):
         for average in self._averages.values():
             self._ranks.spread(average.weights.values())
         with ExitStack() as stack:
-            keeper = None
+            recorder = None
             if self._ranks.rank == 0:
                 folder.mkdir(parents=True, exist_ok=True)
                 logs = stack.enter_context(Logs(folder, self.progress.step))
-                keeper = Keeper(folder, logs, self._plan.schedule, self, listener)
-            self._steps(batches, folder, keeper, asked)
+                recorder = RunRecorder(folder, logs, self._plan.schedule, self, listener)
+            self._steps(batches, folder, recorder, asked)
         return self.progress
 
     def validate(self) -> Mapping[str, float]:
@@ -150,21 +150,21 @@ class Loop(Generic[B]):
         """Return the averaged weights by network."""
         return {name: average.weights for name, average in self._averages.items()}
 
-    def _steps(self, batches: Iterator[B], folder: Path, keeper: Keeper | None, asked: Asked) -> None:
+    def _steps(self, batches: Iterator[B], folder: Path, recorder: RunRecorder | None, asked: Asked) -> None:
         schedule, numbers = self._plan.schedule, self.numbers()
         at = time.monotonic()
         while not schedule.over(before := self.progress):
             figures = self._step(next(batches), next(numbers))
             self.progress, at = self._later(before.step + 1, at)
-            if keeper is not None:
-                self.progress = keeper.stepped(before, self.progress, figures)
+            if recorder is not None:
+                self.progress = recorder.stepped(before, self.progress, figures)
             # What was kept took time too. The first process's clock and its verdict count for all.
             self.progress, at = self._later(self.progress.step, at)
             self._agree()
             signal = int(self._ranks.of_first(float(asked())))
             due = signal or schedule.over(self.progress) or schedule.checkpoint.ends(before, self.progress)
-            if keeper is not None and due:
-                keeper.checkpoint(self.progress, self._content)
+            if recorder is not None and due:
+                recorder.checkpoint(self.progress, self._content)
             if signal and not schedule.over(self.progress):
                 raise RunStopped(
                     signal,

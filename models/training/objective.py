@@ -57,7 +57,7 @@ class Objective(Protocol[B_contra]):
         """
 
     def validate(self) -> Mapping[str, float]:
-        """Return figures on held-out data with the networks as they are; `models.training.keeping.SCORE` is one."""
+        """Return figures on held-out data with the networks as they are, `run_recorder.SCORE` among them."""
 
     def montage(self) -> Picture:
         """Return a picture (height, width, 3) of held-out samples."""

@@ -23,9 +23,9 @@ from models.packages.installed import holder_of, prove_free
 from models.tissues import AIR_HU
 from models.training.checkpoint import UNREADABLE, load_checkpoint, read_tensors
 from models.training.draft import Written, for_weights, read_draft
-from models.training.keeping import BEST
 from models.training.recipe import Recipe
 from models.training.regression import NETWORK
+from models.training.run_recorder import BEST
 from models.training.trainer import RUN, map_name, read_run
 
 NOT_EVALUATED = CardMetrics(protocol="Not evaluated.", rows=())
@@ -91,7 +91,7 @@ def pack(
     weights, steps = _weights(run, checkpoint, parts.best)
     gate_weights, gate = (None, None) if parts.gate is None else gate_part(parts.gate)
     content = half_precision(weights | (gate_weights or {}))
-    prove_new(card_file, draft, hashlib.sha256(content).hexdigest(), packages)
+    check_new_version(card_file, draft, hashlib.sha256(content).hexdigest(), packages)
     written = for_weights(card_file, draft, half_precision(weights))
     training = _training(kept, _names(kept, labels), recipe, written)
     training |= {"steps": steps, "minutes": round(float(checkpoint["progress"]["seconds"]) / 60, 1)}
@@ -105,7 +105,7 @@ def pack(
     return write_with_golden(folder, card, content)
 
 
-def prove_new(card_file: Path, card: Mapping[str, Any], weights: str, packages: Path | None) -> None:
+def check_new_version(card_file: Path, card: Mapping[str, Any], weights: str, packages: Path | None) -> None:
     """Refuse name and version of a package that is installed and has other weights than those of that SHA-256.
 
     Two networks under one name and version could not be told apart by a person who reads a report.

@@ -117,7 +117,7 @@ def launched_count() -> int:
     return int(os.environ.get("WORLD_SIZE", "1"))
 
 
-def prove_alone(what: str) -> None:
+def check_single_process(what: str) -> None:
     """Refuse to do `what` in one of several processes: each would do the whole of it, into the same files.
 
     Raises

@@ -10,12 +10,12 @@ import torch
 from models.generator import Batch
 from models.metrics import RegionErrors, region_errors
 from models.networks.residual_unet import Answer, ResidualUNet, ResidualUNetSpec, decode
-from models.training.keeping import SCORE
 from models.training.logs import Picture
 from models.training.losses import synthesis_loss
 from models.training.montage import synthesis_montage
 from models.training.objective import Descent
 from models.training.recipe import LossPlan, OptimiserPlan
+from models.training.run_recorder import SCORE
 
 NETWORK = "network"
 """The name of the one network and of its optimiser."""

@@ -54,7 +54,7 @@ def on_signals() -> Iterator[Asked]:
 
 
 @contextmanager
-def held_back() -> Iterator[None]:
+def block_signals() -> Iterator[None]:
     """Keep `SIGNALS` waiting; a process that is started meanwhile never gets them, its parent gets them afterwards.
 
     A terminal sends Ctrl-C to a command's processes all at once, as launchers do with SIGTERM: the one that makes

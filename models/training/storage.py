@@ -17,7 +17,7 @@ PLAN = "finetune.json"
 
 
 @contextmanager
-def room_told(place: Path) -> Iterator[None]:
+def name_full_disk(place: Path) -> Iterator[None]:
     """Tell a full disk, quota or file limit as what it is; other errors of the system pass.
 
     Raises
@@ -65,7 +65,7 @@ def written_beside(file: Path, content: bytes | memoryview) -> Path:
     """Write `content` to a file beside `file`, through to the disk, and return it; on failure nothing is left."""
     part = file.with_name(f".part-{file.name}")
     try:
-        with room_told(file), part.open("wb") as stream:
+        with name_full_disk(file), part.open("wb") as stream:
             stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())

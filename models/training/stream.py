@@ -16,7 +16,7 @@ import torch
 
 from models.errors import ModelsError
 from models.generator import Batch
-from models.training.stopping import SIGNALS, held_back
+from models.training.stopping import SIGNALS, block_signals
 
 Numbered = Callable[[Sequence[int]], Batch]
 """Makes the samples of these numbers; the same numbers give the same samples."""
@@ -31,7 +31,7 @@ _Message = _Arrays | ModelsError
 
 
 @contextmanager
-def made_ahead(maker: Callable[[], Numbered], numbers: Iterator[Sequence[int]]) -> Iterator[Iterator[Batch]]:
+def prefetch(maker: Callable[[], Numbered], numbers: Iterator[Sequence[int]]) -> Iterator[Iterator[Batch]]:
     """Give the samples of `numbers` in order, made in a process of its own with one thread.
 
     Parameters
@@ -53,7 +53,7 @@ def made_ahead(maker: Callable[[], Numbered], numbers: Iterator[Sequence[int]]) 
     wanted: multiprocessing.Queue[list[int] | None] = context.Queue()
     over = context.Event()
     worker = context.Process(target=_produce, args=(maker, wanted, ready, over), daemon=True)
-    with _one_thread(), held_back():
+    with _one_thread(), block_signals():
         worker.start()
     try:
         yield _received(wanted, ready, worker, numbers)

@@ -16,17 +16,17 @@ from models.errors import RecipeError
 from models.generator import Batch, PairGenerator
 from models.inference.device import fastest_precision
 from models.training.checkpoint import has_checkpoint
-from models.training.keeping import Listener
+from models.training.disk_space import check_disk_space, space_needed
 from models.training.logs import STEPS, VALIDATION
 from models.training.loop import Loop
 from models.training.ranks import Ranks
 from models.training.recipe import Recipe
 from models.training.regression import Regression, regression_network
-from models.training.room import need_of, room_for
+from models.training.run_recorder import Listener
 from models.training.schedule import Progress
 from models.training.stopping import Stopper, unstoppable
-from models.training.storage import room_told, write_whole
-from models.training.stream import Numbered, made_ahead
+from models.training.storage import name_full_disk, write_whole
+from models.training.stream import Numbered, prefetch
 from models.training.weights import load_weights, starting_weights
 
 RUN = "run.json"
@@ -103,9 +103,9 @@ def train(
     if len(files) <= recipe.held_out:
         raise RecipeError("labels-too-few", folder=str(labels), found=len(files), accepted=f"over {recipe.held_out}")
     if ranks.rank == 0:
-        room_for(need_of(recipe.network.spec), out, resume=resume, note=note)
+        check_disk_space(space_needed(recipe.network.spec), out, resume=resume, note=note)
         claim_run(recipe, files, out, start_from, resume)
-        with room_told(maps):
+        with name_full_disk(maps):
             prepared(files, maps)
     network = regression_network(recipe.network.spec, recipe.seed, ranks.device)
     if start_from is not None and not resume:
@@ -127,7 +127,7 @@ def train(
 def samples(maker: Maker, loop: Loop[Batch], device: torch.device) -> Iterator[Iterator[Batch]]:
     """Give a run its samples: from another process, or made on the accelerator where there is one."""
     if device.type == "cpu":
-        with made_ahead(maker, loop.numbers()) as batches:
+        with prefetch(maker, loop.numbers()) as batches:
             yield batches
     else:
         make = maker()
@@ -158,7 +158,7 @@ def claim_run(recipe: Recipe, files: Sequence[Path], out: Path, start_from: Path
             raise RecipeError(
                 "labels-of-another-run", folder=str(out), remedy="give the folder of label maps that it was begun with"
             )
-    with room_told(out):
+    with name_full_disk(out):
         out.mkdir(parents=True, exist_ok=True)
     if not resume:
         write_whole(out / RUN, json.dumps(content, indent=1).encode())

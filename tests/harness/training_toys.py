@@ -13,11 +13,11 @@ import torch
 from torch import Tensor, nn
 
 from models.training.checkpoint import load_checkpoint
-from models.training.keeping import SCORE
 from models.training.logs import LogRow, Picture
 from models.training.loop import Loop, LoopPlan
 from models.training.objective import Descent
 from models.training.ranks import Alone, Ranks
+from models.training.run_recorder import SCORE
 from models.training.schedule import Progress, Schedule, Span
 
 

@@ -10,7 +10,7 @@ from models.anatomy import map_files
 from models.errors import InputError
 from models.gate.learning.bodies import Body, body_of_map, body_of_phantom
 from models.gate.learning.judging import GateRates, rates, threshold_of
-from models.gate.learning.others import Atlas, atlases_in
+from models.gate.learning.outliers import Atlas, atlases_in
 from models.gate.learning.samples import Sampler
 from models.gate.learning.training import GatePlan, Report, trained
 from models.gate.network import GateNetwork

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.errors import InputError
-from models.gate.learning import heads, others
+from models.gate.learning import heads, outliers
 from models.gate.learning.bodies import Body
-from models.gate.learning.others import Atlas
+from models.gate.learning.outliers import Atlas
 from models.gate.network import KINDS
 from models.gate.view import Floats, view_of
 from models.volumes import Volume
@@ -77,11 +77,11 @@ class Sampler:
     def _volume(self, rng: np.random.Generator, kind: str) -> Volume:
         made = _OF_HEADS.get(kind)
         if kind == "ct" and rng.random() < 0.3:
-            return others.ct_of_other_part(rng)
+            return outliers.ct_of_other_part(rng)
         if made is not None:
             return made(rng, self._bodies[int(rng.integers(len(self._bodies)))])
         if kind == "other-body-part":
-            return others.other_body_part(rng, self._atlases)
+            return outliers.other_body_part(rng, self._atlases)
         return _OF_NOTHING[kind](rng)
 
 
@@ -97,7 +97,7 @@ _OF_HEADS: dict[str, Callable[[np.random.Generator, Body], Volume]] = {
 }
 
 _OF_NOTHING: dict[str, Callable[[np.random.Generator], Volume]] = {
-    "noise": others.noise,
-    "shapes": others.shapes,
-    "limb": others.limb,
+    "noise": outliers.noise,
+    "shapes": outliers.shapes,
+    "limb": outliers.limb,
 }

@@ -12,7 +12,7 @@ from models.packages import ModelPackage
 from models.pairs import PairFolder
 from models.pairs.distinct import checksum
 from models.training.finetune.plan import FinetunePlan
-from models.training.storage import PLAN, room_told, write_whole
+from models.training.storage import PLAN, name_full_disk, write_whole
 
 REPORT, PACKAGE, FOLDS, ALL = "report.json", "package", "folds", "all"
 """What a run's folder holds, beside `PLAN`, which says which run it is."""
@@ -43,12 +43,12 @@ def claim(out: Path, package: ModelPackage, pairs: Sequence[PairFolder], plan: F
     """
     content = _content(package, pairs, plan)
     if resume:
-        _prove_same(out, content)
+        _check_same(out, content)
     else:
         if left := [name for name in (PLAN, REPORT, PACKAGE, FOLDS, ALL) if (out / name).exists()]:
             going_on = "give --resume to go on, or " if PLAN in left else ""
             raise RecipeError("run-exists", folder=str(out), found=", ".join(left), remedy=going_on + _ELSEWHERE)
-        with room_told(out):
+        with name_full_disk(out):
             out.mkdir(parents=True, exist_ok=True)
         write_whole(out / PLAN, json.dumps(content, indent=1).encode())
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
@@ -64,7 +64,7 @@ def part_of(fingerprint: str, folder: Path) -> Path:
     StorageFull
         If there is no room.
     """
-    with room_told(folder):
+    with name_full_disk(folder):
         folder.mkdir(parents=True, exist_ok=True)
     file = folder / FINGERPRINT
     if file.exists():
@@ -90,7 +90,7 @@ def _content(package: ModelPackage, pairs: Sequence[PairFolder], plan: FinetuneP
     }
 
 
-def _prove_same(out: Path, content: Mapping[str, object]) -> None:
+def _check_same(out: Path, content: Mapping[str, object]) -> None:
     file = out / PLAN
     try:
         kept = json.loads(file.read_text(encoding="utf-8"))

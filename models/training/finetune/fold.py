@@ -22,14 +22,14 @@ from models.training.checkpoint import has_checkpoint, read_tensors
 from models.training.finetune.baseline import mean_ct
 from models.training.finetune.folds import Fold
 from models.training.finetune.judging import Judged, judge_of
-from models.training.finetune.patches import Patches, WorkingPair, still_patches
+from models.training.finetune.patches import Patches, WorkingPair, validation_patches
 from models.training.finetune.plan import FinetunePlan
-from models.training.keeping import BEST, SCORE, Listener
 from models.training.loop import Loop, LoopPlan
 from models.training.ranks import Alone
 from models.training.regression import NETWORK, Regression
+from models.training.run_recorder import BEST, SCORE, Listener
 from models.training.stopping import Asked, never
-from models.training.storage import room_told, write_whole
+from models.training.storage import name_full_disk, write_whole
 from models.uncertainty.samples import Sample
 
 RESULT = "result.json"
@@ -102,7 +102,7 @@ def run_fold(site: Site, fold: Fold, folder: Path, listener: Listener) -> FoldRe
     judged_by = site.of([pair.patient for pair in fold.validate])
     network = site.network()
     tile = site.package.card.network.tile_shape
-    held_out = still_patches(judged_by, tile, site.plan.patches, site.plan.seed)
+    held_out = validation_patches(judged_by, tile, site.plan.patches, site.plan.seed)
     plan = site.plan.of_fold(fold.number)
     loop, first = trained(site, network, train, held_out, plan, folder, listener)
     steps, score = 0, first
@@ -137,7 +137,7 @@ def trained(
     if has_checkpoint(folder):
         loop.load(folder)
     patches = Patches(pairs, card.network.tile_shape, card.output.voxel_mm, plan.seed)
-    with room_told(folder):
+    with name_full_disk(folder):
         folder.mkdir(parents=True, exist_ok=True)
     loop.run((patches.batch(numbers) for numbers in loop.numbers()), folder, listener, site.asked)
     return loop, first

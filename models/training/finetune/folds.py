@@ -9,7 +9,7 @@ import numpy as np
 
 from models.errors import PairsError
 from models.pairs import PairFolder
-from models.pairs.distinct import prove_distinct
+from models.pairs.distinct import check_distinct
 
 LEAST_PATIENTS = 3
 """One to learn from, one to stop by, one to judge."""
@@ -79,7 +79,7 @@ def folds_of(pairs: Sequence[PairFolder], count: int, seed: int) -> tuple[Fold, 
     )
 
 
-def prove_no_leak(pairs: Sequence[PairFolder], known: Collection[str]) -> None:
+def check_no_leak(pairs: Sequence[PairFolder], known: Collection[str]) -> None:
     """Refuse pairs of which one person is there under two names, or was learnt from before.
 
     Parameters
@@ -103,4 +103,4 @@ def prove_no_leak(pairs: Sequence[PairFolder], known: Collection[str]) -> None:
             remedy="the package has learnt from them, so that nothing could judge it: begin from the package that it "
             "came from, with all pairs, or give other patients",
         )
-    prove_distinct([(pair.case, (pair.mr, pair.ct)) for pair in pairs])
+    check_distinct([(pair.case, (pair.mr, pair.ct)) for pair in pairs])

@@ -117,7 +117,7 @@ class Patches:
         return Batch(patch.mr * float(np.exp(rng.normal(0.0, _INTENSITY))), patch.ct, patch.body)
 
 
-def still_patches(pairs: Sequence[WorkingPair], tile: tuple[int, int, int], count: int, seed: int) -> list[Batch]:
+def validation_patches(pairs: Sequence[WorkingPair], tile: tuple[int, int, int], count: int, seed: int) -> list[Batch]:
     """Return `count` unvaried patches of each pair, one a batch, to validate by."""
     patches = []
     for number, pair in enumerate(pairs):

@@ -20,23 +20,23 @@ from models.packages.contents import files_in
 from models.packages.golden import write_with_golden
 from models.pairs import PairFolder, read_pairs
 from models.reports.cases import load_case, refuse_unfit
+from models.training.disk_space import Need, check_disk_space, space_needed
 from models.training.finetune.card import finetuned_card
 from models.training.finetune.claim import ALL, FOLDS, PACKAGE, REPORT, claim, part_of
 from models.training.finetune.fold import FoldResult, Site, run_fold, trained
-from models.training.finetune.folds import Fold, folds_of, prove_no_leak
+from models.training.finetune.folds import Fold, check_no_leak, folds_of
 from models.training.finetune.gain import Gain, gain_of
 from models.training.finetune.naming import name_for
 from models.training.finetune.offering import withheld
 from models.training.finetune.patches import WorkingPair, working_pair
 from models.training.finetune.plan import FinetunePlan
 from models.training.finetune.statements import calibration_of, card_metrics
-from models.training.keeping import Listener
 from models.training.packing import half_precision
-from models.training.ranks import prove_alone
+from models.training.ranks import check_single_process
 from models.training.regression import NETWORK
-from models.training.room import Need, need_of, room_for
+from models.training.run_recorder import Listener
 from models.training.stopping import Stopper, unstoppable
-from models.training.storage import room_told, write_whole
+from models.training.storage import name_full_disk, write_whole
 from models.training.weights import GATE
 
 Listeners = Callable[[str], Listener]
@@ -120,13 +120,13 @@ def finetune(
     StorageFull
         If there is no room, or certainly will be none (``storage-short``, before anything is written).
     """
-    prove_alone("finetune")
-    prove_trainable(package)
+    check_single_process("finetune")
+    check_trainable(package)
     name = name_for(package.card.name, name, out / PACKAGE, packages)
     found = read_pairs(pairs)
     folds = folds_of(found, plan.folds, plan.seed)
-    prove_no_leak(found, package.card.training.trained_on)
-    room_for(_need(package, len(folds)), out, resume=resume, note=note)
+    check_no_leak(found, package.card.training.trained_on)
+    check_disk_space(_need(package, len(folds)), out, resume=resume, note=note)
     fingerprint = claim(out, package, found, plan, resume=resume)
     parts = [part_of(fingerprint, out / FOLDS / str(fold.number)) for fold in folds]
     whole = part_of(fingerprint, out / ALL)
@@ -149,7 +149,7 @@ def finetune(
             metrics = card_metrics(gain, judged, own, len(folds), gate.remark)
             cases = tuple(sorted({pair.case for pair in found}))
             card = finetuned_card(package, name, metrics, calibration, gain, cases, steps, minutes)
-            with room_told(out / PACKAGE):
+            with name_full_disk(out / PACKAGE):
                 written = write_with_golden(out / PACKAGE, card, half_precision(weights | _gate(package)))
         report = _report(package, written, gain, folds, results, steps)
         report |= {"withheld": refused, "calibration": calibration.model_dump(mode="json"), "gate": gate.as_json()}
@@ -164,7 +164,7 @@ def _need(package: ModelPackage, folds: int) -> Need:
     # The last network, of all pairs, is trained and packed only where something was gained; a package takes the room of
     # the one that it came from.
     packed = sum((package.folder / name).stat().st_size for name in files_in(package.folder))
-    return Need(need_of(spec, folds).least, need_of(spec, folds + 1).most + packed)
+    return Need(space_needed(spec, folds).least, space_needed(spec, folds + 1).most + packed)
 
 
 def _working(pairs: Sequence[PairFolder], package: ModelPackage) -> tuple[dict[str, WorkingPair], GateTally]:
@@ -177,7 +177,7 @@ def _working(pairs: Sequence[PairFolder], package: ModelPackage) -> tuple[dict[s
     return working, tally_of(refusals, package.card)
 
 
-def prove_trainable(package: ModelPackage) -> None:
+def check_trainable(package: ModelPackage) -> None:
     """Refuse a package that cannot be trained on, or not by pairs of MR and CT.
 
     Raises

@@ -11,14 +11,14 @@ import pytest
 
 from models.anatomy import LabelMap
 from models.errors import InputError, PairsError
-from models.generator.simulation import CONTRASTS, chosen_contrasts, simulate, still_plan, write_mean_map
+from models.generator.simulation import CONTRASTS, chosen_contrasts, evaluation_plan, simulate, write_mean_map
 from models.nifti import read_nifti
 from models.pairs import load_pair, read_pairs
 
 
 @pytest.fixture
 def small(plan: Any) -> Any:
-    return replace(still_plan(plan, seed=1), voxel_mm=3.0, patch_voxels=40)
+    return replace(evaluation_plan(plan, seed=1), voxel_mm=3.0, patch_voxels=40)
 
 
 def test_a_folder_of_pairs_comes_out(maps: list[LabelMap], small: Any, tmp_path: Path) -> None:

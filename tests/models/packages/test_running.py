@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from models.cli import app
 from models.errors import InputError
-from models.gate.unsaid import unsaid
+from models.gate.unverifiable import unverifiable_demands
 from models.packages import load_package
 from models.packages.running import run_package
 
@@ -230,8 +230,8 @@ def test_nothing_is_left_to_look_at_where_the_card_demands_nothing_more(limits_o
     nothing = limits_of(
         modality="CT", contrasts=(), age_years_min=0, distortion_correction_required=False, field_strength_tesla=None
     )
-    assert unsaid(nothing) is None
-    assert unsaid(limits_of(age_years_min=18)) is not None
+    assert unverifiable_demands(nothing) is None
+    assert unverifiable_demands(limits_of(age_years_min=18)) is not None
 
 
 @pytest.mark.parametrize("output", ["in.nii.gz", "sub/../in.nii.gz"])

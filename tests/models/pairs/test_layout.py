@@ -15,7 +15,7 @@ import pytest
 from models.errors import PairsError
 from models.nifti import read_nifti, write_nifti
 from models.pairs import Pair, load_pair, read_pairs, write_pair
-from models.pairs.distinct import fingerprint, prove_distinct
+from models.pairs.distinct import check_distinct, fingerprint
 from models.volumes import Grid, Volume
 
 GRID = Grid((12, 10, 8), (4.0, 4.0, 5.0), (-22.0, -18.0, -17.5))
@@ -156,14 +156,14 @@ def test_a_copy_that_was_stored_otherwise_is_found_by_its_voxels(folder: Path) -
     assert fingerprint(turned) == fingerprint(mr)
     assert fingerprint(Volume(mr.values[::-1], mr.grid)) != fingerprint(mr)
     pairs = [(patient, [folder / patient / "mr.nii.gz"]) for patient in ("1BA001", "1BA005")]
-    prove_distinct(pairs)
+    check_distinct(pairs)
     shutil.rmtree(folder / "1BA005")
     write_pair(replace(made("1BA005", 1), mr=Volume(mr.values + 0.0, mr.grid)), folder)
     packed = folder / "1BA005" / "mr.nii.gz"
     write_nifti(mr, packed, np.float32)
     packed.write_bytes(gzip.compress(gzip.decompress(packed.read_bytes()), 1))
     with pytest.raises(PairsError) as refused:
-        prove_distinct(pairs)
+        check_distinct(pairs)
     assert refused.value.code == "patient-doubled"
 
 

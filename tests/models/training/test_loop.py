@@ -15,7 +15,7 @@ from training_toys import Adversaries, Told, kept, steps, trained
 
 from models.errors import RecipeError
 from models.training.checkpoint import CHECKPOINT, PREVIOUS, read_tensors
-from models.training.keeping import BEST
+from models.training.run_recorder import BEST
 from models.training.schedule import Span
 
 

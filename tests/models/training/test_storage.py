@@ -16,10 +16,10 @@ from training_toys import Told, kept, steps, trained
 from models.errors import StorageFull
 from models.networks.residual_unet import ResidualUNetSpec
 from models.training.checkpoint import CHECKPOINT, load_checkpoint
+from models.training.disk_space import check_disk_space, free_bytes, space_needed
 from models.training.ranks import Alone
 from models.training.recipe import Recipe
-from models.training.room import free_bytes, need_of, room_for
-from models.training.storage import room_told
+from models.training.storage import name_full_disk
 from models.training.trainer import train
 
 pytestmark = pytest.mark.slow
@@ -99,7 +99,7 @@ def _in_a_child(attempt: Callable[[], None]) -> str:
 
 def test_the_remedy_goes_by_what_is_there(tmp_path: Path) -> None:
     def remedy(place: Path) -> str:
-        with pytest.raises(StorageFull) as caught, room_told(place):
+        with pytest.raises(StorageFull) as caught, name_full_disk(place):
             raise OSError(errno.ENOSPC, "full")
         return str(caught.value.parameters["remedy"])
 
@@ -116,10 +116,10 @@ def test_the_remedy_goes_by_what_is_there(tmp_path: Path) -> None:
 
 
 def test_a_run_without_room_is_refused_only_where_that_is_certain(tmp_path: Path) -> None:
-    need, notes = need_of(ResidualUNetSpec((4, 8), (-1000.0, 40.0, 1200.0))), []
+    need, notes = space_needed(ResidualUNetSpec((4, 8), (-1000.0, 40.0, 1200.0))), []
 
     def asked(left: int, resume: bool = False) -> None:
-        room_for(need, tmp_path / "not" / "yet", resume=resume, note=notes.append, free=lambda _: left)
+        check_disk_space(need, tmp_path / "not" / "yet", resume=resume, note=notes.append, free=lambda _: left)
 
     with pytest.raises(StorageFull, match=r"storage-short.* MB free .*--out"):
         asked(need.least - 1)
@@ -134,7 +134,7 @@ def test_a_run_without_room_is_refused_only_where_that_is_certain(tmp_path: Path
 def test_what_a_run_writes_lies_within_what_was_foretold(
     tmp_path: Path, small_recipe: Recipe, label_maps: Path
 ) -> None:
-    need = need_of(small_recipe.network.spec)
+    need = space_needed(small_recipe.network.spec)
     train(small_recipe, label_maps, tmp_path / "run", Alone(torch.device("cpu")), Told(), resume=False)
     written = [file.stat().st_size for file in (tmp_path / "run").glob("*.pt")]
     assert len(written) == 3

@@ -15,12 +15,12 @@ from training_toys import Told
 
 from models.errors import ModelsError, PackageError, StorageFull
 from models.packages import ModelPackage, load_package
+from models.training.disk_space import Need
 from models.training.finetune import run
 from models.training.finetune.claim import PACKAGE, REPORT
 from models.training.finetune.naming import name_for
 from models.training.finetune.plan import FinetunePlan
 from models.training.finetune.run import Finetuned, finetune
-from models.training.room import Need
 from models.training.schedule import Span
 
 PLAN = FinetunePlan(Span(steps=4), folds=3, patches=1)
@@ -93,7 +93,7 @@ def test_the_room_that_is_asked_for_holds_the_package_too(
         needs.append(need)
         raise StorageFull("storage-short")
 
-    monkeypatch.setattr(run, "room_for", none_left)
+    monkeypatch.setattr(run, "check_disk_space", none_left)
     site, weights = write_site(tmp_path / "site", 3), untaught.weights.read_bytes()
     for content in (weights, weights + bytes(10_000)):
         untaught.weights.write_bytes(content)

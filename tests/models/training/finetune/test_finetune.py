@@ -24,7 +24,7 @@ from models.packages import ModelPackage, OnnxNetwork, load_package
 from models.training.finetune.claim import PACKAGE, REPORT
 from models.training.finetune.gain import Verdict
 from models.training.finetune.plan import FinetunePlan
-from models.training.finetune.run import Finetuned, finetune, prove_trainable
+from models.training.finetune.run import Finetuned, check_trainable, finetune
 from models.training.schedule import Span
 from models.training.stopping import Asked
 
@@ -266,7 +266,7 @@ def test_a_graph_without_layers_is_refused_with_the_reason(untaught: ModelPackag
     graph = OnnxNetwork(kind="onnx", tile_voxels=(16, 16, 16), parameters=1)
     card = untaught.card.model_copy(update={"network": graph})
     with pytest.raises(RecipeError, match=r"package-not-trainable.*onnx.*import the result"):
-        prove_trainable(replace(untaught, card=card))
+        check_trainable(replace(untaught, card=card))
 
 
 def test_the_command(untaught: ModelPackage, tmp_path: Path) -> None:

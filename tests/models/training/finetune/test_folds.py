@@ -14,7 +14,7 @@ from site_pairs import write_site
 
 from models.errors import PairsError
 from models.pairs import PairFolder, read_pairs
-from models.training.finetune.folds import folds_of, prove_no_leak
+from models.training.finetune.folds import check_no_leak, folds_of
 from models.volumes import Grid
 
 GRID = Grid((2, 2, 2), (1.0, 1.0, 1.0), (0.0, 0.0, 0.0))
@@ -56,13 +56,13 @@ def test_folds_repeat_and_follow_their_seed() -> None:
 
 def test_one_person_under_two_names_is_found_by_the_voxels(tmp_path: Path) -> None:
     site = write_site(tmp_path, 3)
-    prove_no_leak(read_pairs(site), ())
+    check_no_leak(read_pairs(site), ())
     # The same CT in another file: other compression, other patient.
     (site / "P001" / "ct.nii.gz").write_bytes(
         gzip.compress(gzip.decompress((site / "P002" / "ct.nii.gz").read_bytes()), 1)
     )
     with pytest.raises(PairsError, match="patient-doubled"):
-        prove_no_leak(read_pairs(site), ())
+        check_no_leak(read_pairs(site), ())
 
 
 def test_one_person_in_two_contrasts_stays_together(tmp_path: Path) -> None:
@@ -71,7 +71,7 @@ def test_one_person_in_two_contrasts_stays_together(tmp_path: Path) -> None:
     for name in ("P000", "P001"):
         (site / name / "about.json").write_text(json.dumps({"patient": name, "case": "anna"}))
     pairs = read_pairs(site)
-    prove_no_leak(pairs, ())
+    check_no_leak(pairs, ())
     for fold in folds_of(pairs, 3, 0):
         for part in (fold.train, fold.validate, fold.test):
             assert {pair.patient for pair in part} & {"P000", "P001"} in (set(), {"P000", "P001"})

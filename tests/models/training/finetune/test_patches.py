@@ -16,7 +16,7 @@ from models.packages import ModelPackage
 from models.pairs import read_pairs
 from models.reports.cases import load_case
 from models.training.finetune.baseline import mean_ct
-from models.training.finetune.patches import Patches, WorkingPair, still_patches, working_pair
+from models.training.finetune.patches import Patches, WorkingPair, validation_patches, working_pair
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def test_mr_ct_and_mask_of_a_patch_stay_on_each_other(pairs: list[WorkingPair]) 
 
 
 def test_still_patches_are_the_pairs_own_voxels(pairs: list[WorkingPair]) -> None:
-    patches = still_patches(pairs[:1], (8, 8, 8), 6, seed=1)
+    patches = validation_patches(pairs[:1], (8, 8, 8), 6, seed=1)
     values = set(pairs[0].ct.float().unique().tolist()) | {-1000.0}
     for patch in patches:
         assert patch.mr.shape == (1, 1, 8, 8, 8)

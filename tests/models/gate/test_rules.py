@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from models.gate import Gravity
-from models.gate.ruled import ruled
+from models.gate.rules import check_image
 from models.packages import InputLimits
 from models.volumes import Grid, Volume
 
 
 def troubles(volume: Volume, limits: InputLimits, site: str = "head") -> dict[str, Gravity]:
-    return {one.code: one.gravity for one in ruled(volume, limits, site) if one.gravity is not Gravity.PASS}
+    return {one.code: one.gravity for one in check_image(volume, limits, site) if one.gravity is not Gravity.PASS}
 
 
 def of(volume: Volume, values: np.ndarray) -> Volume:
@@ -112,7 +112,7 @@ def test_noise_is_no_body_in_air(made_head: Volume, limits: InputLimits) -> None
 def test_half_a_field_is_refused_with_its_side(
     made_head: Volume, limits: InputLimits, part: tuple[slice, slice, slice], side: str
 ) -> None:
-    found = {one.code: one for one in ruled(sliced(made_head, *part), limits, "head")}
+    found = {one.code: one for one in check_image(sliced(made_head, *part), limits, "head")}
     assert found["body-cut"].gravity is Gravity.REJECT
     assert side in found["body-cut"].found
 
@@ -131,9 +131,9 @@ def test_a_brain_alone_is_refused(made_head: Volume, limits: InputLimits) -> Non
 
 
 def test_other_sites_are_not_asked_for_a_head(made_head: Volume, limits: InputLimits) -> None:
-    assert {"body-cut", "whole-head"}.isdisjoint({one.code for one in ruled(made_head, limits, "pelvis")})
+    assert {"body-cut", "whole-head"}.isdisjoint({one.code for one in check_image(made_head, limits, "pelvis")})
     ct = limits.model_copy(update={"modality": "CT", "contrasts": ()})
-    assert [one.code for one in ruled(made_head, ct, "head")] == [
+    assert [one.code for one in check_image(made_head, ct, "head")] == [
         "slice-count",
         "voxel-size",
         "field-of-view",

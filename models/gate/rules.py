@@ -1,4 +1,4 @@
-"""What can be ruled: sampling against the card's limits, values of an image, a body in air, a head with its skull.
+"""Checks by rule: sampling against the limits on the card, values of an image, a body in air, a head with its skull.
 
 The first wrong thing that makes the others meaningless ends the list: an image of nothing is not measured.
 """
@@ -35,7 +35,7 @@ LEAST_SKULL_RISE = 0.05
 _SLIGHTLY = 0.02
 
 
-def ruled(volume: Volume, limits: InputLimits, body_site: str) -> tuple[Finding, ...]:
+def check_image(volume: Volume, limits: InputLimits, body_site: str) -> tuple[Finding, ...]:
     """Judge a volume by rules, in a fixed order, what passes included.
 
     Parameters

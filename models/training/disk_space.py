@@ -36,7 +36,7 @@ class Need:
     most: int
 
 
-def need_of(spec: ResidualUNetSpec, trainings: int = 1) -> Need:
+def space_needed(spec: ResidualUNetSpec, trainings: int = 1) -> Need:
     """Return what so many trainings of a network write, each of which keeps its own checkpoints."""
     with torch.device("meta"):
         parameters = sum(value.numel() for value in ResidualUNet(spec).parameters())
@@ -50,7 +50,7 @@ def free_bytes(folder: Path) -> int:
     return shutil.disk_usage(there).free
 
 
-def room_for(
+def check_disk_space(
     need: Need, out: Path, *, resume: bool, note: Callable[[str], None], free: Callable[[Path], int] = free_bytes
 ) -> None:
     """Refuse a run for which there certainly is no room, and give notice where it may run out.

@@ -9,7 +9,7 @@ NOT_CHECKED = "not-checked"
 """Code of the finding."""
 
 
-def unsaid(limits: InputLimits) -> Finding | None:
+def unverifiable_demands(limits: InputLimits) -> Finding | None:
     """Return what a person must know to hold before a NIfTI file may be computed; None where nothing is left open.
 
     The pipelines read it from DICOM. NIfTI has no place for it, so that it is neither found nor missing here.

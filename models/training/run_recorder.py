@@ -46,7 +46,7 @@ class Judged(Protocol):
         """Return the averaged weights by network."""
 
 
-class Keeper:
+class RunRecorder:
     """Keeps the run in `folder` as `schedule` says."""
 
     def __init__(self, folder: Path, logs: Logs, schedule: Schedule, run: Judged, listener: Listener) -> None:

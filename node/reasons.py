@@ -72,6 +72,10 @@ TEXTS: Mapping[str, str] = {
     "demo-out-overlaps": "{out} is emptied by the demo, and the study is in {study}, inside it or around it: name a "
     "folder apart from it by --out.",
     "demo-slow": "Study {study} has not come to an end within {seconds} s.",
+    "destination-changed": "{destination} has another address in the settings now ({found}) than the one that this was "
+    "released to ({released}): nothing is sent there until a person sends it again.",
+    "destination-not-research": "{destination} is not marked `research: true` any more, and the result comes from a "
+    "model of status reference: mark it again and send again, or leave it.",
     "destination-unknown": "No destination is called {name}; the settings know: {known}.",
     "device-unusable": "The device of this worker cannot be used now ({found}): see its driver; the run waits.",
     "file-damaged": "The bytes of {file} are not those that were kept: restore it from a backup or have it sent again.",

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from node.actor import Actor
 from node.archive.files import ArchiveFiles
-from node.audit import AuditCode, AuditEvent, AuditTrail
+from node.audit import AuditTrail
 from node.clock import Clock
 from node.database import Database
 from node.deliver.association import Peer, StorableFile, StoreAssociation
+from node.deliver.events import delivery_done, delivery_failed
 from node.deliver.policy import Meaning, given_up, meaning_of, wait_after
 from node.deliver.tables import DeliveryItemRow, DeliveryRow
+from node.deliver.target import check_target
 from node.errors import Permanent, SettingsError, Transient
 from node.jobs.queue import JobQueue
 from node.jobs.tables import RunRow
-from node.settings import Destination, Settings
+from node.settings import Settings
 from node.states import DeliveryState, RunState, advance
 from pipelines.contract import Reason
 
@@ -62,23 +62,21 @@ class DeliverySender:
             delivery.state = advance(DeliveryState(delivery.state), DeliveryState.SENDING)
             delivery.attempts += 1
             waiting = [item for item in delivery.items if item.status is None]
-            name, created_at = delivery.destination, delivery.created_at
         try:
-            self._send(delivery_id, self._settings.destination(name), waiting)
+            self._send(check_target(delivery, self._settings), waiting)
         except (Transient, SettingsError) as problem:
             # A destination that is not in the settings any more may be there again after the next start.
-            if given_up(created_at, self._clock.now(), self._settings.delivery):
+            if given_up(delivery.began_at, self._clock.now(), self._settings.delivery):
                 return self._fail(delivery_id, problem.reason)
             return self._wait(delivery_id, problem.reason)
         except Permanent as problem:
             return self._fail(delivery_id, problem.reason)
         return self._conclude(delivery_id)
 
-    def _send(self, delivery_id: str, to: Destination, items: list[DeliveryItemRow]) -> None:
+    def _send(self, peer: Peer, items: list[DeliveryItemRow]) -> None:
         if not items:
             return
         files = {item.id: StorableFile.of(self._files.whole(item.location)) for item in items}
-        peer = Peer(to.ae_title, to.host, to.port)
         with StoreAssociation(peer, self._settings.delivery.ae_title, files.values()) as association:
             for item in items:
                 status = association.store(files[item.id])
@@ -115,7 +113,7 @@ class DeliverySender:
             delivery.reason_code, delivery.reason_parameters = reason.code, dict(reason.parameters)
             delivery.finished_at = self._clock.now()
             run = recording.session.get_one(RunRow, delivery.run_id)
-            recording.record(_event(AuditCode.DELIVERY_FAILED, "failure", delivery, run, reason=reason.code))
+            recording.record(delivery_failed(delivery, run, SENDER, reason))
             self._close_run(recording.session, run)
 
     def give_up(self, delivery_id: str, reason: Reason) -> None:
@@ -131,7 +129,7 @@ class DeliverySender:
             delivery.reason_code = delivery.reason_parameters = None
             delivery.finished_at = self._clock.now()
             run = recording.session.get_one(RunRow, delivery.run_id)
-            recording.record(_event(AuditCode.DELIVERY_DONE, "success", delivery, run, objects=len(delivery.items)))
+            recording.record(delivery_done(delivery, run, SENDER))
             self._close_run(recording.session, run)
 
     def _close_run(self, session: Session, run: RunRow) -> None:
@@ -152,22 +150,3 @@ class DeliverySender:
 
 def _delivery(session: Session, delivery_id: str) -> DeliveryRow:
     return session.get_one(DeliveryRow, delivery_id)
-
-
-def _event(
-    code: AuditCode, outcome: Literal["success", "failure"], delivery: DeliveryRow, run: RunRow, **details: str | int
-) -> AuditEvent:
-    return AuditEvent(
-        code=code,
-        actor=SENDER,
-        outcome=outcome,
-        study_uid=run.study_uid,
-        patient=None,
-        correlation=run.correlation_id,
-        details={
-            "run": run.run_id,
-            "destination": delivery.destination,
-            "attempts": delivery.attempts,
-            **details,
-        },
-    )

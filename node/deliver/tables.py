@@ -12,7 +12,19 @@ from node.database.base import Base
 
 
 class DeliveryRow(Base):
-    """The sending of one run's objects to one destination."""
+    """The sending of one run's objects to one destination.
+
+    Attributes
+    ----------
+    destination
+        The destination's name in the settings.
+    ae_title, host, port
+        Its address as a person released to it; where the settings name another one now, nothing is sent.
+    research_only
+        Whether only a destination marked `research` may get it: a model of status ``reference`` made it.
+    began_at
+        When the present series of attempts began; giving up is counted from here.
+    """
 
     __tablename__ = "deliveries"
     __table_args__ = (UniqueConstraint("run_id", "destination"), Index("ix_deliveries_state", "state"))
@@ -20,11 +32,16 @@ class DeliveryRow(Base):
     delivery_id: Mapped[str] = mapped_column(primary_key=True)
     run_id: Mapped[str] = mapped_column(ForeignKey("runs.run_id"))
     destination: Mapped[str]
+    ae_title: Mapped[str]
+    host: Mapped[str]
+    port: Mapped[int]
+    research_only: Mapped[bool]
     state: Mapped[str]
     attempts: Mapped[int] = mapped_column(default=0)
     reason_code: Mapped[str | None]
     reason_parameters: Mapped[dict[str, Any] | None]
     created_at: Mapped[datetime]
+    began_at: Mapped[datetime]
     finished_at: Mapped[datetime | None]
 
     items: Mapped[list[DeliveryItemRow]] = relationship(

@@ -23,13 +23,14 @@ from node.audit import AuditCode, AuditEvent, AuditTrail
 from node.audit.trail import Recording
 from node.clock import Clock
 from node.database import Database
-from node.deliver.tables import DeliveryItemRow, DeliveryRow
+from node.deliver.orders import order_delivery
+from node.deliver.target import peer_of
 from node.errors import Refusal, SettingsError
 from node.jobs.queue import JobQueue
 from node.jobs.results import Manifest, check_to_json
 from node.jobs.tables import RunObjectRow, RunRow
 from node.settings import Destination, Settings
-from node.states import DeliveryState, RunState, StudyState, advance
+from node.states import RunState, StudyState, advance
 from pipelines.contract import Reason, Verdict
 
 REFERENCE = "reference"
@@ -174,7 +175,15 @@ class ReleaseService:
                 raise Refusal("release-no-destination", run=run_id, withheld=", ".join(withheld) or "(none)")
             run.released_by, run.release_reason = by.name, reason
             for destination in allowed:
-                self._enqueue(recording.session, run, destination.name)
+                order_delivery(
+                    recording.session,
+                    self._queue,
+                    run.run_id,
+                    run.objects,
+                    destination,
+                    research_only=run.model_status == REFERENCE,
+                    now=self._clock.now(),
+                )
             self._record(
                 recording,
                 AuditCode.RUN_RELEASED,
@@ -183,6 +192,7 @@ class ReleaseService:
                 verdict=run.verdict or "",
                 reason=reason,
                 destinations=[destination.name for destination in allowed],
+                peers=[str(peer_of(destination)) for destination in allowed],
                 withheld=list(withheld),
             )
             return Released(run_id, run.study_uid, by.name, tuple(d.name for d in allowed), withheld)
@@ -224,28 +234,6 @@ class ReleaseService:
                     location=item.location,
                 )
             )
-
-    def _enqueue(self, session: Session, run: RunRow, destination: str) -> None:
-        delivery_id = f"{run.run_id}:{destination}"
-        session.add(
-            DeliveryRow(
-                delivery_id=delivery_id,
-                run_id=run.run_id,
-                destination=destination,
-                state=DeliveryState.PENDING,
-                created_at=self._clock.now(),
-                items=[
-                    DeliveryItemRow(
-                        position=item.position,
-                        sop_instance_uid=item.sop_instance_uid,
-                        sop_class_uid=item.sop_class_uid,
-                        location=item.location,
-                    )
-                    for item in run.objects
-                ],
-            )
-        )
-        self._queue.enqueue_delivery(session, delivery_id)
 
     def _record(
         self,

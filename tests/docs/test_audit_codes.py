@@ -16,6 +16,6 @@ def test_the_page_describes_the_codes_that_there_are() -> None:
 
 
 def test_every_code_is_recorded_somewhere() -> None:
-    sources = [path for path in (ROOT / "node").rglob("*.py") if path.name != "events.py"]
+    sources = [path for path in (ROOT / "node").rglob("*.py") if path != ROOT / "node" / "audit" / "events.py"]
     text = "\n".join(path.read_text() for path in sources)
     assert [code for code in AuditCode if f"AuditCode.{code.name}" not in text] == []

@@ -74,9 +74,10 @@ def instance(study_uid: str, series_uid: str, position: float = 0.0, **elements:
 
 @dataclass
 class PretendedPipeline:
-    """Gives one CT instance with the checks that it was told; counts its runs."""
+    """Gives CT instances, one unless told otherwise, with the checks that it was told; counts its runs."""
 
     checks: tuple[Check, ...] = ()
+    slices: int = 1
     runs: int = 0
     error: Exception | None = None
     identities: list[RunIdentity] = field(default_factory=list)
@@ -93,14 +94,21 @@ class PretendedPipeline:
             raise self.error
         source = inputs["t1"][0].dataset
         digest = run.digest(inputs)
-        made = instance(str(source.StudyInstanceUID), derive(digest, "series"), Modality="CT")
-        made.SOPClassUID, made.SOPInstanceUID = CTImageStorage, derive(digest, "ct")
-        made.SyntheticData = "YES"
-        derivation = Dataset()
-        derivation.CodingSchemeDesignator = OUR_SCHEME
-        made.DerivationCodeSequence = [derivation]
-        made.file_meta = file_meta(made)
-        return Outcome((made,), self.checks, {"montage.png": b"png"}, {"infer": 1.0})
+        study, series = str(source.StudyInstanceUID), derive(digest, "series")
+        made = tuple(synthetic_ct(study, series, derive(digest, f"ct-{k}"), float(k)) for k in range(self.slices))
+        return Outcome(made, self.checks, {"montage.png": b"png"}, {"infer": 1.0})
+
+
+def synthetic_ct(study_uid: str, series_uid: str, uid: str, position: float) -> Dataset:
+    """Return a small CT instance as a pipeline of ours makes them."""
+    made = instance(study_uid, series_uid, position, Modality="CT")
+    made.SOPClassUID, made.SOPInstanceUID = CTImageStorage, uid
+    made.SyntheticData = "YES"
+    derivation = Dataset()
+    derivation.CodingSchemeDesignator = OUR_SCHEME
+    made.DerivationCodeSequence = [derivation]
+    made.file_meta = file_meta(made)
+    return made
 
 
 @dataclass

@@ -1,13 +1,24 @@
-"""A peer that answers each C-STORE with the next status of a list, or aborts where the list says so."""
+"""A peer that answers each C-STORE with the next status of a list, and a released result that is delivered to it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 from pynetdicom import AE, evt
 from pynetdicom.sop_class import CTImageStorage, RTStructureSetStorage  # type: ignore[attr-defined]
+from sqlalchemy import select
+
+from node.actor import Actor
+from node.audit.tables import AuditRow
+from node.deliver.sender import DeliverySender
+from node.deliver.tables import DeliveryRow
+from node.jobs.tables import RunRow
+from node.settings import Destination
+
+PHYSICIST = Actor.person("m.curie")
 
 ABORT = -1
 
@@ -55,3 +66,71 @@ def start_pacs() -> Iterator[Callable[..., FakePacs]]:
     yield start
     for server in servers:
         server.shutdown()
+
+
+@dataclass
+class Delivering:
+    """A result that was computed and is held, and its way to the destination `research`."""
+
+    rooms: Any
+    run_id: str = ""
+
+    @property
+    def node(self) -> Any:
+        return self.rooms.node
+
+    def configure(self, *destinations: Destination) -> None:
+        """Change the settings of destinations, as before a new start of the node."""
+        self.node.settings = self.node.settings.model_copy(update={"destinations": destinations})
+
+    def hold(self, images: list[Any], slices: int = 1) -> None:
+        """Bring a study to a held result."""
+        self.rooms.pipeline.slices = slices
+        self.rooms.file(*images)
+        self.rooms.settle()
+        with self.node.database.read() as session:
+            self.run_id = session.scalars(select(RunRow.run_id)).one()
+        self.rooms.compute(self.run_id)
+
+    def release(self) -> None:
+        self.node.release_service.release(self.run_id, PHYSICIST, "ok")
+
+    def sender(self) -> DeliverySender:
+        """Return a sender as a process that starts now has it: with the settings of this moment."""
+        parts = self.node
+        return DeliverySender(parts.database, parts.trail, parts.files, parts.queue, parts.settings, self.rooms.clock)
+
+    def attempt(self, destination: str = "research") -> DeliveryRow:
+        """Make one attempt and return the delivery."""
+        self.sender().attempt(f"{self.run_id}:{destination}")
+        return self.row(destination)
+
+    def row(self, destination: str = "research") -> DeliveryRow:
+        with self.node.database.read() as session:
+            row = session.get_one(DeliveryRow, f"{self.run_id}:{destination}")
+            _ = row.items
+            return row
+
+    def run(self) -> RunRow:
+        with self.node.database.read() as session:
+            return session.get_one(RunRow, self.run_id)
+
+    def last_audit(self) -> AuditRow:
+        with self.node.database.read() as session:
+            return session.scalars(select(AuditRow).order_by(AuditRow.sequence.desc()).limit(1)).one()
+
+
+@pytest.fixture
+def research_pacs() -> Callable[..., Destination]:
+    """The destination `research` at a port of this machine."""
+
+    def made(port: int, **changes: Any) -> Destination:
+        stated = {"name": "research", "ae_title": "PACS", "host": "127.0.0.1", "port": port, "research": True}
+        return Destination(**{**stated, **changes})
+
+    return made
+
+
+@pytest.fixture
+def delivering(rooms: Any) -> Delivering:
+    return Delivering(rooms)

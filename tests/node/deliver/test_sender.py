@@ -6,7 +6,6 @@ import pytest
 from sqlalchemy import select
 
 from node.actor import Actor
-from node.deliver.sender import DeliverySender
 from node.deliver.tables import DeliveryRow
 from node.jobs.tables import RunRow
 from node.states import DeliveryState, RunState
@@ -30,24 +29,13 @@ def delivery(rooms) -> DeliveryRow:
         return session.scalars(select(DeliveryRow)).one()
 
 
-def test_a_destination_that_left_the_settings_is_waited_for(rooms, released: str) -> None:
-    parts = rooms.node
-    without = parts.settings.model_copy(update={"destinations": ()})
-    sender = DeliverySender(parts.database, parts.trail, parts.files, parts.queue, without, rooms.clock)
-    sender.attempt(released)
-    assert (delivery(rooms).state, delivery(rooms).reason_code) == (DeliveryState.PENDING, "destination-unknown")
-    rooms.clock.advance(73 * 3600)
-    sender.attempt(released)
-    assert (delivery(rooms).state, delivery(rooms).reason_code) == (DeliveryState.FAILED, "destination-unknown")
-
-
 def test_of_two_attempts_that_meet_the_one_that_sent_everything_counts(
     rooms, released: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sender = rooms.node.sender
 
-    def sent_while_the_other_gave_up(delivery_id: str, *_: object) -> None:
-        sender._wait(delivery_id, Reason("peer-unreachable", {"peer": "PACS@127.0.0.1:9"}))
+    def sent_while_the_other_gave_up(*_: object) -> None:
+        sender._wait(released, Reason("peer-unreachable", {"peer": "PACS@127.0.0.1:9"}))
 
     monkeypatch.setattr(sender, "_send", sent_while_the_other_gave_up)
     sender.attempt(released)

@@ -1,0 +1,68 @@
+"""Order a delivery: one run's objects to one destination, at the address that it has at this moment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Protocol
+
+from sqlalchemy.orm import Session
+
+from node.deliver.tables import DeliveryItemRow, DeliveryRow
+from node.jobs.queue import JobQueue
+from node.settings import Destination
+from node.states import DeliveryState
+
+
+class SendableObject(Protocol):
+    """A kept object of a run, as a delivery needs it."""
+
+    position: int
+    sop_instance_uid: str
+    sop_class_uid: str
+    location: str
+
+
+def order_delivery(
+    session: Session,
+    queue: JobQueue,
+    run_id: str,
+    objects: Iterable[SendableObject],
+    destination: Destination,
+    *,
+    research_only: bool,
+    now: datetime,
+) -> DeliveryRow:
+    """Add a delivery and enqueue its first attempt, within the session's transaction.
+
+    Parameters
+    ----------
+    objects
+        The run's objects, in the order of sending.
+    research_only
+        Whether only a destination marked `research` may get them.
+    """
+    delivery = DeliveryRow(
+        delivery_id=f"{run_id}:{destination.name}",
+        run_id=run_id,
+        destination=destination.name,
+        ae_title=destination.ae_title,
+        host=destination.host,
+        port=destination.port,
+        research_only=research_only,
+        state=DeliveryState.PENDING,
+        created_at=now,
+        began_at=now,
+        items=[
+            DeliveryItemRow(
+                position=item.position,
+                sop_instance_uid=item.sop_instance_uid,
+                sop_class_uid=item.sop_class_uid,
+                location=item.location,
+            )
+            for item in objects
+        ],
+    )
+    session.add(delivery)
+    queue.enqueue_delivery(session, delivery.delivery_id)
+    return delivery

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -158,10 +158,19 @@ def prepare(file: Path) -> LabelMap:
     return label_map(_stem(file), tissue, volume.voxel_mm, orbit)
 
 
-def prepared(files: Sequence[Path], cache: Path) -> list[LabelMap]:
-    """Return the maps of `files`, prepared once and kept in the folder `cache`."""
+def prepared(files: Sequence[Path], cache: Path, about_to: Callable[[int], None] = lambda _: None) -> list[LabelMap]:
+    """Return the maps of `files`, prepared once and kept in the folder `cache`.
+
+    Parameters
+    ----------
+    about_to
+        Called, where any has to be prepared, with how many: it takes up to 15 s each.
+    """
     cache.mkdir(parents=True, exist_ok=True)
-    return [_cached(file, cache / f"{_stem(file)}.{_key(file)}.npz") for file in files]
+    kept = {file: cache / f"{_stem(file)}.{_key(file)}.npz" for file in files}
+    if new := sum(not place.exists() for place in kept.values()):
+        about_to(new)
+    return [_cached(file, place) for file, place in kept.items()]
 
 
 def _cached(file: Path, kept: Path) -> LabelMap:

@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 
 RecipeFile = Annotated[Path, typer.Argument(help="Recipe, e.g. models/recipes/head-mr-to-ct.yaml.")]
 Labels = Annotated[Path, typer.Option(help="Folder of label maps; the recipe's last ones are held out.")]
-Kept = Annotated[Path | None, typer.Option(help="Where prepared maps are kept for the next time.")]
+Prepared = Annotated[
+    Path | None,
+    typer.Option(help="Folder in which prepared label maps are kept: `samples`, `simulate` and `train` can share one."),
+]
 
 
 def samples(
@@ -33,7 +36,7 @@ def samples(
     maps: Annotated[int, typer.Option(help="Take no more maps than this.", min=1)] = 1000,
     montage: Annotated[Path | None, typer.Option(help="Write a sheet of samples (PNG) here.")] = None,
     columns: Annotated[int, typer.Option(help="Pairs on the sheet.", min=1, max=64)] = 8,
-    kept: Kept = None,
+    prepared: Prepared = None,
     json: Json = False,
 ) -> None:
     """Make training pairs as a recipe says: how fast, and what they look like."""
@@ -47,7 +50,7 @@ def samples(
         if montage is not None:
             prove_writable(montage)
         chosen, plan = device_named(device), _recipe(recipe)
-        with _split(labels, plan, kept) as (trained, _):
+        with _split(labels, plan, prepared, say) as (trained, _):
             generator = PairGenerator(trained(maps), plan, chosen)
             speed = measure(generator, plan.batch, seconds, chosen)
             if montage is not None:
@@ -79,7 +82,7 @@ def simulate(
     held_out: Annotated[bool, typer.Option("--held-out/--trained", help="Which of the recipe's maps.")] = True,
     seed: Annotated[int | None, typer.Option(help="Another seed than the recipe's.", min=0)] = None,
     maps: Annotated[int, typer.Option(help="Take no more maps than this.", min=1)] = 1000,
-    kept: Kept = None,
+    prepared: Prepared = None,
     json: Json = False,
 ) -> None:
     """Write label maps as a folder of simulated pairs, to judge a model by (`synthnode models evaluate`)."""
@@ -91,7 +94,7 @@ def simulate(
         prove_writable(out / MEAN_MAP)
         plan, named = _recipe(recipe), chosen_contrasts(contrasts)
         still = evaluation_plan(plan, seed)
-        with _split(labels, plan, kept) as (trained, judged):
+        with _split(labels, plan, prepared, say) as (trained, judged):
             written = []
             for pair in write(judged(maps) if held_out else trained(maps), still, named, out):
                 written.append(pair.patient)
@@ -153,7 +156,7 @@ def _recipe(file: Path) -> Recipe:
 
 
 @contextmanager
-def _split(folder: Path, plan: Recipe, kept: Path | None) -> Iterator[tuple[_Maps, _Maps]]:
+def _split(folder: Path, plan: Recipe, kept: Path | None, say: Callable[[str], None]) -> Iterator[tuple[_Maps, _Maps]]:
     """Give the maps that `plan` trains on and those that it holds out, each as a function of how many are wanted."""
     from models.anatomy import map_files, prepared
     from models.errors import RecipeError
@@ -163,7 +166,12 @@ def _split(folder: Path, plan: Recipe, kept: Path | None) -> Iterator[tuple[_Map
         raise RecipeError("labels-too-few", folder=str(folder), found=len(files), accepted=f"over {plan.held_out}")
     with TemporaryDirectory() as nowhere:
         cache = kept or Path(nowhere)
+        hint = f"kept in {kept}" if kept else "thrown away at the end: --prepared DIR keeps them for the next command"
+
+        def about_to(count: int) -> None:
+            say(f"Preparing {count} label maps, up to 15 s each; they are {hint}.")
+
         yield (
-            lambda most: prepared(files[: -plan.held_out][:most], cache),
-            lambda most: prepared(files[-plan.held_out :][:most], cache),
+            lambda most: prepared(files[: -plan.held_out][:most], cache, about_to),
+            lambda most: prepared(files[-plan.held_out :][:most], cache, about_to),
         )

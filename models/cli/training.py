@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from models.cli.data import Prepared
 from models.cli.telling import Json, Packages, as_json, for_people, refusals_told, stops_told, tell_package
 from models.errors import RecipeError
 
@@ -39,7 +40,7 @@ def train(
             ".safetensors or .pt."
         ),
     ] = None,
-    maps: Annotated[Path | None, typer.Option(help="Keep prepared label maps here, for several runs.")] = None,
+    prepared: Prepared = None,
     device: Device = None,
     packages: Packages = None,
     json: Json = False,
@@ -75,7 +76,7 @@ def train(
                 told,
                 resume=resume,
                 start_from=begun,
-                maps=maps,
+                cache=prepared,
                 stopper=on_signals,
                 note=_note,
             )
@@ -189,8 +190,11 @@ def _note(line: str) -> None:
 
 
 def _tell_finetuned(done: Finetuned, parent: str, say: Callable[[str], None]) -> None:
+    from models.training.finetune.gain import figure_lines
     from models.training.finetune.offering import remark
 
+    for line in figure_lines(done.gain):
+        say(line)
     say(done.gain.sentence)
     if done.package is None:
         typer.echo(done.withheld, err=True)

@@ -65,7 +65,7 @@ def train(
     *,
     resume: bool,
     start_from: Path | None = None,
-    maps: Path | None = None,
+    cache: Path | None = None,
     stopper: Stopper = unstoppable,
     note: Callable[[str], None] = lambda _: None,
 ) -> Progress:
@@ -78,8 +78,8 @@ def train(
     ----------
     start_from
         Weights to begin from; see `models.training.weights`.
-    maps
-        Where label maps are kept prepared, for runs that share them; in `out` when left out.
+    cache
+        Where label maps are kept prepared, for runs and commands that share them; ``maps`` in `out` when left out.
     stopper
         What may ask the run to stop, from when there is something to keep.
     note
@@ -99,26 +99,28 @@ def train(
     StorageFull
         If there is no room, or certainly will be none (``storage-short``, before anything is written).
     """
-    files, maps = map_files(labels), maps or out / "maps"
+    files, cache = map_files(labels), cache or out / "maps"
     if len(files) <= recipe.held_out:
         raise RecipeError("labels-too-few", folder=str(labels), found=len(files), accepted=f"over {recipe.held_out}")
     if ranks.rank == 0:
         check_disk_space(space_needed(recipe.network.spec), out, resume=resume, note=note)
         claim_run(recipe, files, out, start_from, resume)
-        with name_full_disk(maps):
-            prepared(files, maps)
+        with name_full_disk(cache):
+            prepared(
+                files, cache, lambda n: note(f"Preparing {n} label maps, up to 15 s each; they are kept in {cache}.")
+            )
     network = regression_network(recipe.network.spec, recipe.seed, ranks.device)
     if start_from is not None and not resume:
         load_weights(network, starting_weights(start_from))
     ranks.of_first(0.0)  # the others wait until the first has claimed the folder and prepared the maps
-    held_out = Maker(tuple(files[-recipe.held_out :]), maps, recipe, str(ranks.device))
+    held_out = Maker(tuple(files[-recipe.held_out :]), cache, recipe, str(ranks.device))
     precision = fastest_precision(ranks.device)
     judged_by = _held_out(held_out, recipe) if ranks.rank == 0 else []
     objective = Regression(network, recipe.loss, recipe.optimiser, judged_by, precision)
     loop: Loop[Batch] = Loop(objective, recipe.loop, ranks)
     if resume:
         loop.load(out)
-    maker = Maker(tuple(files[: -recipe.held_out]), maps, recipe, str(ranks.device))
+    maker = Maker(tuple(files[: -recipe.held_out]), cache, recipe, str(ranks.device))
     with stopper() as asked, samples(maker, loop, ranks.device) as batches:
         return loop.run(batches, out, listener, asked)
 

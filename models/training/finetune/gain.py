@@ -17,6 +17,8 @@ FIGURES = {"mae_body": 1, "me_body": 1, "mae_soft": 1, "mae_bone": 1, "dice_bone
 """Figures and the decimal places that mean something."""
 
 DECIDING = "mae_body"
+WATER = AllWater.name
+_TITLES = {"mae_body": "MAE body HU", "mae_soft": "soft", "mae_bone": "bone", "dice_bone": "Dice bone"}
 
 
 class Verdict(StrEnum):
@@ -50,8 +52,27 @@ class Gain:
     pairs: int
 
     @property
+    def worse_than_water(self) -> bool:
+        """Whether the fine-tuned network errs more in the body, on average over patients, than calling it all water."""
+        return self.rows[AFTER][DECIDING].mean >= self.rows[WATER][DECIDING].mean
+
+    @property
     def sentence(self) -> str:
-        """The verdict in words."""
+        """The verdict in words; worse than water comes first, because no gain counts beside it."""
+        return f"{self._water}{self._difference}"
+
+    @property
+    def _water(self) -> str:
+        if not self.worse_than_water:
+            return ""
+        after, water = (self.rows[method][DECIDING].mean for method in (AFTER, WATER))
+        return (
+            f"WORSE THAN WATER: after fine-tuning the error in the body is {after:.1f} HU, that of calling the whole "
+            f"body water {water:.1f} HU. "
+        )
+
+    @property
+    def _difference(self) -> str:
         found = self.differences[BEFORE][DECIDING]
         if found.low is None or found.high is None:
             return "One patient: nothing can be said of a difference."
@@ -83,6 +104,21 @@ def gain_of(judged: Sequence[Judged]) -> Gain:
     }
     cases = {one.case for one in judged}
     return Gain(rows, differences, _verdict(differences[BEFORE][DECIDING]), len(cases), len(judged))
+
+
+def figure_lines(gain: Gain) -> list[str]:
+    """Return the figures of each method as lines for a screen: before, after, all-water and the mean CT."""
+    methods = {BEFORE: "before", AFTER: "after", WATER: WATER, MeanMap.name: MeanMap.name}
+    width = max(map(len, methods.values()))
+    lines = []
+    for method, title in methods.items():
+        figures = [
+            f"{_TITLES[name]} {cohort.mean:.{FIGURES[name]}f}"
+            for name, cohort in gain.rows[method].items()
+            if name in _TITLES
+        ]
+        lines.append(f"{title:<{width}}  {', '.join(figures)}")
+    return lines
 
 
 def _verdict(found: Cohort) -> Verdict:

@@ -14,8 +14,9 @@ NOT_SHOWN = (
 def withheld(gain: Gain, steps: int, parent: str) -> str | None:
     """Return why no package is written, with the remedy; None where one is.
 
-    A network that is shown to be worse than what it came from is of use to nobody, and one that was trained for no step
-    is what it came from. Where no difference is shown a package is written: an interval that holds 0 is the rule with
+    A network that errs more than calling the whole body water knows nothing of use, whatever it gained; one that is
+    shown to be worse than what it came from is of use to nobody, and one that was trained for no step is what it came
+    from. Where no difference is shown a package is written: an interval that holds 0 is the rule with
     few patients and proves no harm; but its card, its first duty and `remark` say so.
 
     Parameters
@@ -25,6 +26,12 @@ def withheld(gain: Gain, steps: int, parent: str) -> str | None:
     parent
         Name of the package that was begun from.
     """
+    if gain.worse_than_water:
+        return (
+            "No package was written: on patients whom it had not seen, the fine-tuned network is worse than calling "
+            f"the whole body water. Begin from a package that knows this anatomy, or train for longer than {steps} "
+            "steps and on more patients; compare before, after and all-water in report.json."
+        )
     if gain.verdict is Verdict.WORSE:
         return (
             f"No package was written: on patients whom it had not seen, the fine-tuned network is worse than {parent} "

@@ -18,6 +18,8 @@ OPTIMISER = OptimiserPlan(learning_rate=0.0002, weight_decay=0.0001, clip_norm=1
 """A quarter of the reference models' rate: weights that know anatomy are to move little."""
 
 _VALIDATIONS = 20
+_LEAST_STEPS_BETWEEN = 10
+"""Validating after every step of a short run would take longer than the run."""
 _PATIENCE = 6
 _LARGEST_WARMUP = 20
 
@@ -91,6 +93,6 @@ class FinetunePlan:
 
 def _share(length: Span, parts: int) -> Span:
     if length.steps is not None:
-        return Span(steps=max(1, length.steps // parts))
+        return Span(steps=max(_LEAST_STEPS_BETWEEN, length.steps // parts))
     assert length.minutes is not None
     return Span(minutes=length.minutes / parts)

@@ -45,7 +45,7 @@ def test_labels_lists_maps_and_what_is_unknown(label_maps: Path) -> None:
 
 def test_samples_measures_and_shows(recipe: Path, label_maps: Path, tmp_path: Path) -> None:
     picture = tmp_path / "sheet.png"
-    words = ("--seconds", 0, "--montage", picture, "--columns", 3, "--kept", tmp_path / "kept", "--json")
+    words = ("--seconds", 0, "--montage", picture, "--columns", 3, "--prepared", tmp_path / "kept", "--json")
     told = last(call("samples", recipe, "--labels", label_maps, *words))
     assert told["samples_per_second"] > 0  # type: ignore[operator]
     assert told["device"] == "cpu"
@@ -61,7 +61,10 @@ def test_simulate_writes_pairs_of_held_out_maps(recipe: Path, label_maps: Path, 
     assert (tmp_path / "pairs" / "mean_map.nii.gz").exists()
     again = call("simulate", *words)
     assert again.exit_code == 1
-    assert len(again.stderr.splitlines()) == 1
+    preparing, refusal = again.stderr.splitlines()
+    assert preparing.startswith("Preparing 1 label maps")
+    assert "--prepared DIR" in preparing
+    assert refusal.startswith("pair-exists")
 
 
 def test_anatomy_makes_maps_that_labels_lists(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from models.packages.package import card_of
 from models.training.finetune import run
 from models.training.finetune.card import finetuned_card
 from models.training.finetune.claim import PACKAGE, REPORT
-from models.training.finetune.gain import METHODS, Gain, Verdict, gain_of
+from models.training.finetune.gain import METHODS, Gain, Verdict, figure_lines, gain_of
 from models.training.finetune.judging import AFTER, BEFORE, Judged
 from models.training.finetune.offering import NOT_SHOWN, remark, withheld
 from models.training.finetune.statements import calibration_of, card_metrics
@@ -83,11 +83,11 @@ def _child(parent: ModelPackage, gain: Gain, judged: Sequence[Judged]) -> Card:
     return card_of({**content, "sha256": "0" * 64}, parent.folder)
 
 
-def _judged(before: float, after: float, spread: float = 0.0) -> list[Judged]:
+def _judged(before: float, after: float, spread: float = 0.0, water: float = 100.0) -> list[Judged]:
     """Return three patients whose errors changed from `before` to about `after`."""
     found = []
     for number in (-1, 0, 1):
-        figures = {method: {"mae_body": before} for method in METHODS}
+        figures = {method: {"mae_body": water} for method in METHODS} | {BEFORE: {"mae_body": before}}
         figures[AFTER] = {"mae_body": after + number * spread}
         found.append(Judged(f"P{number}", f"P{number}", "T1", False, figures, 50.0))
     return found
@@ -116,6 +116,19 @@ def test_what_is_shown_to_be_worse_is_not_offered() -> None:
     assert "Keep small" in told
     assert withheld(gain_of(_judged(50, 40)), 5, "small") is None
     assert "validation found nothing better than small" in (withheld(gain_of(_judged(50, 40)), 0, "small") or "")
+
+
+def test_what_errs_more_than_water_is_said_to_and_not_offered_however_much_it_gained() -> None:
+    gain = gain_of(_judged(50, 40, water=35))
+    assert gain.verdict is Verdict.BETTER
+    assert gain.sentence.startswith("WORSE THAN WATER: after fine-tuning the error in the body is 40.0 HU, that of")
+    assert "worse than calling the whole body water" in (withheld(gain, 5, "small") or "")
+    assert figure_lines(gain) == [
+        "before     MAE body HU 50.0",
+        "after      MAE body HU 40.0",
+        "all-water  MAE body HU 35.0",
+        "mean-map   MAE body HU 35.0",
+    ]
 
 
 def test_what_is_not_shown_to_be_better_is_offered_and_says_so(untaught: ModelPackage) -> None:

@@ -112,6 +112,8 @@ TEXTS: Mapping[str, str] = {
     "own-objects-only": "Only objects that a synthnode made have come for this study.",
     "peer-aborted": "{peer} ended the association before it had answered (at {sop_instance}).",
     "peer-malformed": "{found} names no peer: write AETITLE@HOST:PORT.",
+    "peer-stalled": "{peer} had not answered completely after {seconds} s (at {sop_instance}), and the connection was "
+    "closed: see what it is busy with.",
     "peer-unreachable": "{peer} cannot be reached: is it running, and is the port open?",
     "pixel-data-short": "The pixel data are cut: rows, columns and frames ask for {declared} bytes, {found} are "
     "there. Send it again.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +14,14 @@ from pydicom.filereader import read_file_meta_info
 from pynetdicom import AE, _config, build_context, evt
 from pynetdicom.association import Association
 
+from node.deliver.deadline import Deadline, TimeLimits
 from node.errors import Permanent, Transient
 
 # pynetdicom's own switch, for the process: files go out as they are, in chunks, never decoded and written anew.
 _config.STORE_SEND_CHUNKED_DATASET = True
+
+_GRACE_S = 5.0
+"""How much longer pynetdicom waits by its own clocks, which do not run while it reads or writes a PDU."""
 
 MOST_CONTEXTS = 128
 """Presentation contexts that one association can propose (PS3.8, 9.3.2.2: odd identifiers 1 to 255)."""
@@ -75,22 +80,31 @@ class StoreAssociation:
         As whom.
     files
         What will be sent: their SOP classes and transfer syntaxes are what is proposed.
+    limits
+        How long the peer may take.
 
     Raises
     ------
     Transient
-        On entering: ``peer-unreachable``, ``association-rejected`` (for a while) or ``peer-aborted``.
+        On entering: ``peer-unreachable``, ``association-rejected`` (for a while), ``peer-aborted`` or
+        ``peer-stalled``.
     Permanent
         On entering: ``association-rejected`` when the peer says that it is for good.
     """
 
-    def __init__(self, peer: Peer, calling_ae: str, files: Iterable[StorableFile], *, timeout_s: float = 60.0) -> None:
+    def __init__(
+        self, peer: Peer, calling_ae: str, files: Iterable[StorableFile], *, limits: TimeLimits | None = None
+    ) -> None:
+        files = tuple(files)
         self._peer = peer
+        self._limits = limits or TimeLimits()
+        self._deadline = Deadline()
+        self._seconds_left = self._limits.attempt_total_s(sum(file.path.stat().st_size for file in files))
         self._ae = AE(ae_title=calling_ae)
-        self._ae.acse_timeout = 30
-        self._ae.network_timeout = timeout_s
-        self._ae.dimse_timeout = timeout_s
-        self._ae.connection_timeout = 10
+        self._ae.connection_timeout = self._limits.connect_s
+        self._ae.acse_timeout = max(self._limits.associate_s, self._limits.release_s) + _GRACE_S
+        # It would also run while a large object is sent over a slow line.
+        self._ae.network_timeout = None
         self._contexts = sorted({(file.sop_class_uid, file.transfer_syntax_uid) for file in files})
         self._association: Association | None = None
         self._connected = False
@@ -98,27 +112,36 @@ class StoreAssociation:
             raise Permanent("too-many-contexts", found=len(self._contexts), accepted=MOST_CONTEXTS)
 
     def __enter__(self) -> Self:
-        association = self._ae.associate(
-            self._peer.host,
-            self._peer.port,
-            contexts=[build_context(sop_class, [syntax]) for sop_class, syntax in self._contexts],
-            ae_title=self._peer.ae_title,
-            evt_handlers=[(evt.EVT_CONN_OPEN, self._on_open)],
-            max_pdu=131072,
-        )
-        if not association.is_established:
-            raise self._why_not(association)
+        try:
+            with self._deadline.within(self._limits.connect_s + self._limits.associate_s):
+                association = self._ae.associate(
+                    self._peer.host,
+                    self._peer.port,
+                    contexts=[build_context(sop_class, [syntax]) for sop_class, syntax in self._contexts],
+                    ae_title=self._peer.ae_title,
+                    evt_handlers=[(evt.EVT_CONN_OPEN, self._on_open)],
+                    max_pdu=131072,
+                )
+            if not association.is_established:
+                raise self._why_not(association)
+        except BaseException:
+            self._deadline.close()
+            raise
         self._association = association
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._association is not None and self._association.is_established:
-            if kind is None:
-                self._association.release()
-            else:
-                self._association.abort()
+        try:
+            if self._association is not None and self._association.is_established:
+                with self._deadline.within(self._limits.release_s):
+                    if kind is None:
+                        self._association.release()
+                    else:
+                        self._association.abort()
+        finally:
+            self._deadline.close()
 
     def store(self, file: StorableFile) -> int:
         """Send one file and return the peer's status (PS3.4, B.2.3; PS3.7, 9.1.1.1.9).
@@ -128,7 +151,7 @@ class StoreAssociation:
         Permanent
             ``context-refused``: the peer does not take this SOP class in this transfer syntax.
         Transient
-            ``peer-aborted``: the association ended before a status came.
+            ``peer-aborted``: the association ended before a status came; ``peer-stalled``: none came in time.
         """
         association = self._association
         if association is None or not association.is_established:
@@ -141,19 +164,32 @@ class StoreAssociation:
                 sop_class=file.sop_class_uid,
                 transfer_syntax=file.transfer_syntax_uid,
             )
+        seconds = min(self._limits.store_s(file.path.stat().st_size), self._seconds_left)
+        began = time.monotonic()
+        association.dimse_timeout = seconds + _GRACE_S
         try:
-            status = association.send_c_store(file.path)
-        except (RuntimeError, OSError) as error:
-            raise Transient("peer-aborted", peer=str(self._peer), sop_instance=file.sop_instance_uid) from error
+            with self._deadline.within(seconds):
+                status = association.send_c_store(file.path)
+        except (RuntimeError, OSError, ValueError) as error:
+            raise self._ended(file, seconds) from error
+        self._seconds_left -= time.monotonic() - began
         if "Status" not in status:
-            raise Transient("peer-aborted", peer=str(self._peer), sop_instance=file.sop_instance_uid)
+            raise self._ended(file, seconds)
         return int(status.Status)
+
+    def _ended(self, file: StorableFile, seconds: float) -> Transient:
+        if self._deadline.passed:
+            return Transient(
+                "peer-stalled", peer=str(self._peer), sop_instance=file.sop_instance_uid, seconds=round(seconds, 1)
+            )
+        return Transient("peer-aborted", peer=str(self._peer), sop_instance=file.sop_instance_uid)
 
     def _on_open(self, event: evt.Event) -> None:
         self._connected = True
         # With Nagle's algorithm and delayed acknowledgements every C-STORE waits 40 ms (measured).
         wrapped = event.assoc.dul.socket
         if wrapped is not None and wrapped.socket is not None:
+            self._deadline.attach(wrapped.socket)
             wrapped.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def _why_not(self, association: Association) -> Permanent | Transient:
@@ -165,6 +201,9 @@ class StoreAssociation:
             return kind(
                 "association-rejected", peer=str(self._peer), source=int(source or 0), diagnostic=int(reason or 0)
             )
+        if self._connected and self._deadline.passed:
+            seconds = round(self._limits.associate_s, 1)
+            return Transient("peer-stalled", peer=str(self._peer), sop_instance="(none yet)", seconds=seconds)
         if self._connected:
             return Transient("peer-aborted", peer=str(self._peer), sop_instance="(none yet)")
         return Transient("peer-unreachable", peer=str(self._peer))

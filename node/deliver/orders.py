@@ -64,5 +64,5 @@ def order_delivery(
         ],
     )
     session.add(delivery)
-    queue.enqueue_delivery(session, delivery.delivery_id)
+    queue.enqueue_delivery(session, delivery.delivery_id, delivery.destination)
     return delivery

@@ -102,7 +102,9 @@ class DeliverySender:
             delivery.state = advance(DeliveryState(delivery.state), DeliveryState.PENDING)
             delivery.reason_code, delivery.reason_parameters = reason.code, dict(reason.parameters)
             wait = wait_after(delivery.attempts, self._settings.delivery)
-            self._queue.enqueue_delivery(session, delivery_id, attempt=delivery.attempts + 1, delay_s=wait)
+            self._queue.enqueue_delivery(
+                session, delivery_id, delivery.destination, attempt=delivery.attempts + 1, delay_s=wait
+            )
 
     def _fail(self, delivery_id: str, reason: Reason) -> None:
         with self._trail.recording() as recording:

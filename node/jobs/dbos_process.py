@@ -3,12 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from dbos import DBOS, DBOSPortableJSONSerializer
 
 from node.jobs.queue import APPLICATION_VERSION
 
 _POLL_S = 0.15
+
+
+@dataclass(frozen=True, slots=True)
+class Slots:
+    """How many jobs of a queue this process takes at one time.
+
+    Attributes
+    ----------
+    at_once
+        Of the whole queue; None: as many as there are partitions.
+    per_partition
+        Of one partition of a partitioned queue; None when the queue has none.
+    """
+
+    at_once: int | None = None
+    per_partition: int | None = None
 
 
 class DbosProcess:
@@ -21,10 +38,10 @@ class DbosProcess:
     executor
         This process's own name: after a restart under the same name it takes its unfinished jobs up again.
     queues
-        The queues that it listens to, each with the number of jobs at one time.
+        The queues that it listens to, each with its slots.
     """
 
-    def __init__(self, url: str, executor: str, queues: Mapping[str, int]) -> None:
+    def __init__(self, url: str, executor: str, queues: Mapping[str, Slots]) -> None:
         self._queues = queues
         DBOS(
             config={
@@ -45,9 +62,13 @@ class DbosProcess:
         """Start listening; unfinished jobs of this executor are taken up first."""
         DBOS.listen_queues(list(self._queues))
         DBOS.launch()
-        for queue, at_once in self._queues.items():
+        for queue, slots in self._queues.items():
             DBOS.register_queue(
-                queue, worker_concurrency=at_once, polling_interval_sec=_POLL_S, on_conflict="always_update"
+                queue,
+                worker_concurrency=slots.at_once,
+                partition_worker_concurrency=slots.per_partition,
+                polling_interval_sec=_POLL_S,
+                on_conflict="always_update",
             )
 
     def stop(self) -> None:

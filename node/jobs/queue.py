@@ -18,7 +18,8 @@ INFERENCE = "inference"
 """Queue of runs; only compute workers listen to it, each takes one job at a time."""
 
 DELIVERY = "delivery"
-"""Queue of deliveries; the engine process listens to it, so that a dead PACS never blocks a run."""
+"""Queue of deliveries, one partition a destination, so that one that stalls holds up nobody but itself; the engine
+process listens to it, so that a dead PACS never blocks a run."""
 
 SYNTHESISE = "synthesise"
 DELIVER = "deliver"
@@ -77,12 +78,15 @@ class JobQueue:
         }
         self._enqueue(session, job, run_id, delay_s)
 
-    def enqueue_delivery(self, session: Session, delivery_id: str, *, attempt: int = 1, delay_s: float = 0.0) -> None:
-        """Enqueue an attempt at the delivery within the session's transaction."""
+    def enqueue_delivery(
+        self, session: Session, delivery_id: str, destination: str, *, attempt: int = 1, delay_s: float = 0.0
+    ) -> None:
+        """Enqueue an attempt at the delivery, behind others to its destination, within the session's transaction."""
         job: EnqueueOptions = {
             "queue_name": DELIVERY,
             "workflow_name": DELIVER,
             "workflow_id": f"delivery/{delivery_id}/{attempt}",
+            "queue_partition_key": destination,
         }
         self._enqueue(session, job, delivery_id, delay_s)
 

@@ -14,7 +14,7 @@ from node.actor import Actor
 from node.archive.ingest import BATCH, Ingest
 from node.composition import Node
 from node.database.migrate import refuse_other_revision
-from node.jobs.dbos_process import DbosProcess
+from node.jobs.dbos_process import DbosProcess, Slots
 from node.jobs.queue import DELIVERY
 from node.jobs.reaper import Reaper
 from node.jobs.router import Router
@@ -26,7 +26,8 @@ from node.settings import load_settings
 NAME = "engine"
 INTAKE_EVERY_S = 0.25
 REAP_EVERY_S = 5.0
-DELIVERIES_AT_ONCE = 8
+DELIVERY_SLOTS = Slots(per_partition=1)
+"""One association a destination at one time, however many destinations there are."""
 
 _log = structlog.get_logger(__name__)
 
@@ -38,7 +39,7 @@ def start(node: Node) -> Callable[[], None]:
     reaper = Reaper(node.database, node.queue, node.release_service, node.sender, Actor.service(NAME))
 
     register_delivery(node.sender)
-    jobs = DbosProcess(node.database.url, NAME, {DELIVERY: DELIVERIES_AT_ONCE})
+    jobs = DbosProcess(node.database.url, NAME, {DELIVERY: DELIVERY_SLOTS})
     # What a worker left that the settings do not have any more, nobody else would take up.
     node.queue.take_back({NAME, *node.settings.compute.workers})
     jobs.launch()

@@ -11,7 +11,7 @@ import structlog
 from node.actor import Actor
 from node.composition import Node
 from node.database.migrate import refuse_other_revision
-from node.jobs.dbos_process import DbosProcess
+from node.jobs.dbos_process import DbosProcess, Slots
 from node.jobs.queue import INFERENCE
 from node.jobs.workflows import register_synthesis
 from node.observe.logs import configure_logging
@@ -30,7 +30,7 @@ def start(node: Node, name: str, device: str) -> Callable[[], None]:
         # A model that cannot be used fails its own runs, by name; others must still run.
         _log.warning("model not warm", reason=getattr(problem, "code", type(problem).__name__))
     register_synthesis(computation, node.results, node.release_service, Actor.service(name))
-    jobs = DbosProcess(node.database.url, name, {INFERENCE: 1})
+    jobs = DbosProcess(node.database.url, name, {INFERENCE: Slots(at_once=1)})
     jobs.launch()
     return jobs.stop
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -19,6 +20,7 @@ from node.jobs.queue import DELIVERY
 from node.jobs.reaper import Reaper
 from node.jobs.tables import RunRow
 from node.jobs.workflows import register_delivery
+from node.processes.engine import DELIVERY_SLOTS
 from node.states import DeliveryState, RunState
 
 SERVICE = Actor.service("engine")
@@ -43,7 +45,7 @@ def engine(rooms, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Any], N
 
     def start(sender: Any) -> None:
         register_delivery(sender)
-        DbosProcess(rooms.node.database.url, "engine", {DELIVERY: 1}).launch()
+        DbosProcess(rooms.node.database.url, "engine", {DELIVERY: DELIVERY_SLOTS}).launch()
 
     yield start
     DBOS.destroy(destroy_registry=True)
@@ -94,3 +96,32 @@ def test_any_other_fault_of_a_job_ends_its_delivery_by_name(rooms, released: str
         delivery, run = session.scalars(select(DeliveryRow)).one(), session.scalars(select(RunRow)).one()
     assert (delivery.state, delivery.reason_code) == (DeliveryState.FAILED, "job-given-up")
     assert (run.state, run.reason_code) == (RunState.FAILED, "job-given-up")
+
+
+class Stalling:
+    """A sender whose attempts end only when they are let go, except those to a healthy destination."""
+
+    def __init__(self) -> None:
+        self.let_go = threading.Event()
+        self.begun: list[str] = []
+
+    def attempt(self, delivery_id: str) -> None:
+        self.begun.append(delivery_id)
+        if "healthy" not in delivery_id:
+            self.let_go.wait(60)
+
+
+@pytest.mark.hazard("HAZ-11")
+def test_destinations_that_stall_hold_up_nobody_but_themselves(rooms, engine: Callable) -> None:
+    sender = Stalling()
+    engine(sender)
+    with rooms.node.database.write() as session:
+        for number in range(12):
+            for run in ("first", "second"):
+                rooms.node.queue.enqueue_delivery(session, f"{run}:stalling-{number}", f"stalling-{number}")
+        rooms.node.queue.enqueue_delivery(session, "first:healthy", "healthy")
+    try:
+        assert ended(rooms, "delivery/first:healthy/1") == "SUCCESS"
+        assert not [delivery for delivery in sender.begun if delivery.startswith("second")]
+    finally:
+        sender.let_go.set()

@@ -107,9 +107,19 @@ TEXTS: Mapping[str, str] = {
     "model-unusable": "The installed model cannot be used ({found}): install that package again.",
     "no-dicom-file": "No DICOM file: {found}.",
     "no-node-here": "{data} holds no node: name the data folder by --data or the settings by --config.",
+    "object-too-large": "The object has {found}, and this node takes {accepted}: raise receive.max_object_mb if "
+    "it is meant to come here.",
     "own-object-not-filed": "The own object {sop_instance} conflicts with what the archive has: see what is "
     "quarantined of its study.",
     "own-objects-only": "Only objects that a synthnode made have come for this study.",
+    "pdu-cut": "The peer closed the connection in the middle of a PDU ({found}).",
+    "pdu-late": "A PDU began and its end did not come in time ({found}): the peer hangs, or the network loses "
+    "what it sends.",
+    "pdu-malformed": "A PDU cannot be decoded: a fault of the peer.",
+    "pdu-too-large": "The peer announced a PDU that no PDU may be ({found}, {accepted}): a fault of the peer, "
+    "or no DICOM at all.",
+    "pdu-unknown": "What came is no PDU of DICOM ({found}): something else talks to this port.",
+    "pdv-malformed": "A presentation data value has {found} where it may have {accepted}: a fault of the peer.",
     "peer-aborted": "{peer} ended the association before it had answered (at {sop_instance}).",
     "peer-malformed": "{found} names no peer: write AETITLE@HOST:PORT.",
     "peer-stalled": "{peer} had not answered completely after {seconds} s (at {sop_instance}), and the connection was "
@@ -132,6 +142,9 @@ TEXTS: Mapping[str, str] = {
     "release-study-receiving": "More images of study {study} came in: wait until it has settled, then look at "
     "what is held.",
     "request-incomplete": "The request lacks {lacking}: a fault of the sender.",
+    "request-late": "The connection was open and no association request came in time: a port scan, or a peer "
+    "that hangs.",
+    "request-malformed": "The association request has {found} where {accepted} is expected: a fault of the peer.",
     "result-not-kept": "The result could not be written to {folder} ({error}): free or repair the disk.",
     "result-unreadable": "The kept result {file} cannot be read ({error}): restore it from a backup.",
     "rule-model-missing": "Rule {rule} needs the model {model}, which is not installed.",

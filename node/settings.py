@@ -58,6 +58,9 @@ class ReceiveSection(Section):
         (), description="Senders that may store. Empty: any AE title, but from loopback only."
     )
     max_associations: Annotated[int, Field(ge=1, le=1000)] = Field(50, description="Associations at one time.")
+    max_object_mb: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
+        4096, description="Megabytes of the largest object that is taken; a longer one ends its association."
+    )
 
 
 class SettleSection(Section):

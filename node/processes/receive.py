@@ -11,8 +11,8 @@ from node.layout import Layout
 from node.observe.logs import configure_logging
 from node.processes.child import run_child
 from node.receive.admission import Admission, AllowedPeer
+from node.receive.limits import Limits
 from node.receive.reception import ReceiveOptions, Reception
-from node.receive.scp import Limits
 from node.settings import ReceiveSection, load_settings
 
 NAME = "receive"
@@ -31,7 +31,7 @@ def options_of(section: ReceiveSection, layout: Layout) -> ReceiveOptions:
             peers=tuple(AllowedPeer(peer.ae_title, peer.host) for peer in section.peers),
             max_associations=section.max_associations,
         ),
-        limits=Limits(),
+        limits=Limits(object_bytes=section.max_object_mb * 1_000_000),
     )
 
 

@@ -67,6 +67,8 @@ class Admission:
             How many are open, this one included.
         """
         calling = calling_ae.strip()
+        if not calling:
+            return Rejection.CALLING_AE_UNKNOWN  # PS3.5 6.2: a title of spaces alone names nobody
         if not self.peers:
             if not _is_loopback(host):
                 return Rejection.ADDRESS_UNKNOWN

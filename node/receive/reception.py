@@ -10,7 +10,8 @@ from node.clock import Clock
 from node.receive.admission import Admission
 from node.receive.intake import Intake
 from node.receive.journal import Journal
-from node.receive.scp import Limits, Receiver
+from node.receive.limits import Limits
+from node.receive.scp import Receiver
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,10 @@ class Reception:
             The port is taken, or the journal cannot be written.
         """
         journal = Journal(options.journal, options.name, clock)
-        receiver = Receiver(Intake(ArchiveFiles(options.archive), journal, clock), options.admission, options.limits)
+        options.archive.mkdir(parents=True, exist_ok=True)
+        intake = Intake(ArchiveFiles(options.archive), journal, clock)
+        # In the archive's own file system: who has room for an object there has room for it while it comes in.
+        receiver = Receiver(intake, options.admission, options.limits, options.archive)
         return cls(receiver, journal, receiver.start(options.host, options.port))
 
     def close(self) -> None:

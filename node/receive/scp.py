@@ -6,7 +6,7 @@ import socket
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -17,13 +17,14 @@ from pynetdicom.association import Association
 from pynetdicom.dimse_primitives import C_STORE
 from pynetdicom.events import Event, EventHandlerType
 from pynetdicom.pdu_primitives import A_P_ABORT
-from pynetdicom.transport import ThreadedAssociationServer
 
 from node.errors import NodeError, Transient
 from node.receive.admission import Admission
 from node.receive.contexts import contexts_for
 from node.receive.entries import AssociationEnd, Sender
 from node.receive.intake import Incoming, Intake, StoreRefused
+from node.receive.limits import Limits
+from node.receive.server import FrontDoor, Listener
 from pipelines.objects.encoding import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 
 log = structlog.get_logger(__name__)
@@ -45,28 +46,6 @@ STATUSES: Mapping[str, int] = MappingProxyType(
 """DIMSE status by reason code (PS3.4 table B.2-1): A7xx out of resources, A9xx and Cxxx the object itself."""
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Time-outs and sizes of associations.
-
-    Attributes
-    ----------
-    acse_seconds
-        Wait for association requests and their answers (the ARTIM timer).
-    dimse_seconds
-        Wait for the rest of a message.
-    idle_seconds
-        Wait for the next message.
-    max_pdu
-        Bytes of a PDU, as offered to the sender.
-    """
-
-    acse_seconds: float = 30.0
-    dimse_seconds: float = 60.0
-    idle_seconds: float = 300.0
-    max_pdu: int = 131072
-
-
 class Receiver:
     """A C-STORE and C-ECHO SCP.
 
@@ -78,15 +57,16 @@ class Receiver:
         Judges who may open an association.
     limits
         Time-outs and sizes.
+    spool
+        Where large data sets are kept while they come in.
     """
 
-    def __init__(self, intake: Intake, admission: Admission, limits: Limits) -> None:
+    def __init__(self, intake: Intake, admission: Admission, limits: Limits, spool: Path) -> None:
         self._intake = intake
-        self._admission = admission
         self._limits = limits
         self._senders: dict[Association, Sender] = {}
         self._broken: set[Association] = set()
-        self._server: ThreadedAssociationServer | None = None
+        self._listener = Listener(FrontDoor(admission, limits, spool, self._refused), _ae(admission, limits))
 
     def start(self, host: str, port: int) -> int:
         """Listen on `host` and `port` (0: any free one), answer in threads, and return the port.
@@ -96,15 +76,6 @@ class Receiver:
         Transient
             ``port-not-free``: the address cannot be listened on.
         """
-        ae = AE(ae_title=self._admission.ae_title)
-        ae.implementation_class_uid = IMPLEMENTATION_CLASS_UID
-        ae.implementation_version_name = IMPLEMENTATION_VERSION_NAME
-        ae.maximum_pdu_size = self._limits.max_pdu
-        ae.acse_timeout = self._limits.acse_seconds
-        ae.dimse_timeout = self._limits.dimse_seconds
-        ae.network_timeout = self._limits.idle_seconds
-        # Who may come in, and how many, is judged in one place: `Admission`, before pynetdicom's own rules.
-        ae.maximum_associations = self._admission.max_associations + 1
         handlers: list[EventHandlerType] = [
             (evt.EVT_CONN_OPEN, self._on_connected),
             (evt.EVT_REQUESTED, self._on_requested),
@@ -117,22 +88,17 @@ class Receiver:
             (evt.EVT_ABORTED, self._on_aborted),
         ]
         try:
-            server = ae.start_server(
-                (host, port), block=False, evt_handlers=handlers, contexts=contexts_for(["1.2.840.10008.1.1"])
-            )
+            return self._listener.start(host, port, handlers)
         except OSError as error:
             raise Transient("port-not-free", host=host, port=port, error=error.strerror or str(error)) from error
-        if not isinstance(server, ThreadedAssociationServer):
-            raise TypeError("pynetdicom gave no server that can be stopped")
-        self._server = server
-        return int(server.server_address[1])
 
     def stop(self) -> None:
         """Stop listening and abort what is open."""
-        if self._server is not None:
-            for association in self._server.active_associations:
-                association.abort()
-            self._server.shutdown()
+        self._listener.stop()
+
+    def _refused(self, calling_ae: str, called_ae: str, host: str, code: str) -> None:
+        with _logged():
+            self._intake.refused(calling_ae, called_ae, host, code)
 
     def _on_connected(self, event: Event) -> None:
         connection = getattr(event.assoc.dul.socket, "socket", None)
@@ -140,20 +106,9 @@ class Receiver:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def _on_requested(self, event: Event) -> None:
-        association = event.assoc
-        sender = _sender(association)
-        open_now = 0 if self._server is None else len(self._server.active_associations)
-        rejection = self._admission.judge(sender.calling_ae, sender.called_ae, sender.host, open_now)
-        if rejection is not None:
-            log.warning("association refused", calling_ae=sender.calling_ae, host=sender.host, reason=rejection.code)
-            association.acse.send_reject(*rejection.pdu)
-            with _logged():
-                self._intake.refused(sender.calling_ae, sender.called_ae, sender.host, rejection.code)
-            association.kill()
-            return
-        request: Any = association.requestor.primitive
+        request: Any = event.assoc.requestor.primitive
         proposed = request.presentation_context_definition_list
-        association.acceptor.supported_contexts = contexts_for(str(context.abstract_syntax) for context in proposed)
+        event.assoc.acceptor.supported_contexts = contexts_for(str(context.abstract_syntax) for context in proposed)
 
     def _on_established(self, event: Event) -> None:
         self._senders[event.assoc] = _sender(event.assoc)
@@ -193,6 +148,7 @@ class Receiver:
         self._ended(event.assoc, AssociationEnd.LOST if event.assoc in self._broken else AssociationEnd.ABORTED)
 
     def _ended(self, association: Association, end: AssociationEnd) -> None:
+        self._listener.left(association)
         self._broken.discard(association)
         sender = self._senders.pop(association, None)
         if sender is not None:
@@ -237,6 +193,19 @@ def _lacking(command: Dataset) -> list[str]:
     """Return what a C-STORE request must have and this one has not (PS3.7 9.3.1.1)."""
     keywords = ("MessageID", "AffectedSOPClassUID", "AffectedSOPInstanceUID", "Priority")
     return [keyword for keyword in keywords if command.get(keyword) in (None, "")]
+
+
+def _ae(admission: Admission, limits: Limits) -> AE:
+    ae = AE(ae_title=admission.ae_title)
+    ae.implementation_class_uid = IMPLEMENTATION_CLASS_UID
+    ae.implementation_version_name = IMPLEMENTATION_VERSION_NAME
+    ae.maximum_pdu_size = limits.max_pdu
+    ae.acse_timeout = limits.request_seconds
+    ae.dimse_timeout = limits.dimse_seconds
+    ae.network_timeout = limits.idle_seconds
+    # How many may come in is judged at the front door; pynetdicom would count those who were turned away as well.
+    ae.maximum_associations = 1_000_000
+    return ae
 
 
 def _sender(association: Association) -> Sender:

@@ -61,6 +61,12 @@ SUITES: Mapping[str, Suite] = {
         seed=20261121,
         covers=("node", "pipelines", "tests/e2e", "tests/node/receive"),
     ),
+    "front-door": Suite(
+        about="Association requests, stores and releases with bytes changed, cut, doubled or left out: every "
+        "connection ends, every thread ends, and a scanner is served in between.",
+        seed=20261128,
+        covers=("node/receive", "tests/node/receive/test_front_door.py"),
+    ),
     "finetune": Suite(
         about="The shipped model at a made site with a contrast and CT numbers that it never saw: figures before and "
         "after fine-tuning, by cross-validation over patients.",

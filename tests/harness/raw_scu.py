@@ -36,7 +36,7 @@ class RawScu:
     ) -> None:
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=10)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.socket.sendall(_request(calling, called, abstract, syntaxes))
+        self.socket.sendall(association_request(calling, called, abstract, syntaxes))
         self.answer, body = self.receive()
         self.rejection = tuple(body[1:4]) if self.answer == 3 else None
         self.transfer_syntax = _chosen(body) if self.answer == 2 else ""
@@ -58,6 +58,11 @@ class RawScu:
 
     def begin_store(self, uid: str, *, has_data_set: bool = True, sop_class: str = CT_IMAGE) -> None:
         """Send the command of a C-STORE."""
+        self._send_pdv(self.command(uid, has_data_set=has_data_set, sop_class=sop_class), _COMMAND | _LAST)
+
+    @staticmethod
+    def command(uid: str, *, has_data_set: bool = True, sop_class: str = CT_IMAGE) -> bytes:
+        """Return the command set of a C-STORE."""
         command = b"".join(
             (
                 _element(0x0002, _padded(sop_class)),
@@ -68,8 +73,7 @@ class RawScu:
                 _element(0x1000, _padded(uid)),
             )
         )
-        command = _element(0x0000, struct.pack("<L", len(command))) + command
-        self._send_pdv(command, _COMMAND | _LAST)
+        return _element(0x0000, struct.pack("<L", len(command))) + command
 
     def send_data(self, data: bytes, *, last: bool, chunk: int = 16000) -> None:
         """Send a part of the data set."""
@@ -123,20 +127,36 @@ class RawScu:
         return data
 
     def _send_pdv(self, data: bytes, control: int) -> None:
-        item = struct.pack(">LBB", len(data) + 2, 1, control) + data
-        self.socket.sendall(struct.pack(">BBL", 4, 0, len(item)) + item)
+        self.socket.sendall(pdv(data, control))
 
 
-def _request(calling: str, called: str, abstract: str, syntaxes: tuple[str, ...]) -> bytes:
-    context = struct.pack(">B3x", 1) + _item(0x30, abstract.encode())
-    context += b"".join(_item(0x40, syntax.encode()) for syntax in syntaxes)
-    user = _item(0x51, struct.pack(">L", 16384)) + _item(0x52, b"1.2.3.4")
+def pdv(data: bytes, control: int) -> bytes:
+    """Return a P-DATA-TF with one value; control 1 marks a command set, 2 a last fragment."""
+    value = struct.pack(">LBB", len(data) + 2, 1, control) + data
+    return struct.pack(">BBL", 4, 0, len(value)) + value
+
+
+def association_request(
+    calling: str,
+    called: str,
+    abstract: str,
+    syntaxes: tuple[str, ...],
+    *,
+    context: int = 1,
+    user: bytes = b"",
+    more: bytes = b"",
+) -> bytes:
+    """Return an A-ASSOCIATE-RQ with one presentation context of that number, and items more behind what is usual."""
+    proposed = struct.pack(">B3x", context) + item(0x30, abstract.encode())
+    proposed += b"".join(item(0x40, syntax.encode()) for syntax in syntaxes)
+    about = item(0x51, struct.pack(">L", 16384)) + item(0x52, b"1.2.3.4") + user
     body = struct.pack(">HH16s16s32x", 1, 0, called.ljust(16).encode(), calling.ljust(16).encode())
-    body += _item(0x10, _APPLICATION_CONTEXT.encode()) + _item(0x20, context) + _item(0x50, user)
+    body += item(0x10, _APPLICATION_CONTEXT.encode()) + item(0x20, proposed) + item(0x50, about) + more
     return struct.pack(">BBL", 1, 0, len(body)) + body
 
 
-def _item(kind: int, data: bytes) -> bytes:
+def item(kind: int, data: bytes) -> bytes:
+    """Return an item of a request."""
     return struct.pack(">BBH", kind, 0, len(data)) + data
 
 

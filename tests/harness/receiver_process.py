@@ -63,8 +63,8 @@ def main() -> None:
     """Run until ended."""
     from node.clock import SystemClock
     from node.receive.admission import Admission
+    from node.receive.limits import Limits
     from node.receive.reception import ReceiveOptions, Reception
-    from node.receive.scp import Limits
 
     parser = argparse.ArgumentParser()
     parser.add_argument("root", type=Path)

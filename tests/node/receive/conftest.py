@@ -14,8 +14,8 @@ from node.clock import SystemClock
 from node.receive.admission import Admission
 from node.receive.entries import AssociationClosed, AssociationRefused, Entry, InstanceReceived
 from node.receive.journal import JournalReader
+from node.receive.limits import Limits
 from node.receive.reception import ReceiveOptions, Reception
-from node.receive.scp import Limits
 
 
 @dataclass

@@ -23,7 +23,7 @@ from small_dicom import ROOT, SERIES, ct, file_of, save
 from node.errors import Transient
 from node.receive.admission import Admission, AllowedPeer
 from node.receive.contexts import STORAGE_CLASSES, TRANSFER_SYNTAXES, contexts_for
-from node.receive.scp import Limits
+from node.receive.limits import Limits
 
 Loopback = Any
 Opener = Callable[..., Loopback]
@@ -238,7 +238,7 @@ def test_an_association_that_ends_in_the_middle_keeps_what_was_acknowledged(loop
 @pytest.mark.hazard("HAZ-24")
 @pytest.mark.parametrize("words", [b"GET / HTTP/1.1\r\n\r\n", b"\x04\x00\xff\xff\xff\xff" + b"x" * 100, b"\x01\x00"])
 def test_nonsense_harms_nobody_else(opened: Opener, words: bytes) -> None:
-    loopback = opened(limits=Limits(acse_seconds=0.5))
+    loopback = opened(limits=Limits(request_seconds=0.5))
     with RawScu(loopback.port) as good, RawScu(loopback.port) as bad:
         bad.socket.sendall(words)
         assert good.store(f"{SERIES}.1", BODY) == 0

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from node.errors import Refusal
+
 
 class ActorKind(StrEnum):
     """What kind of someone acts."""
@@ -60,3 +62,15 @@ class Actor:
     def __str__(self) -> str:
         where = f"@{self.address}" if self.address else ""
         return f"{self.kind}:{self.name}{where}"
+
+
+def check_person(by: Actor) -> None:
+    """Check that a named person acts.
+
+    Raises
+    ------
+    Refusal
+        ``release-not-a-person``.
+    """
+    if by.kind is not ActorKind.PERSON:
+        raise Refusal("release-not-a-person", actor=str(by))

@@ -9,12 +9,15 @@ from pathlib import Path
 
 from models.packages import ModelPackage, installed, package_installed
 from node.archive.files import ArchiveFiles
+from node.archive.freshness import Freshness
 from node.archive.ingest import Ingest
 from node.audit import AuditTrail
 from node.audit.anchor import Anchor
 from node.clock import Clock, SystemClock
 from node.database import Database
+from node.deliver.deadline import TimeLimits
 from node.deliver.sender import DeliverySender
+from node.deliver.service import DeliveryService
 from node.jobs.computation import Computation
 from node.jobs.queue import JobQueue
 from node.jobs.results import Results
@@ -76,12 +79,33 @@ class Node:
     @cached_property
     def release_service(self) -> ReleaseService:
         """The service that holds, releases and rejects results."""
-        return ReleaseService(self.database, self.trail, self.files, self.queue, self.settings, self.clock)
+        return ReleaseService(
+            self.database, self.trail, self.files, self.queue, self.settings, self.freshness, self.clock
+        )
+
+    @cached_property
+    def freshness(self) -> Freshness:
+        """What says whether a result still stands for its study."""
+        return Freshness(self.layout.journal, self.files)
 
     @cached_property
     def sender(self) -> DeliverySender:
         """The sender of deliveries."""
-        return DeliverySender(self.database, self.trail, self.files, self.queue, self.settings, self.clock)
+        return DeliverySender(
+            self.database,
+            self.trail,
+            self.files,
+            self.queue,
+            self.settings,
+            self.freshness,
+            self.clock,
+            TimeLimits(),
+        )
+
+    @cached_property
+    def deliveries(self) -> DeliveryService:
+        """The acts of people on deliveries."""
+        return DeliveryService(self.trail, self.queue, self.settings, self.freshness, self.clock)
 
     @cached_property
     def ruleset(self) -> RuleSet:

@@ -63,6 +63,8 @@ TEXTS: Mapping[str, str] = {
     "data-set-empty": "The request for instance {sop_instance} has no data set: a fault of the sender.",
     "database-missing": "The data folder {data} has received images but no database {database}: restore it, or run "
     "`synthnode archive rebuild`.",
+    "delivery-needs-reason": "To send again needs a reason: say what was changed since.",
+    "delivery-unknown": "No delivery is called {delivery}.",
     "demo-environment": "{variable} is set in the environment and would change the demo's node: unset it.",
     "demo-node-died": "The demo's node ended (status {status}). It said last: {said}. All of it is in {log}.",
     "demo-node-slow": "The demo's node was not ready after {seconds} s; what it said is in {log}.",
@@ -130,17 +132,18 @@ TEXTS: Mapping[str, str] = {
     "port-not-free": "{host}:{port} cannot be listened on ({error}): end what uses the port, or set another one.",
     "rebuild-unfinished": "A rebuild of the catalogue in {data} was cut short: run `synthnode archive rebuild` again.",
     "receiver-running": "Another process receives as {receiver} into this journal folder.",
+    "receipts-unread": "Images were received that are not in the catalogue yet, of study {study} perhaps: see that the "
+    "engine runs (`synthnode status`), then try again.",
     "reject-needs-reason": "A rejection needs a reason: --reason.",
     "rejected-by-person": "{by} rejected it: {reason}",
+    "release-destination-doubled": "Run {run} has a delivery to {destination} already: have that one sent again.",
     "release-needs-reason": "The verdict is {verdict}: a release needs a reason (--reason).",
     "release-never": "A rejected {checks} can never be released.",
-    "release-no-destination": "No destination may get this result: it comes from a model of status reference, and "
-    "withheld are {withheld}, which the settings do not mark `research: true`.",
-    "release-not-a-person": "Only a named person releases or rejects, not {actor}.",
+    "release-no-destination": "No destination is left for this result: name one that may have it. Withheld are "
+    "{withheld}: a result of a model of status reference goes only where the settings mark `research: true`.",
+    "release-not-a-person": "Only a named person releases, rejects or sends again, not {actor}.",
     "release-nothing-held": "No result of study {study} is held.",
     "release-several-held": "Study {study} has several held results: name one by --run ({runs}).",
-    "release-study-receiving": "More images of study {study} came in: wait until it has settled, then look at "
-    "what is held.",
     "request-incomplete": "The request lacks {lacking}: a fault of the sender.",
     "request-late": "The connection was open and no association request came in time: a port scan, or a peer "
     "that hangs.",
@@ -155,6 +158,7 @@ TEXTS: Mapping[str, str] = {
     "rules-too-large": "The rule file {file} has {found} bytes, accepted are {accepted}: split it or shorten it.",
     "rules-unreadable": "The rule file {file} cannot be read ({error}): name it under `rules` in the settings.",
     "run-crashed": "The computation ended with an unexpected {error}; the log has the trace.",
+    "run-not-released": "Run {run} is not released.",
     "run-not-started": "Run {run} has not started.",
     "run-of-other-study": "Run {run} belongs to study {found}, not to study {study}.",
     "run-outdated": "More images came in, and the study as it now is orders no such run: see there why.",
@@ -166,14 +170,16 @@ TEXTS: Mapping[str, str] = {
     "settings-not-yaml": "{file} is no YAML of settings: {error}",
     "settings-unreadable": "{file} cannot be read: {error}.",
     "state-transition": "A {thing} in state {current} cannot become {new}.",
-    "store-out-of-resources": "{peer} is out of resources (status {status}); it is tried again.",
-    "store-refused": "{peer} refused instance {sop_instance} with status {status}.",
+    "store-not-now": "{peer} could not store instance {sop_instance} (status {status}) and is tried again: see its "
+    "disk and database.",
+    "store-refused": "{peer} refused instance {sop_instance} with status {status}: see its log, then send again.",
     "study-file-cut": "{file} is not whole ({found}): copy it again from where it came, or take it out of the folder.",
     "study-no-dicom": "{folder} holds no DICOM object; its first file is {file}. Name the folder with the study's "
     "DICOM files.",
     "study-no-folder": "{file} is a file, not a folder: name the folder that holds the study's DICOM files.",
     "study-quarantined": "{count} instances of this study were set apart ({codes}): what is here may not be the whole "
     "study. Send the right instances again; conflicting ones need a person.",
+    "study-receiving": "More images of study {study} came in: wait until it has settled, then look at what is held.",
     "study-several": "{folder} holds {studies} studies (one in {first}, another in {second}): name a folder with one.",
     "study-unrouted": "No rule takes this study. {nearest}",
     "too-many-contexts": "{found} combinations of SOP class and transfer syntax do not fit one association "

@@ -37,9 +37,12 @@ class RunState(StrEnum):
     """A named person released it; deliveries are under way."""
     DELIVERED = "delivered"
     """Every destination said that it has every object."""
+    UNDELIVERED = "undelivered"
+    """A destination did not get every object, and no attempt is made any more until a person sends again."""
     FAILED = "failed"
+    """The computation ended without a result."""
     SUPERSEDED = "superseded"
-    """A later revision of the study's inputs replaced it before it was sent."""
+    """A later revision of the study's inputs replaced it before every destination had it."""
 
 
 class DeliveryState(StrEnum):
@@ -50,38 +53,54 @@ class DeliveryState(StrEnum):
     SENDING = "sending"
     DELIVERED = "delivered"
     FAILED = "failed"
-    """Given up with a reason; the dead letter."""
+    """Given up with a reason; a person can send again."""
 
 
 S = TypeVar("S", StudyState, RunState, DeliveryState)
 State = StudyState | RunState | DeliveryState
 
-TRANSITIONS: Mapping[State, frozenset[State]] = {
-    StudyState.RECEIVING: frozenset({StudyState.ROUTED, StudyState.UNROUTED}),
-    StudyState.ROUTED: frozenset({StudyState.RECEIVING}),
-    StudyState.UNROUTED: frozenset({StudyState.RECEIVING}),
-    StudyState.REBUILT: frozenset({StudyState.RECEIVING}),
-    RunState.QUEUED: frozenset({RunState.RUNNING, RunState.FAILED, RunState.SUPERSEDED}),
-    # A worker that died while it ran leaves the run in RUNNING; the next attempt enters it again.
-    RunState.RUNNING: frozenset(
-        {RunState.RUNNING, RunState.HELD, RunState.REFUSED, RunState.FAILED, RunState.SUPERSEDED}
-    ),
-    RunState.HELD: frozenset({RunState.RELEASED, RunState.REJECTED, RunState.SUPERSEDED}),
-    RunState.RELEASED: frozenset({RunState.DELIVERED, RunState.FAILED}),
-    RunState.DELIVERED: frozenset(),
-    RunState.REFUSED: frozenset(),
-    RunState.REJECTED: frozenset(),
-    RunState.FAILED: frozenset(),
-    RunState.SUPERSEDED: frozenset(),
-    # Of two attempts that met after a crash one may wait already when the other has sent everything.
-    DeliveryState.PENDING: frozenset({DeliveryState.SENDING, DeliveryState.DELIVERED, DeliveryState.FAILED}),
-    # A sender that died leaves SENDING; the next attempt enters it again.
-    DeliveryState.SENDING: frozenset(
-        {DeliveryState.SENDING, DeliveryState.PENDING, DeliveryState.DELIVERED, DeliveryState.FAILED}
-    ),
-    DeliveryState.DELIVERED: frozenset(),
-    DeliveryState.FAILED: frozenset(),
+TRANSITIONS: Mapping[type[State], Mapping[State, frozenset[State]]] = {
+    # By type: states of different things can have the same value, and are then equal as keys.
+    StudyState: {
+        StudyState.RECEIVING: frozenset({StudyState.ROUTED, StudyState.UNROUTED}),
+        StudyState.ROUTED: frozenset({StudyState.RECEIVING}),
+        StudyState.UNROUTED: frozenset({StudyState.RECEIVING}),
+        StudyState.REBUILT: frozenset({StudyState.RECEIVING}),
+    },
+    RunState: {
+        RunState.QUEUED: frozenset({RunState.RUNNING, RunState.FAILED, RunState.SUPERSEDED}),
+        # A worker that died while it ran leaves the run in RUNNING; the next attempt enters it again.
+        RunState.RUNNING: frozenset(
+            {RunState.RUNNING, RunState.HELD, RunState.REFUSED, RunState.FAILED, RunState.SUPERSEDED}
+        ),
+        RunState.HELD: frozenset({RunState.RELEASED, RunState.REJECTED, RunState.SUPERSEDED}),
+        RunState.RELEASED: frozenset({RunState.DELIVERED, RunState.UNDELIVERED, RunState.SUPERSEDED}),
+        # A person sends what was released before to a further destination, or again to one that did not get it.
+        RunState.DELIVERED: frozenset({RunState.RELEASED}),
+        RunState.UNDELIVERED: frozenset({RunState.RELEASED, RunState.SUPERSEDED}),
+        RunState.REFUSED: frozenset(),
+        RunState.REJECTED: frozenset(),
+        RunState.FAILED: frozenset(),
+        RunState.SUPERSEDED: frozenset(),
+    },
+    DeliveryState: {
+        # Of two attempts that met after a crash one may wait already when the other has sent everything.
+        DeliveryState.PENDING: frozenset({DeliveryState.SENDING, DeliveryState.DELIVERED, DeliveryState.FAILED}),
+        # A sender that died leaves SENDING; the next attempt enters it again.
+        DeliveryState.SENDING: frozenset(
+            {DeliveryState.SENDING, DeliveryState.PENDING, DeliveryState.DELIVERED, DeliveryState.FAILED}
+        ),
+        DeliveryState.DELIVERED: frozenset(),
+        # A person sends again what has no recorded status.
+        DeliveryState.FAILED: frozenset({DeliveryState.PENDING}),
+    },
 }
+"""Which states may follow which, for each kind of thing that has states."""
+
+
+def successors(current: State) -> frozenset[State]:
+    """Return the states that may follow `current`."""
+    return TRANSITIONS[type(current)][current]
 
 
 def advance(current: S, new: S) -> S:
@@ -92,7 +111,7 @@ def advance(current: S, new: S) -> S:
     Refusal
         ``state-transition`` otherwise.
     """
-    if new not in TRANSITIONS[current]:
+    if new not in successors(current):
         raise Refusal(
             "state-transition",
             thing=type(current).__name__.removesuffix("State").lower(),

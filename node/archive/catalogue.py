@@ -87,6 +87,14 @@ class Catalogue:
         repaired = QuarantineRow.reason_code.in_(REPAIRABLE) & filed
         return self._session.scalars(select(QuarantineRow).where(of_study, ~repaired).order_by(QuarantineRow.id)).all()
 
+    def set_apart(self, study_uid: str) -> list[QuarantineRow]:
+        """Return what is set apart of what came from outside; an object of our own that a peer altered is no input."""
+        return [
+            row
+            for row in self.quarantined(study_uid)
+            if (filed := self.instance(row.sop_instance_uid)) is None or filed.origin == Origin.RECEIVED
+        ]
+
 
 def own_arrival(files: ArchiveFiles, location: str, sha256: str, at: datetime) -> Arrival:
     """Return an object that this node made and kept, looked at and ready to be entered.

@@ -38,10 +38,12 @@ class AuditCode(StrEnum):
     RUN_FAILED = "run-failed"
     RUN_SUPERSEDED = "run-superseded"
     RUN_RELEASED = "run-released"
+    RELEASE_EXTENDED = "release-extended"
     RUN_REJECTED = "run-rejected"
     RELEASE_REFUSED = "release-refused"
     DELIVERY_DONE = "delivery-done"
     DELIVERY_FAILED = "delivery-failed"
+    DELIVERY_REPEATED = "delivery-repeated"
     IDENTITY_ERASED = "identity-erased"
 
 

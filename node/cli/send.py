@@ -9,8 +9,7 @@ from typing import Annotated
 import typer
 
 from node.cli.output import AsJson, console, print_json
-from node.deliver.association import Peer, StoreAssociation, storable_files
-from node.deliver.policy import Meaning, meaning_of
+from node.deliver.association import Peer, StoreAssociation, check_stored, storable_files
 from node.errors import Permanent
 
 _PEER = re.compile(r"(?P<ae>[^@]{1,16})@(?P<host>[^:]+|\[[0-9a-fA-F:]+\]):(?P<port>[0-9]{1,5})")
@@ -27,11 +26,7 @@ def send(
     files = storable_files(_files_of(folder))
     with StoreAssociation(peer, calling_ae, files) as association:
         for file in files:
-            status = association.store(file)
-            if meaning_of(status) is not Meaning.STORED:
-                raise Permanent(
-                    "store-refused", peer=str(peer), status=f"{status:04X}", sop_instance=file.sop_instance_uid
-                )
+            check_stored(association.store(file), peer, file.sop_instance_uid)
     if as_json:
         print_json({"schema": 1, "peer": str(peer), "sent": len(files)})
     else:

@@ -15,6 +15,7 @@ from pynetdicom import AE, _config, build_context, evt
 from pynetdicom.association import Association
 
 from node.deliver.deadline import Deadline, TimeLimits
+from node.deliver.policy import Meaning, meaning_of
 from node.errors import Permanent, Transient
 
 # pynetdicom's own switch, for the process: files go out as they are, in chunks, never decoded and written anew.
@@ -207,6 +208,23 @@ class StoreAssociation:
         if self._connected:
             return Transient("peer-aborted", peer=str(self._peer), sop_instance="(none yet)")
         return Transient("peer-unreachable", peer=str(self._peer))
+
+
+def check_stored(status: int, peer: Peer, sop_instance_uid: str) -> None:
+    """Check that a status says that the peer has the object.
+
+    Raises
+    ------
+    Transient
+        ``store-not-now``: the same object may be taken later.
+    Permanent
+        ``store-refused``.
+    """
+    match meaning_of(status):
+        case Meaning.AGAIN:
+            raise Transient("store-not-now", peer=str(peer), status=f"{status:04X}", sop_instance=sop_instance_uid)
+        case Meaning.NEVER:
+            raise Permanent("store-refused", peer=str(peer), status=f"{status:04X}", sop_instance=sop_instance_uid)
 
 
 def storable_files(paths: Sequence[Path]) -> tuple[StorableFile, ...]:

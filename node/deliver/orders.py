@@ -10,8 +10,9 @@ from sqlalchemy.orm import Session
 
 from node.deliver.tables import DeliveryItemRow, DeliveryRow
 from node.jobs.queue import JobQueue
+from node.jobs.tables import RunRow
 from node.settings import Destination
-from node.states import DeliveryState
+from node.states import DeliveryState, RunState, advance
 
 
 class SendableObject(Protocol):
@@ -43,7 +44,7 @@ def order_delivery(
         Whether only a destination marked `research` may get them.
     """
     delivery = DeliveryRow(
-        delivery_id=f"{run_id}:{destination.name}",
+        delivery_id=_delivery_id(run_id, destination.name),
         run_id=run_id,
         destination=destination.name,
         ae_title=destination.ae_title,
@@ -66,3 +67,25 @@ def order_delivery(
     session.add(delivery)
     queue.enqueue_delivery(session, delivery.delivery_id, delivery.destination)
     return delivery
+
+
+def has_delivery(session: Session, run_id: str, destination: str) -> bool:
+    """Return whether a run has a delivery to the destination of that name, in whatever state."""
+    return session.get(DeliveryRow, _delivery_id(run_id, destination)) is not None
+
+
+def reopen_run(run: RunRow) -> None:
+    """Let a run that a person released wait for its deliveries again.
+
+    Raises
+    ------
+    Refusal
+        ``state-transition``.
+    """
+    if run.state != RunState.RELEASED:
+        run.state = advance(RunState(run.state), RunState.RELEASED)
+        run.reason_code = run.reason_parameters = run.finished_at = None
+
+
+def _delivery_id(run_id: str, destination: str) -> str:
+    return f"{run_id}:{destination}"

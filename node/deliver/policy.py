@@ -16,18 +16,29 @@ class Meaning(StrEnum):
     NEVER = "never"
 
 
+PASSING = frozenset({0x0110, 0x0210, 0x0213, 0xFE00})
+"""Failures that pass: processing failure, duplicate invocation, resource limitation, cancelled."""
+
+
 def meaning_of(status: int) -> Meaning:
-    """Say what a C-STORE response status means (PS3.4, table B.2-1; PS3.7, C.4 and C.5).
+    """Return what a C-STORE response status means (PS3.4, table B.2-1; PS3.7, C.4 and C.5).
 
     Warnings (B000 coercion, B006 elements discarded, B007 does not match class) mean that the peer has it.
     0111 (duplicate SOP instance) too: our UIDs follow from the content, so what it has under that UID is this object.
-    Out of resources (A7xx) passes by itself; what needs another configuration at the peer (0122, 0124) does not.
+    Out of resources (A7xx) passes by itself, and so does a processing failure (0110), which archives answer when their
+    database or disk is away for a moment. What needs another configuration at the peer (0122, 0124) or another object
+    (A9xx, Cxxx) does not: that delivery ends, and a person can send again.
     """
-    if status in {0x0000, 0x0111} or 0xB000 <= status <= 0xBFFF:
+    if status in {0x0000, 0x0111} or is_warning(status):
         return Meaning.STORED
-    if 0xA700 <= status <= 0xA7FF or status in {0x0213, 0xFE00}:
+    if 0xA700 <= status <= 0xA7FF or status in PASSING:
         return Meaning.AGAIN
     return Meaning.NEVER
+
+
+def is_warning(status: int) -> bool:
+    """Return whether the peer stored the object, but changed it or found fault with it."""
+    return 0xB000 <= status <= 0xBFFF
 
 
 def wait_after(attempt: int, settings: DeliverySection) -> float:
@@ -41,5 +52,5 @@ def wait_after(attempt: int, settings: DeliverySection) -> float:
 
 
 def given_up(created_at: datetime, now: datetime, settings: DeliverySection) -> bool:
-    """Say whether a delivery that began at `created_at` has been tried for long enough."""
+    """Return whether a delivery that began at `created_at` has been tried for long enough."""
     return now - created_at > timedelta(hours=settings.give_up_after_hours)

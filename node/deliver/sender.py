@@ -7,12 +7,14 @@ from sqlalchemy.orm import Session
 
 from node.actor import Actor
 from node.archive.files import ArchiveFiles
+from node.archive.freshness import Freshness
 from node.audit import AuditTrail
 from node.clock import Clock
 from node.database import Database
-from node.deliver.association import Peer, StorableFile, StoreAssociation
+from node.deliver.association import Peer, StorableFile, StoreAssociation, check_stored
+from node.deliver.deadline import TimeLimits
 from node.deliver.events import delivery_done, delivery_failed
-from node.deliver.policy import Meaning, given_up, meaning_of, wait_after
+from node.deliver.policy import given_up, wait_after
 from node.deliver.tables import DeliveryItemRow, DeliveryRow
 from node.deliver.target import check_target
 from node.errors import Permanent, SettingsError, Transient
@@ -33,8 +35,10 @@ class DeliverySender:
 
     Parameters
     ----------
-    database, trail, files, queue, settings, clock
+    database, trail, files, queue, settings, freshness, clock
         The node's parts.
+    limits
+        How long a peer may take.
     """
 
     def __init__(
@@ -44,26 +48,27 @@ class DeliverySender:
         files: ArchiveFiles,
         queue: JobQueue,
         settings: Settings,
+        freshness: Freshness,
         clock: Clock,
+        limits: TimeLimits,
     ) -> None:
         self._database = database
         self._trail = trail
         self._files = files
         self._queue = queue
         self._settings = settings
+        self._freshness = freshness
         self._clock = clock
+        self._limits = limits
 
     def attempt(self, delivery_id: str) -> None:
         """Try to complete the delivery once; everything that happened is in its rows afterwards."""
-        with self._database.write() as session:
-            delivery = _delivery(session, delivery_id)
-            if delivery.state in _ENDED:
-                return
-            delivery.state = advance(DeliveryState(delivery.state), DeliveryState.SENDING)
-            delivery.attempts += 1
-            waiting = [item for item in delivery.items if item.status is None]
+        delivery = self._begin(delivery_id)
+        if delivery is None:
+            return
         try:
-            self._send(check_target(delivery, self._settings), waiting)
+            self._check_current(delivery)
+            self._send(check_target(delivery, self._settings), [item for item in delivery.items if item.status is None])
         except (Transient, SettingsError) as problem:
             # A destination that is not in the settings any more may be there again after the next start.
             if given_up(delivery.began_at, self._clock.now(), self._settings.delivery):
@@ -73,20 +78,45 @@ class DeliverySender:
             return self._fail(delivery_id, problem.reason)
         return self._conclude(delivery_id)
 
+    def _begin(self, delivery_id: str) -> DeliveryRow | None:
+        """Enter SENDING and return the delivery as it then is; None when it has ended."""
+        with self._database.write() as session:
+            delivery = _delivery(session, delivery_id)
+            if delivery.state in _ENDED:
+                return None
+            delivery.state = advance(DeliveryState(delivery.state), DeliveryState.SENDING)
+            delivery.attempts += 1
+            _ = delivery.items
+            return delivery
+
+    def _check_current(self, delivery: DeliveryRow) -> None:
+        """Check that the result still stands for its study: images may have come since it was released.
+
+        Raises
+        ------
+        Permanent
+            The run was superseded.
+        Transient
+            Why the result must not leave now; settling ends the run or lets it go.
+        """
+        with self._database.read() as session:
+            run = session.get_one(RunRow, delivery.run_id)
+            if run.state != RunState.RELEASED:
+                raise Permanent(run.reason_code or "run-not-released", **(run.reason_parameters or {"run": run.run_id}))
+            against = self._freshness.reason_against(session, run.study_uid, run.revision)
+        if against is not None:
+            raise Transient(against.code, **against.parameters)
+
     def _send(self, peer: Peer, items: list[DeliveryItemRow]) -> None:
+        """Send the items in order and record each status as it comes, up to the first that is not stored."""
         if not items:
             return
         files = {item.id: StorableFile.of(self._files.whole(item.location)) for item in items}
-        with StoreAssociation(peer, self._settings.delivery.ae_title, files.values()) as association:
+        calling_ae = self._settings.delivery.ae_title
+        with StoreAssociation(peer, calling_ae, files.values(), limits=self._limits) as association:
             for item in items:
                 status = association.store(files[item.id])
-                meaning = meaning_of(status)
-                if meaning is Meaning.AGAIN:
-                    raise Transient("store-out-of-resources", peer=str(peer), status=f"{status:04X}")
-                if meaning is Meaning.NEVER:
-                    raise Permanent(
-                        "store-refused", peer=str(peer), status=f"{status:04X}", sop_instance=item.sop_instance_uid
-                    )
+                check_stored(status, peer, item.sop_instance_uid)
                 self._record(item.id, status)
 
     def _record(self, item_id: int, status: int) -> None:
@@ -136,13 +166,15 @@ class DeliverySender:
 
     def _close_run(self, session: Session, run: RunRow) -> None:
         """End the run when its last delivery has ended: delivered only if all were."""
+        if run.state != RunState.RELEASED:
+            return
         session.flush()
         deliveries = session.scalars(select(DeliveryRow).where(DeliveryRow.run_id == run.run_id)).all()
         states = {DeliveryState(delivery.state) for delivery in deliveries}
         if states == {DeliveryState.DELIVERED}:
             run.state = advance(RunState(run.state), RunState.DELIVERED)
         elif states <= {DeliveryState.DELIVERED, DeliveryState.FAILED}:
-            run.state = advance(RunState(run.state), RunState.FAILED)
+            run.state = advance(RunState(run.state), RunState.UNDELIVERED)
             failed = next(d for d in deliveries if d.state == DeliveryState.FAILED)
             run.reason_code, run.reason_parameters = failed.reason_code, failed.reason_parameters
         else:

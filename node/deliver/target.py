@@ -34,8 +34,19 @@ def check_target(delivery: DeliveryRow, settings: Settings) -> Peer:
     """
     destination = settings.destination(delivery.destination)
     released, found = recorded_peer(delivery), peer_of(destination)
-    if delivery.research_only and not destination.research:
-        raise Permanent("destination-not-research", destination=destination.name)
+    check_research(delivery, destination)
     if found != released:
         raise Permanent("destination-changed", destination=destination.name, released=str(released), found=str(found))
     return released
+
+
+def check_research(delivery: DeliveryRow, destination: Destination) -> None:
+    """Check that the destination may get what a delivery holds.
+
+    Raises
+    ------
+    Permanent
+        ``destination-not-research``.
+    """
+    if delivery.research_only and not destination.research:
+        raise Permanent("destination-not-research", destination=destination.name)

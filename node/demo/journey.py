@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from node.actor import Actor
-from node.deliver.association import StoreAssociation
-from node.deliver.policy import Meaning, meaning_of
+from node.deliver.association import StoreAssociation, check_stored
 from node.demo.running_node import SCANNER, RunningNode
 from node.demo.source import SourceStudy
 from node.demo.stand_in_pacs import StandInPacs
 from node.demo.verification import RELEASED_BY
-from node.errors import Permanent, Transient
+from node.errors import Transient
 from node.states import RunState, StudyState
 from node.status import RunReport, StudyReport, report
 
@@ -24,7 +23,7 @@ REASON = "Demonstration of the whole way; not for any patient."
 _POLL_S = 0.15
 _LONGEST_S = 3600.0
 
-_ENDED = {RunState.REFUSED, RunState.REJECTED, RunState.FAILED, RunState.SUPERSEDED}
+_ENDED = {RunState.REFUSED, RunState.REJECTED, RunState.FAILED, RunState.UNDELIVERED, RunState.SUPERSEDED}
 
 Follow = Callable[[str, float, str], None]
 """Called with the step (``send``, ``settle``, ``compute``, ``deliver``), its share that is done, and a word more."""
@@ -126,13 +125,7 @@ class Traveller:
         with StoreAssociation(self._running.peer, SCANNER, source.files) as association:
             for number, file in enumerate(source.files, 1):
                 status = association.store(file)
-                if meaning_of(status) is not Meaning.STORED:
-                    raise Permanent(
-                        "store-refused",
-                        peer=str(self._running.peer),
-                        status=f"{status:04X}",
-                        sop_instance=file.sop_instance_uid,
-                    )
+                check_stored(status, self._running.peer, file.sop_instance_uid)
                 self._follow("send", number / len(source.files), f"{number} of {len(source.files)}")
 
     def _until_held_or_ended(self, study_uid: str) -> StudyReport | None:

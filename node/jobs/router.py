@@ -13,7 +13,6 @@ from sqlalchemy.orm import Session
 from models.packages import ModelPackage
 from node.actor import Actor
 from node.archive.catalogue import Catalogue
-from node.archive.filing import Origin
 from node.archive.tables import QuarantineRow, StudyRow
 from node.audit import AuditCode, AuditEvent, AuditTrail
 from node.audit.trail import Recording
@@ -29,7 +28,7 @@ from pipelines.contract import Declaration
 
 SETTLING = Actor.timer("settling")
 
-_UNSENT = (RunState.QUEUED, RunState.RUNNING, RunState.HELD)
+_UNSENT = (RunState.QUEUED, RunState.RUNNING, RunState.HELD, RunState.RELEASED, RunState.UNDELIVERED)
 
 
 class Router:
@@ -94,7 +93,7 @@ class Router:
     def _route(self, recording: Recording, study: StudyRow) -> None:
         session = recording.session
         now = self._clock.now()
-        apart = _apart(Catalogue(session), study)
+        apart = Catalogue(session).set_apart(study.study_uid)
         if apart:
             self._supersede(recording, study, {})
             self._leave_unrouted(recording, study, "study-quarantined", _what_is_apart(apart))
@@ -158,7 +157,9 @@ class Router:
         run_number = 1
         while (earlier := session.get(RunRow, _run_id(declaration, package, inputs, run_number))) is not None:
             if not _came_to_nothing(earlier):
-                return earlier.run_id  # The same bytes through the same computation: what was made of them stands.
+                # The same bytes through the same computation: what was made of them stands, for this revision too.
+                earlier.revision = study.revision
+                return earlier.run_id
             run_number += 1
         run_id = _run_id(declaration, package, inputs, run_number)
         now = self._clock.now()
@@ -222,17 +223,8 @@ class Router:
 
 
 def _came_to_nothing(run: RunRow) -> bool:
-    """Whether a run ended without a result that anybody judged; one that was released may have reached a peer."""
-    return run.state == RunState.SUPERSEDED or (run.state == RunState.FAILED and run.released_by is None)
-
-
-def _apart(catalogue: Catalogue, study: StudyRow) -> list[QuarantineRow]:
-    """Return what is set apart of what came from outside; an object of our own that a peer altered is no input."""
-    return [
-        row
-        for row in catalogue.quarantined(study.study_uid)
-        if (filed := catalogue.instance(row.sop_instance_uid)) is None or filed.origin == Origin.RECEIVED
-    ]
+    """Return whether a run ended without a result, or its result was taken back before every destination had it."""
+    return run.state in {RunState.SUPERSEDED, RunState.FAILED}
 
 
 def _what_is_apart(apart: Sequence[QuarantineRow]) -> dict[str, str | int]:

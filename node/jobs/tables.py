@@ -26,7 +26,13 @@ class DecisionRow(Base):
 
 
 class RunRow(Base):
-    """One computation of a pipeline for a study."""
+    """One computation of a pipeline for a study.
+
+    Attributes
+    ----------
+    revision
+        The latest revision of the study that ordered it.
+    """
 
     __tablename__ = "runs"
     __table_args__ = (Index("ix_runs_study", "study_uid"), Index("ix_runs_state", "state"))

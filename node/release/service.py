@@ -7,30 +7,31 @@ status ``reference`` goes to destinations marked research only.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from node.actor import Actor, ActorKind
+from node.actor import Actor, check_person
 from node.archive.catalogue import own_arrival, register_own
 from node.archive.files import ArchiveFiles
 from node.archive.filing import Arrival
-from node.archive.tables import StudyRow
+from node.archive.freshness import Freshness
 from node.audit import AuditCode, AuditEvent, AuditTrail
 from node.audit.trail import Recording
 from node.clock import Clock
 from node.database import Database
-from node.deliver.orders import order_delivery
+from node.deliver.orders import has_delivery, order_delivery, reopen_run
 from node.deliver.target import peer_of
 from node.errors import Refusal, SettingsError
 from node.jobs.queue import JobQueue
 from node.jobs.results import Manifest, check_to_json
 from node.jobs.tables import RunObjectRow, RunRow
 from node.settings import Destination, Settings
-from node.states import RunState, StudyState, advance
+from node.states import RunState, advance
 from pipelines.contract import Reason, Verdict
 
 REFERENCE = "reference"
@@ -57,7 +58,7 @@ class ReleaseService:
 
     Parameters
     ----------
-    database, trail, files, queue, settings, clock
+    database, trail, files, queue, settings, freshness, clock
         The node's parts.
     """
 
@@ -68,6 +69,7 @@ class ReleaseService:
         files: ArchiveFiles,
         queue: JobQueue,
         settings: Settings,
+        freshness: Freshness,
         clock: Clock,
     ) -> None:
         self._database = database
@@ -75,6 +77,7 @@ class ReleaseService:
         self._files = files
         self._queue = queue
         self._settings = settings
+        self._freshness = freshness
         self._clock = clock
 
     def hold(self, manifest: Manifest, by: Actor) -> RunState:
@@ -132,7 +135,7 @@ class ReleaseService:
                 return
         self.fail(run_id, reason, by)
 
-    def release(self, run_id: str, by: Actor, reason: str = "") -> Released:
+    def release(self, run_id: str, by: Actor, reason: str = "", destinations: Sequence[str] = ()) -> Released:
         """Release a held result to its destinations.
 
         Parameters
@@ -143,17 +146,64 @@ class ReleaseService:
             The person who takes the responsibility.
         reason
             Needed unless every check passed.
+        destinations
+            Names of destinations beside those that the rule orders; a rule may order none.
 
         Raises
         ------
         Refusal
-            ``release-not-a-person``, ``state-transition``, ``release-study-receiving``, ``release-needs-reason``,
-            ``release-never`` or ``release-no-destination``. A refused release is audited as well.
+            ``run-unknown``, ``release-not-a-person``, ``state-transition``, ``release-needs-reason``,
+            ``release-never`` or ``release-no-destination``; or why the result does not stand for its study any more
+            (`Freshness`). A refused release is audited as well.
         SettingsError
-            ``destination-unknown``: the settings do not know a destination any more that the run was ordered for.
+            ``destination-unknown``: the settings do not know a destination, or not any more.
         """
+        with self._audited_refusal(run_id, by), self._trail.recording() as recording:
+            run = _known(recording.session, run_id)
+            check_person(by)
+            run.state = advance(RunState(run.state), RunState.RELEASED)
+            _check_verdict(run, reason)
+            run.released_by, run.release_reason = by.name, reason
+            names = tuple(dict.fromkeys((*run.destinations, *destinations)))
+            return self._send_to(recording, run, names, AuditCode.RUN_RELEASED, by, reason)
+
+    def release_further(self, run_id: str, destinations: Sequence[str], by: Actor, reason: str) -> Released:
+        """Have a result that a person released before sent to further destinations.
+
+        Parameters
+        ----------
+        run_id
+            The run whose result it is.
+        destinations
+            Names of destinations that it has no delivery to yet.
+        by, reason
+            The person who wants it, and why.
+
+        Raises
+        ------
+        Refusal
+            As `release`; ``release-destination-doubled`` for a destination that it has a delivery to.
+        SettingsError
+            ``destination-unknown``.
+        """
+        with self._audited_refusal(run_id, by), self._trail.recording() as recording:
+            run = _known(recording.session, run_id)
+            check_person(by)
+            if run.released_by is None:
+                raise Refusal("run-not-released", run=run_id)
+            if not reason.strip():
+                raise Refusal("release-needs-reason", run=run_id, verdict=run.verdict or "(none)")
+            reopen_run(run)
+            names = tuple(dict.fromkeys(destinations))
+            for name in names:
+                if has_delivery(recording.session, run_id, name):
+                    raise Refusal("release-destination-doubled", run=run_id, destination=name)
+            return self._send_to(recording, run, names, AuditCode.RELEASE_EXTENDED, by, reason)
+
+    @contextmanager
+    def _audited_refusal(self, run_id: str, by: Actor) -> Iterator[None]:
         try:
-            return self._release(run_id, by, reason)
+            yield
         except (Refusal, SettingsError) as refusal:
             with self._trail.recording() as recording:
                 run = recording.session.get(RunRow, run_id)
@@ -163,39 +213,37 @@ class ReleaseService:
                     )
             raise
 
-    def _release(self, run_id: str, by: Actor, reason: str) -> Released:
-        with self._trail.recording() as recording:
-            run = _known(recording.session, run_id)
-            _check_person(by)
-            run.state = advance(RunState(run.state), RunState.RELEASED)
-            _check_settled(recording.session.get_one(StudyRow, run.study_uid))
-            _check_releasable(run, reason)
-            allowed, withheld = self._destinations(run)
-            if not allowed:
-                raise Refusal("release-no-destination", run=run_id, withheld=", ".join(withheld) or "(none)")
-            run.released_by, run.release_reason = by.name, reason
-            for destination in allowed:
-                order_delivery(
-                    recording.session,
-                    self._queue,
-                    run.run_id,
-                    run.objects,
-                    destination,
-                    research_only=run.model_status == REFERENCE,
-                    now=self._clock.now(),
-                )
-            self._record(
-                recording,
-                AuditCode.RUN_RELEASED,
-                run,
-                by,
-                verdict=run.verdict or "",
-                reason=reason,
-                destinations=[destination.name for destination in allowed],
-                peers=[str(peer_of(destination)) for destination in allowed],
-                withheld=list(withheld),
+    def _send_to(
+        self, recording: Recording, run: RunRow, names: Sequence[str], code: AuditCode, by: Actor, reason: str
+    ) -> Released:
+        against = self._freshness.reason_against(recording.session, run.study_uid, run.revision)
+        if against is not None:
+            raise Refusal(against.code, **against.parameters)
+        allowed, withheld = self._destinations(run, names)
+        if not allowed:
+            raise Refusal("release-no-destination", run=run.run_id, withheld=", ".join(withheld) or "(none)")
+        for destination in allowed:
+            order_delivery(
+                recording.session,
+                self._queue,
+                run.run_id,
+                run.objects,
+                destination,
+                research_only=run.model_status == REFERENCE,
+                now=self._clock.now(),
             )
-            return Released(run_id, run.study_uid, by.name, tuple(d.name for d in allowed), withheld)
+        self._record(
+            recording,
+            code,
+            run,
+            by,
+            verdict=run.verdict or "",
+            reason=reason,
+            destinations=[destination.name for destination in allowed],
+            peers=[str(peer_of(destination)) for destination in allowed],
+            withheld=list(withheld),
+        )
+        return Released(run.run_id, run.study_uid, by.name, tuple(d.name for d in allowed), withheld)
 
     def reject(self, run_id: str, by: Actor, reason: str) -> None:
         """Reject a held result; it never leaves.
@@ -207,15 +255,15 @@ class ReleaseService:
         """
         with self._trail.recording() as recording:
             run = _known(recording.session, run_id)
-            _check_person(by)
+            check_person(by)
             if not reason.strip():
                 raise Refusal("reject-needs-reason", run=run_id)
             run.state = advance(RunState(run.state), RunState.REJECTED)
             run.reason_code, run.reason_parameters = "rejected-by-person", {"by": by.name, "reason": reason}
             self._record(recording, AuditCode.RUN_REJECTED, run, by, reason=reason)
 
-    def _destinations(self, run: RunRow) -> tuple[Sequence[Destination], tuple[str, ...]]:
-        wanted = [self._settings.destination(name) for name in run.destinations]
+    def _destinations(self, run: RunRow, names: Sequence[str]) -> tuple[Sequence[Destination], tuple[str, ...]]:
+        wanted = [self._settings.destination(name) for name in names]
         if run.model_status != REFERENCE:
             return wanted, ()
         return [d for d in wanted if d.research], tuple(d.name for d in wanted if not d.research)
@@ -288,18 +336,7 @@ def _known(session: Session, run_id: str) -> RunRow:
     return run
 
 
-def _check_person(by: Actor) -> None:
-    if by.kind is not ActorKind.PERSON:
-        raise Refusal("release-not-a-person", actor=str(by))
-
-
-def _check_settled(study: StudyRow) -> None:
-    if study.state == StudyState.RECEIVING:
-        # The result was computed on less than what is there; settling will order another, or end this one.
-        raise Refusal("release-study-receiving", study=study.study_uid)
-
-
-def _check_releasable(run: RunRow, reason: str) -> None:
+def _check_verdict(run: RunRow, reason: str) -> None:
     never = [c["name"] for c in run.checks or () if c["verdict"] == Verdict.REJECT and not c["overridable"]]
     if never:
         raise Refusal("release-never", run=run.run_id, checks=", ".join(never))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +13,9 @@ from sqlalchemy import select
 
 from node.actor import Actor
 from node.audit.tables import AuditRow
+from node.deliver.deadline import TimeLimits
 from node.deliver.sender import DeliverySender
+from node.deliver.service import DeliveryService
 from node.deliver.tables import DeliveryRow
 from node.jobs.tables import RunRow
 from node.settings import Destination
@@ -48,11 +50,16 @@ class FakePacs:
 def start_pacs() -> Iterator[Callable[..., FakePacs]]:
     servers = []
 
-    def start(*answers: int, port: int = 0, require_called: bool = False) -> FakePacs:
+    def start(
+        *answers: int,
+        port: int = 0,
+        require_called: bool = False,
+        takes: Sequence[str] = (CTImageStorage, RTStructureSetStorage),
+    ) -> FakePacs:
         pacs = FakePacs(answers=list(answers))
         ae = AE(ae_title="PACS")
         ae.require_called_aet = require_called
-        for sop_class in (CTImageStorage, RTStructureSetStorage):
+        for sop_class in takes:
             ae.add_supported_context(sop_class)
         server = ae.start_server(
             ("127.0.0.1", port),
@@ -98,7 +105,21 @@ class Delivering:
     def sender(self) -> DeliverySender:
         """Return a sender as a process that starts now has it: with the settings of this moment."""
         parts = self.node
-        return DeliverySender(parts.database, parts.trail, parts.files, parts.queue, parts.settings, self.rooms.clock)
+        return DeliverySender(
+            parts.database,
+            parts.trail,
+            parts.files,
+            parts.queue,
+            parts.settings,
+            parts.freshness,
+            self.rooms.clock,
+            TimeLimits(),
+        )
+
+    def service(self) -> DeliveryService:
+        """Return the delivery service as a process that starts now has it."""
+        parts = self.node
+        return DeliveryService(parts.trail, parts.queue, parts.settings, parts.freshness, self.rooms.clock)
 
     def attempt(self, destination: str = "research") -> DeliveryRow:
         """Make one attempt and return the delivery."""

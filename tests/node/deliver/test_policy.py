@@ -27,7 +27,9 @@ from node.settings import DeliverySection
         (0xC000, Meaning.NEVER),
         (0x0122, Meaning.NEVER),
         (0x0124, Meaning.NEVER),
-        (0x0110, Meaning.NEVER),
+        (0x0110, Meaning.AGAIN),
+        (0x0210, Meaning.AGAIN),
+        (0xFE00, Meaning.AGAIN),
     ],
 )
 def test_status_as_the_standard_says(status: int, meaning: Meaning) -> None:

@@ -95,7 +95,7 @@ def test_any_other_fault_of_a_job_ends_its_delivery_by_name(rooms, released: str
     with parts.database.read() as session:
         delivery, run = session.scalars(select(DeliveryRow)).one(), session.scalars(select(RunRow)).one()
     assert (delivery.state, delivery.reason_code) == (DeliveryState.FAILED, "job-given-up")
-    assert (run.state, run.reason_code) == (RunState.FAILED, "job-given-up")
+    assert (run.state, run.reason_code) == (RunState.UNDELIVERED, "job-given-up")
 
 
 class Stalling:

@@ -153,7 +153,7 @@ def test_what_was_computed_on_a_part_of_the_study_is_not_released(rooms, mr_stud
     rooms.settle()
     rooms.compute(run(rooms).run_id)
     rooms.file(late)
-    with pytest.raises(Refusal, match="release-study-receiving"):
+    with pytest.raises(Refusal, match="study-receiving"):
         rooms.node.release_service.release(run(rooms).run_id, PHYSICIST, "looks right")
     assert run(rooms).state == RunState.HELD
     assert deliveries(rooms) == []
@@ -194,3 +194,70 @@ def test_what_an_earlier_attempt_waited_for_is_not_told_of_a_result(rooms, mr_st
     assert (run(rooms).state, run(rooms).reason_code) == (RunState.HELD, None)
     rooms.node.release_service.postpone(run(rooms).run_id, full, Actor.service("worker-0"))
     assert (run(rooms).attempts, run(rooms).reason_code) == (2, None)
+
+
+def unordered(rooms, mr_study) -> RunRow:
+    """Return a held run that its rule ordered without any destination."""
+    result = held(rooms, mr_study)
+    with rooms.node.database.write() as session:
+        session.get_one(RunRow, result.run_id).destinations = []
+    return run(rooms)
+
+
+@pytest.mark.hazard("HAZ-11")
+def test_what_was_ordered_without_a_destination_is_released_to_one_that_a_person_names(rooms, mr_study) -> None:
+    result = unordered(rooms, mr_study)
+    with pytest.raises(Refusal, match="release-no-destination"):
+        rooms.node.release_service.release(result.run_id, PHYSICIST, "ok")
+    released = rooms.node.release_service.release(result.run_id, PHYSICIST, "ok", ["research"])
+    assert released.destinations == ("research",)
+    assert [d.destination for d in deliveries(rooms)] == ["research"]
+
+
+@pytest.mark.hazard("HAZ-16")
+def test_a_reference_model_is_withheld_from_a_named_destination_as_well(rooms, mr_study) -> None:
+    result = unordered(rooms, mr_study)
+    with pytest.raises(Refusal, match=r"release-no-destination.*clinic"):
+        rooms.node.release_service.release(result.run_id, PHYSICIST, "ok", ["clinic"])
+    assert deliveries(rooms) == []
+
+
+def test_a_released_result_goes_to_a_further_destination(rooms, mr_study) -> None:
+    result = held(rooms, mr_study)
+    with rooms.node.database.write() as session:
+        session.get_one(RunRow, result.run_id).model_status = "released"
+        session.get_one(RunRow, result.run_id).destinations = ["research"]
+    service = rooms.node.release_service
+    service.release(result.run_id, PHYSICIST, "ok")
+    with rooms.node.database.write() as session:
+        session.get_one(RunRow, result.run_id).state = RunState.DELIVERED
+    released = service.release_further(result.run_id, ["clinic"], PHYSICIST, "the clinic plans on it")
+    assert (released.destinations, run(rooms).state) == (("clinic",), RunState.RELEASED)
+    assert sorted(d.destination for d in deliveries(rooms)) == ["clinic", "research"]
+    assert codes(rooms)[-1] == "release-extended"
+    with pytest.raises(Refusal, match=r"release-destination-doubled.*clinic"):
+        service.release_further(result.run_id, ["clinic"], PHYSICIST, "once more")
+
+
+@pytest.mark.hazard("HAZ-10")
+def test_what_nobody_released_goes_to_no_further_destination(rooms, mr_study) -> None:
+    result = held(rooms, mr_study)
+    with pytest.raises(Refusal, match="run-not-released"):
+        rooms.node.release_service.release_further(result.run_id, ["research"], PHYSICIST, "quick")
+    with pytest.raises(Refusal, match="release-not-a-person"):
+        rooms.node.release_service.release_further(result.run_id, ["research"], Actor.timer("x"), "quick")
+    assert (run(rooms).state, deliveries(rooms)) == (RunState.HELD, [])
+
+
+@pytest.mark.hazard("HAZ-08", "HAZ-18")
+def test_a_conflict_that_came_while_it_was_computed_blocks_the_release(rooms, mr_study) -> None:
+    images = mr_study(3)
+    rooms.file(*images)
+    rooms.settle()
+    images[1].PixelData = b"\1" * 8
+    rooms.file(images[1])
+    rooms.compute(run(rooms).run_id)
+    with pytest.raises(Refusal, match=r"study-quarantined|study-receiving"):
+        rooms.node.release_service.release(run(rooms).run_id, PHYSICIST, "looks right")
+    assert deliveries(rooms) == []
+    assert codes(rooms)[-1] == "release-refused"

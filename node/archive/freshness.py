@@ -1,0 +1,81 @@
+"""Whether a result was made of all that there is of its study: asked at its release and again before each sending."""
+
+from __future__ import annotations
+
+from itertools import islice
+from pathlib import Path
+
+from sqlalchemy.orm import Session
+
+from node.archive.catalogue import Catalogue
+from node.archive.files import ArchiveFiles
+from node.archive.headers import look_at
+from node.archive.tables import JournalPositionRow, StudyRow
+from node.receive.entries import InstanceReceived
+from node.receive.journal import START, JournalReader, Position
+from node.states import StudyState
+from pipelines.contract import Reason
+
+MOST_UNREAD = 64
+"""Unread receipts whose files are looked at; where more wait, the engine is behind or stopped, and nothing is known."""
+
+
+class Freshness:
+    """Answers whether a result still stands for its study.
+
+    Parameters
+    ----------
+    journal
+        Folder of the receipt journals: what was acknowledged and is not in the catalogue yet counts too.
+    files
+        Where the received files lie.
+    """
+
+    def __init__(self, journal: Path, files: ArchiveFiles) -> None:
+        self._journal = JournalReader(journal)
+        self._files = files
+
+    def reason_against(self, session: Session, study_uid: str, revision: int) -> Reason | None:
+        """Return why a result must not leave now, or None.
+
+        Parameters
+        ----------
+        session
+            The transaction in which the result would be released or sent.
+        study_uid
+            The study that it was computed for.
+        revision
+            The latest revision of the study that ordered the computation.
+
+        Returns
+        -------
+        Reason or None
+            ``receipts-unread``, ``study-receiving``, ``study-quarantined`` or ``run-outdated``.
+        """
+        study = session.get_one(StudyRow, study_uid)
+        if study.state == StudyState.RECEIVING:
+            return Reason("study-receiving", {"study": study_uid})
+        apart = Catalogue(session).set_apart(study_uid)
+        if apart:
+            codes = ", ".join(sorted({row.reason_code for row in apart}))
+            return Reason("study-quarantined", {"count": len(apart), "codes": codes})
+        if study.revision != revision:
+            return Reason("run-outdated", {})
+        if self._unread(session, study_uid):
+            return Reason("receipts-unread", {"study": study_uid})
+        return None
+
+    def _unread(self, session: Session, study_uid: str) -> bool:
+        """Return whether a receipt waits to be read that is, or may be, of the study."""
+        for receiver in self._journal.receivers():
+            row = session.get(JournalPositionRow, receiver)
+            position = START if row is None else Position(row.sequence, row.offset)
+            entries = (line.entry for line in self._journal.read(receiver, position))
+            received = (entry for entry in entries if entry is None or isinstance(entry, InstanceReceived))
+            for number, entry in enumerate(islice(received, MOST_UNREAD + 1)):
+                if number == MOST_UNREAD or entry is None:
+                    return True
+                stated = look_at(self._files.path(entry.location)).study_uid
+                if stated in {study_uid, ""}:
+                    return True
+        return False

@@ -1,0 +1,133 @@
+"""Whether a result still stands: late images, conflicts and receipts that nobody has read yet all speak against it."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import pytest
+from pydicom import Dataset
+from sqlalchemy import select
+
+from node.archive.freshness import MOST_UNREAD
+from node.archive.tables import JournalPositionRow
+from node.jobs.tables import RunRow
+from node.receive.entries import AssociationClosed, AssociationEnd, InstanceReceived, Sender
+from node.receive.journal import Journal, JournalReader
+from pipelines.contract import Reason
+from pipelines.objects.encoding import encode
+
+PEER = Sender("a" * 32, "SCANNER", "SYNTHNODE", "127.0.0.1")
+
+
+@pytest.fixture
+def settled(rooms, mr_study) -> tuple[Any, list[Dataset]]:
+    images = mr_study(3)
+    rooms.file(*images)
+    rooms.settle()
+    return rooms, images
+
+
+def reason(rooms: Any) -> Reason | None:
+    with rooms.node.database.read() as session:
+        run = session.scalars(select(RunRow)).one()
+        return rooms.node.freshness.reason_against(session, run.study_uid, run.revision)
+
+
+def code(rooms: Any) -> str:
+    found = reason(rooms)
+    return "" if found is None else found.code
+
+
+def acknowledge(rooms: Any, *datasets: Dataset, damaged: bool = False) -> None:
+    """Write receipts as a receiver does; the engine, which would read them, is not there."""
+    journal = Journal(rooms.node.layout.journal, "receive-0", rooms.clock)
+    try:
+        for dataset in datasets:
+            content = encode(dataset)
+            if damaged:
+                content = content[: 144 + int.from_bytes(content[140:144], "little") + 20]  # the head, and no more
+            kept = rooms.node.files.keep(io.BytesIO(content))
+            journal.append(
+                InstanceReceived(
+                    PEER,
+                    str(dataset.SOPClassUID),
+                    str(dataset.SOPInstanceUID),
+                    str(dataset.file_meta.TransferSyntaxUID),
+                    kept.sha256,
+                    kept.size,
+                    kept.location,
+                    rooms.clock.now(),
+                )
+            )
+    finally:
+        journal.close()
+
+
+def test_nothing_speaks_against_a_study_that_is_as_it_was(settled) -> None:
+    rooms, _ = settled
+    assert reason(rooms) is None
+
+
+@pytest.mark.hazard("HAZ-08")
+def test_a_late_image_that_was_filed(settled, mr_study) -> None:
+    rooms, images = settled
+    rooms.file(*mr_study(1, StudyInstanceUID=images[0].StudyInstanceUID))
+    assert code(rooms) == "study-receiving"
+
+
+@pytest.mark.hazard("HAZ-08")
+def test_a_late_image_that_was_acknowledged_and_not_read(settled, mr_study) -> None:
+    rooms, images = settled
+    acknowledge(rooms, *mr_study(1, StudyInstanceUID=images[0].StudyInstanceUID))
+    assert code(rooms) == "receipts-unread"
+
+
+@pytest.mark.hazard("HAZ-08")
+def test_an_unread_image_that_cannot_be_read_may_be_of_the_study(settled, mr_study) -> None:
+    rooms, _ = settled
+    acknowledge(rooms, *mr_study(1), damaged=True)
+    assert code(rooms) == "receipts-unread"
+
+
+def test_an_unread_image_of_another_study_does_not_matter(settled, mr_study) -> None:
+    rooms, _ = settled
+    acknowledge(rooms, *mr_study(2))
+    assert reason(rooms) is None
+
+
+@pytest.mark.hazard("HAZ-08")
+def test_when_more_is_unread_than_is_looked_at_nothing_is_known(settled, mr_study) -> None:
+    rooms, _ = settled
+    acknowledge(rooms, *mr_study(MOST_UNREAD))
+    assert reason(rooms) is None
+    acknowledge(rooms, *mr_study(1))
+    assert code(rooms) == "receipts-unread"
+
+
+def test_what_was_read_does_not_count_and_ends_of_associations_neither(settled, mr_study) -> None:
+    rooms, images = settled
+    acknowledge(rooms, *mr_study(1, StudyInstanceUID=images[0].StudyInstanceUID))
+    end = JournalReader(rooms.node.layout.journal).end("receive-0")
+    with rooms.node.database.write() as session:
+        session.add(JournalPositionRow(receiver="receive-0", sequence=end.sequence, offset=end.offset))
+    journal = Journal(rooms.node.layout.journal, "receive-0", rooms.clock)
+    journal.append(AssociationClosed(PEER.association_id, AssociationEnd.RELEASED, rooms.clock.now()))
+    journal.close()
+    assert reason(rooms) is None
+
+
+@pytest.mark.hazard("HAZ-08", "HAZ-18")
+def test_other_bytes_under_a_known_uid(settled) -> None:
+    rooms, images = settled
+    images[1].PixelData = b"\1" * 8
+    rooms.file(images[1])
+    assert code(rooms) in {"study-quarantined", "study-receiving"}
+
+
+@pytest.mark.hazard("HAZ-08")
+def test_a_revision_that_does_not_order_it_any_more(settled) -> None:
+    rooms, _ = settled
+    with rooms.node.database.write() as session:
+        session.scalars(select(RunRow)).one().revision = 0
+    assert code(rooms) == "run-outdated"

@@ -169,6 +169,8 @@ TEXTS: Mapping[str, str] = {
     "settings-invalid": "{file}: {findings}",
     "settings-not-yaml": "{file} is no YAML of settings: {error}",
     "settings-unreadable": "{file} cannot be read: {error}.",
+    "state-changed": "The {thing} is not in state {seen} any more: another changed it at the same moment. "
+    "Look at its state, then try again if it still makes sense.",
     "state-transition": "A {thing} in state {current} cannot become {new}.",
     "store-not-now": "{peer} could not store instance {sop_instance} (status {status}) and is tried again: see its "
     "disk and database.",

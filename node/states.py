@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import TypeVar
 
 from node.errors import Refusal
 
@@ -56,7 +55,6 @@ class DeliveryState(StrEnum):
     """Given up with a reason; a person can send again."""
 
 
-S = TypeVar("S", StudyState, RunState, DeliveryState)
 State = StudyState | RunState | DeliveryState
 
 TRANSITIONS: Mapping[type[State], Mapping[State, frozenset[State]]] = {
@@ -103,8 +101,8 @@ def successors(current: State) -> frozenset[State]:
     return TRANSITIONS[type(current)][current]
 
 
-def advance(current: S, new: S) -> S:
-    """Return `new` if it may follow `current`.
+def check_transition(current: State, new: State) -> None:
+    """Check that `new` may follow `current`; `node.database.change_state` makes the change.
 
     Raises
     ------
@@ -118,4 +116,3 @@ def advance(current: S, new: S) -> S:
             current=current.value,
             new=new.value,
         )
-    return new

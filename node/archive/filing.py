@@ -17,8 +17,9 @@ from node.archive.headers import Header, Unusable
 from node.archive.sameness import same_data_set
 from node.archive.tables import InstanceRow, PatientRow, QuarantineRow, SeriesRow, StudyRow
 from node.audit import PatientIdentity
+from node.database import change_state
 from node.errors import Quarantine
-from node.states import StudyState, advance
+from node.states import StudyState
 from pipelines.contract import Reason
 
 _AT_ONCE = 500
@@ -195,7 +196,7 @@ class Filing:
         """Let the study wait for quiet again, and say whether that began its next revision."""
         reopened = study.state != StudyState.RECEIVING
         if reopened:
-            study.state = advance(StudyState(study.state), StudyState.RECEIVING)
+            change_state(self._session, study, StudyState.RECEIVING)
             study.reason_code = study.reason_parameters = None
             study.revision += 1
         # Arrivals come in the order of the journal; after the clock was set back the later one has the earlier time.

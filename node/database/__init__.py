@@ -3,5 +3,6 @@
 from node.database.base import Base, Utc
 from node.database.connection import Database
 from node.database.migrate import migrate
+from node.database.state_change import change_state
 
-__all__ = ["Base", "Database", "Utc", "migrate"]
+__all__ = ["Base", "Database", "Utc", "change_state", "migrate"]

@@ -8,11 +8,12 @@ from typing import Protocol
 
 from sqlalchemy.orm import Session
 
+from node.database import change_state
 from node.deliver.tables import DeliveryItemRow, DeliveryRow
 from node.jobs.queue import JobQueue
 from node.jobs.tables import RunRow
 from node.settings import Destination
-from node.states import DeliveryState, RunState, advance
+from node.states import DeliveryState, RunState
 
 
 class SendableObject(Protocol):
@@ -74,7 +75,7 @@ def has_delivery(session: Session, run_id: str, destination: str) -> bool:
     return session.get(DeliveryRow, _delivery_id(run_id, destination)) is not None
 
 
-def reopen_run(run: RunRow) -> None:
+def reopen_run(session: Session, run: RunRow) -> None:
     """Let a run that a person released wait for its deliveries again.
 
     Raises
@@ -83,7 +84,7 @@ def reopen_run(run: RunRow) -> None:
         ``state-transition``.
     """
     if run.state != RunState.RELEASED:
-        run.state = advance(RunState(run.state), RunState.RELEASED)
+        change_state(session, run, RunState.RELEASED)
         run.reason_code = run.reason_parameters = run.finished_at = None
 
 

@@ -10,7 +10,7 @@ from node.archive.files import ArchiveFiles
 from node.archive.freshness import Freshness
 from node.audit import AuditTrail
 from node.clock import Clock
-from node.database import Database
+from node.database import Database, change_state
 from node.deliver.association import Peer, StorableFile, StoreAssociation, check_stored
 from node.deliver.deadline import TimeLimits
 from node.deliver.events import delivery_done, delivery_failed
@@ -21,7 +21,7 @@ from node.errors import Permanent, SettingsError, Transient
 from node.jobs.queue import JobQueue
 from node.jobs.tables import RunRow
 from node.settings import Settings
-from node.states import DeliveryState, RunState, advance
+from node.states import DeliveryState, RunState
 from pipelines.contract import Reason
 
 SENDER = Actor.service("deliver")
@@ -84,7 +84,7 @@ class DeliverySender:
             delivery = _delivery(session, delivery_id)
             if delivery.state in _ENDED:
                 return None
-            delivery.state = advance(DeliveryState(delivery.state), DeliveryState.SENDING)
+            change_state(session, delivery, DeliveryState.SENDING)
             delivery.attempts += 1
             _ = delivery.items
             return delivery
@@ -129,7 +129,7 @@ class DeliverySender:
             delivery = _delivery(session, delivery_id)
             if delivery.state != DeliveryState.SENDING:
                 return
-            delivery.state = advance(DeliveryState(delivery.state), DeliveryState.PENDING)
+            change_state(session, delivery, DeliveryState.PENDING)
             delivery.reason_code, delivery.reason_parameters = reason.code, dict(reason.parameters)
             wait = wait_after(delivery.attempts, self._settings.delivery)
             self._queue.enqueue_delivery(
@@ -141,7 +141,7 @@ class DeliverySender:
             delivery = _delivery(recording.session, delivery_id)
             if delivery.state in _ENDED:
                 return
-            delivery.state = advance(DeliveryState(delivery.state), DeliveryState.FAILED)
+            change_state(recording.session, delivery, DeliveryState.FAILED)
             delivery.reason_code, delivery.reason_parameters = reason.code, dict(reason.parameters)
             delivery.finished_at = self._clock.now()
             run = recording.session.get_one(RunRow, delivery.run_id)
@@ -157,7 +157,7 @@ class DeliverySender:
             delivery = _delivery(recording.session, delivery_id)
             if delivery.state in _ENDED:
                 return
-            delivery.state = advance(DeliveryState(delivery.state), DeliveryState.DELIVERED)
+            change_state(recording.session, delivery, DeliveryState.DELIVERED)
             delivery.reason_code = delivery.reason_parameters = None
             delivery.finished_at = self._clock.now()
             run = recording.session.get_one(RunRow, delivery.run_id)
@@ -172,9 +172,9 @@ class DeliverySender:
         deliveries = session.scalars(select(DeliveryRow).where(DeliveryRow.run_id == run.run_id)).all()
         states = {DeliveryState(delivery.state) for delivery in deliveries}
         if states == {DeliveryState.DELIVERED}:
-            run.state = advance(RunState(run.state), RunState.DELIVERED)
+            change_state(session, run, RunState.DELIVERED)
         elif states <= {DeliveryState.DELIVERED, DeliveryState.FAILED}:
-            run.state = advance(RunState(run.state), RunState.UNDELIVERED)
+            change_state(session, run, RunState.UNDELIVERED)
             failed = next(d for d in deliveries if d.state == DeliveryState.FAILED)
             run.reason_code, run.reason_parameters = failed.reason_code, failed.reason_parameters
         else:

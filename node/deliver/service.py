@@ -6,6 +6,7 @@ from node.actor import Actor, check_person
 from node.archive.freshness import Freshness
 from node.audit import AuditTrail
 from node.clock import Clock
+from node.database import change_state
 from node.deliver.events import delivery_repeated, repetition_refused
 from node.deliver.orders import reopen_run
 from node.deliver.tables import DeliveryRow
@@ -14,7 +15,7 @@ from node.errors import Permanent, Refusal
 from node.jobs.queue import JobQueue
 from node.jobs.tables import RunRow
 from node.settings import Destination, Settings
-from node.states import DeliveryState, advance
+from node.states import DeliveryState
 
 
 class DeliveryService:
@@ -79,8 +80,8 @@ class DeliveryService:
             if not reason.strip():
                 raise Refusal("delivery-needs-reason", delivery=delivery_id)
             run = session.get_one(RunRow, delivery.run_id)
-            delivery.state = advance(DeliveryState(delivery.state), DeliveryState.PENDING)
-            reopen_run(run)
+            change_state(session, delivery, DeliveryState.PENDING)
+            reopen_run(session, run)
             against = self._freshness.reason_against(session, run.study_uid, run.revision)
             if against is not None:
                 raise Refusal(against.code, **against.parameters)

@@ -15,11 +15,11 @@ from node.actor import Actor
 from node.archive.files import ArchiveFiles
 from node.audit import AuditCode, AuditEvent, AuditTrail
 from node.clock import Clock
-from node.database import Database
+from node.database import Database, change_state
 from node.errors import Permanent, Transient
 from node.jobs.results import KeptObject, Manifest, Results
 from node.jobs.tables import RunInputRow, RunRow
-from node.states import RunState, advance
+from node.states import RunState
 from pipelines.contract import Declaration, Outcome, Pipeline, RunIdentity, SourceInstance
 from pipelines.errors import PipelineError
 from pipelines.objects.encoding import encode
@@ -117,7 +117,7 @@ class Computation:
     def _begin(self, run_id: str, worker: Actor) -> tuple[RunIdentity, dict[str, list[RunInputRow]]]:
         with self._trail.recording() as recording:
             run = recording.session.get_one(RunRow, run_id)
-            run.state = advance(RunState(run.state), RunState.RUNNING)
+            change_state(recording.session, run, RunState.RUNNING)
             if run.started_at is None:
                 run.started_at = self._clock.now()
                 recording.record(

@@ -17,13 +17,13 @@ from node.archive.tables import QuarantineRow, StudyRow
 from node.audit import AuditCode, AuditEvent, AuditTrail
 from node.audit.trail import Recording
 from node.clock import Clock
-from node.database import Database
+from node.database import Database, change_state
 from node.errors import SettingsError
 from node.jobs.queue import JobQueue, Priority, due_second
 from node.jobs.tables import DecisionRow, RunInputRow, RunRow
 from node.rules import Firing, RuleSet, SeriesFacts, StudyFacts, decide
 from node.settings import Settings
-from node.states import RunState, StudyState, advance
+from node.states import RunState, StudyState
 from pipelines.contract import Declaration
 
 SETTLING = Actor.timer("settling")
@@ -112,7 +112,7 @@ class Router:
             self._supersede(recording, study, {})
             self._leave_unrouted(recording, study, "study-unrouted", {"nearest": decision.nearest_miss})
             return
-        study.state = advance(StudyState(study.state), StudyState.ROUTED)
+        change_state(session, study, StudyState.ROUTED)
         study.reason_code = study.reason_parameters = None
         recording.record(
             AuditEvent(
@@ -133,7 +133,7 @@ class Router:
     def _leave_unrouted(
         self, recording: Recording, study: StudyRow, code: str, parameters: dict[str, str | int]
     ) -> None:
-        study.state = advance(StudyState(study.state), StudyState.UNROUTED)
+        change_state(recording.session, study, StudyState.UNROUTED)
         study.reason_code, study.reason_parameters = code, parameters
         recording.record(
             AuditEvent(
@@ -206,7 +206,7 @@ class Router:
             )
         )
         for run in earlier:
-            run.state = advance(RunState(run.state), RunState.SUPERSEDED)
+            change_state(recording.session, run, RunState.SUPERSEDED)
             by_run = ordered.get(run.rule, "")
             run.reason_code = "run-superseded" if by_run else "run-outdated"
             run.reason_parameters = {"by": by_run} if by_run else {}

@@ -35,12 +35,13 @@ class _Retries(TypedDict):
     should_retry: Callable[[BaseException], bool]
 
 
-def _database_busy(problem: BaseException) -> bool:
-    return isinstance(problem, OperationalError)
+def _passing(problem: BaseException) -> bool:
+    return isinstance(problem, OperationalError | Transient)
 
 
-_PATIENT = _Retries(retries_allowed=True, interval_seconds=2.0, max_attempts=8, should_retry=_database_busy)
-"""A step whose database is locked or whose disk is full is done again, for four minutes in all: it may run twice."""
+_PATIENT = _Retries(retries_allowed=True, interval_seconds=2.0, max_attempts=8, should_retry=_passing)
+"""A step is done again, for four minutes in all, when the database was locked, the disk full or the row's state changed
+by another meanwhile: it may run twice."""
 
 _log = structlog.get_logger(__name__)
 

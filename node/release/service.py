@@ -23,7 +23,7 @@ from node.archive.freshness import Freshness
 from node.audit import AuditCode, AuditEvent, AuditTrail
 from node.audit.trail import Recording
 from node.clock import Clock
-from node.database import Database
+from node.database import Database, change_state
 from node.deliver.orders import has_delivery, order_delivery, reopen_run
 from node.deliver.target import peer_of
 from node.errors import Refusal, SettingsError
@@ -31,7 +31,7 @@ from node.jobs.queue import JobQueue
 from node.jobs.results import Manifest, check_to_json
 from node.jobs.tables import RunObjectRow, RunRow
 from node.settings import Destination, Settings
-from node.states import RunState, advance
+from node.states import RunState
 from pipelines.contract import Reason, Verdict
 
 REFERENCE = "reference"
@@ -100,7 +100,7 @@ class ReleaseService:
             run.previews = {"names": list(manifest.previews)}
             run.stage, run.progress = "", 1.0
             run.finished_at = self._clock.now()
-            run.state = advance(RunState(run.state), RunState.REFUSED if refused else RunState.HELD)
+            change_state(recording.session, run, RunState.REFUSED if refused else RunState.HELD)
             # What an earlier attempt had to wait for is over.
             run.reason_code = run.reason_parameters = None
             if refused:
@@ -116,7 +116,7 @@ class ReleaseService:
             run = recording.session.get_one(RunRow, run_id)
             if run.state not in {RunState.QUEUED, RunState.RUNNING}:
                 return
-            run.state = advance(RunState(run.state), RunState.FAILED)
+            change_state(recording.session, run, RunState.FAILED)
             run.reason_code, run.reason_parameters = reason.code, dict(reason.parameters)
             run.finished_at = self._clock.now()
             self._record(recording, AuditCode.RUN_FAILED, run, by, outcome="failure", reason=reason.code)
@@ -161,7 +161,7 @@ class ReleaseService:
         with self._audited_refusal(run_id, by), self._trail.recording() as recording:
             run = _known(recording.session, run_id)
             check_person(by)
-            run.state = advance(RunState(run.state), RunState.RELEASED)
+            change_state(recording.session, run, RunState.RELEASED)
             _check_verdict(run, reason)
             run.released_by, run.release_reason = by.name, reason
             names = tuple(dict.fromkeys((*run.destinations, *destinations)))
@@ -193,7 +193,7 @@ class ReleaseService:
                 raise Refusal("run-not-released", run=run_id)
             if not reason.strip():
                 raise Refusal("release-needs-reason", run=run_id, verdict=run.verdict or "(none)")
-            reopen_run(run)
+            reopen_run(recording.session, run)
             names = tuple(dict.fromkeys(destinations))
             for name in names:
                 if has_delivery(recording.session, run_id, name):
@@ -258,7 +258,7 @@ class ReleaseService:
             check_person(by)
             if not reason.strip():
                 raise Refusal("reject-needs-reason", run=run_id)
-            run.state = advance(RunState(run.state), RunState.REJECTED)
+            change_state(recording.session, run, RunState.REJECTED)
             run.reason_code, run.reason_parameters = "rejected-by-person", {"by": by.name, "reason": reason}
             self._record(recording, AuditCode.RUN_REJECTED, run, by, reason=reason)
 

@@ -8,6 +8,7 @@ from pydicom import Dataset
 from pydicom.uid import ImplicitVRLittleEndian
 
 from pipelines.errors import UnreadableSeries
+from pipelines.reading import jpeg_extended
 from pipelines.reading.attributes import number, required, whole
 
 
@@ -59,7 +60,8 @@ def _decoded(dataset: Dataset, instance: str) -> npt.NDArray[np.integer]:
         if found not in (expected, expected + expected % 2):
             raise UnreadableSeries("pixel-data-length", instance=instance, found=found, expected=expected)
     try:
-        pixels: npt.NDArray[np.integer] = dataset.pixel_array
+        twelve_bits = jpeg_extended.is_twelve_bit_extended(dataset)
+        pixels: npt.NDArray[np.integer] = jpeg_extended.decode(dataset) if twelve_bits else dataset.pixel_array
     except Exception as why:  # the decoders of each syntax raise what they like
         raise UnreadableSeries(
             "pixel-data-undecodable", instance=instance, found=syntax.name, detail=type(why).__name__

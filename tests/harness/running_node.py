@@ -223,6 +223,12 @@ class RunningNode:
         """Release the study's held result."""
         return self.json("release", uid, "--by", by, "--reason", reason)
 
+    def audit_codes(self, study_uid: str | None) -> list[str]:
+        """Return the codes of the audit rows of a study, or of those that belong to none, in their order."""
+        question = "SELECT code FROM audit_rows WHERE study_uid IS ? ORDER BY sequence"
+        with closing(sqlite3.connect(f"file:{self.data / 'node.db'}?mode=ro", uri=True)) as database:
+            return [code for (code,) in database.execute(question, (study_uid,))]
+
     def kept(self, sop_instance_uids: Collection[str]) -> dict[str, list[bytes]]:
         """Return the files that it keeps of these SOP Instance UIDs, found by reading its data folder."""
         while True:

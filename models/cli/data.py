@@ -16,6 +16,8 @@ from models.cli.telling import Json, as_json, for_people, refusals_told
 
 if TYPE_CHECKING:
     from models.anatomy import LabelMap
+    from models.generator import PairPlan
+    from models.training.data.rendered import RenderedPlan
     from models.training.recipe import Recipe
 
     _Maps = Callable[[int], list[LabelMap]]
@@ -49,15 +51,16 @@ def samples(
     with refusals_told():
         if montage is not None:
             prove_writable(montage)
-        chosen, plan = device_named(device), _recipe(recipe)
-        with _split(labels, plan, prepared, say) as (trained, _):
+        chosen, read = device_named(device), _recipe(recipe)
+        plan = _pair_plan(recipe, read)
+        with _split(labels, _held_out(recipe, read), prepared, say) as (trained, _):
             generator = PairGenerator(trained(maps), plan, chosen)
-            speed = measure(generator, plan.batch, seconds, chosen)
+            speed = measure(generator, read.batch, seconds, chosen)
             if montage is not None:
                 montage.parent.mkdir(parents=True, exist_ok=True)
                 write_sheet(generator.batch(range(columns)), montage)
     say(
-        f"{speed.samples_per_second:.2f} samples/s of {plan.patch_voxels}^3 voxels, batches of {plan.batch}, on "
+        f"{speed.samples_per_second:.2f} samples/s of {plan.patch_voxels}^3 voxels, batches of {read.batch}, on "
         f"{speed.device}, {speed.threads} threads; {speed.processor_seconds_per_sample:.3f} processor seconds a sample"
     )
     if json:
@@ -67,7 +70,7 @@ def samples(
             "processor_seconds_per_sample": round(speed.processor_seconds_per_sample, 4),
             "threads": speed.threads,
             "device": speed.device,
-            "batch": plan.batch,
+            "batch": read.batch,
             "patch_voxels": plan.patch_voxels,
             "montage": str(montage) if montage else None,
         }
@@ -92,9 +95,9 @@ def simulate(
     say = for_people(json)
     with refusals_told():
         prove_writable(out / MEAN_MAP)
-        plan, named = _recipe(recipe), chosen_contrasts(contrasts)
-        still = evaluation_plan(plan, seed)
-        with _split(labels, plan, prepared, say) as (trained, judged):
+        read, named = _recipe(recipe), chosen_contrasts(contrasts)
+        still = evaluation_plan(_pair_plan(recipe, read), seed)
+        with _split(labels, _held_out(recipe, read), prepared, say) as (trained, judged):
             written = []
             for pair in write(judged(maps) if held_out else trained(maps), still, named, out):
                 written.append(pair.patient)
@@ -155,15 +158,44 @@ def _recipe(file: Path) -> Recipe:
     return load_recipe(file)
 
 
+def _pair_plan(file: Path, recipe: Recipe) -> PairPlan:
+    return _rendered(file, recipe).pair_plan(recipe.task, recipe.seed)
+
+
+def _held_out(file: Path, recipe: Recipe) -> int:
+    return _rendered(file, recipe).held_out
+
+
+def _rendered(file: Path, recipe: Recipe) -> RenderedPlan:
+    """Return how a recipe renders its samples.
+
+    Raises
+    ------
+    RecipeError
+        ``recipe-not-rendered`` where it takes them from cases.
+    """
+    from models.errors import RecipeError
+    from models.training.data.rendered import RenderedPlan
+
+    if not isinstance(recipe.data, RenderedPlan):
+        raise RecipeError(
+            "recipe-not-rendered",
+            file=str(file),
+            found=f"data of kind {recipe.data.kind}",
+            accepted="rendered, which is made from label maps",
+        )
+    return recipe.data
+
+
 @contextmanager
-def _split(folder: Path, plan: Recipe, kept: Path | None, say: Callable[[str], None]) -> Iterator[tuple[_Maps, _Maps]]:
-    """Give the maps that `plan` trains on and those that it holds out, each as a function of how many are wanted."""
+def _split(folder: Path, held_out: int, kept: Path | None, say: Callable[[str], None]) -> Iterator[tuple[_Maps, _Maps]]:
+    """Give the maps that train and the last `held_out`, each as a function of how many are wanted."""
     from models.anatomy import map_files, prepared
     from models.errors import RecipeError
 
     files = map_files(folder)
-    if len(files) <= plan.held_out:
-        raise RecipeError("labels-too-few", folder=str(folder), found=len(files), accepted=f"over {plan.held_out}")
+    if len(files) <= held_out:
+        raise RecipeError("labels-too-few", folder=str(folder), found=len(files), accepted=f"over {held_out}")
     with TemporaryDirectory() as nowhere:
         cache = kept or Path(nowhere)
         hint = f"kept in {kept}" if kept else "thrown away at the end: --prepared DIR keeps them for the next command"
@@ -172,6 +204,6 @@ def _split(folder: Path, plan: Recipe, kept: Path | None, say: Callable[[str], N
             say(f"Preparing {count} label maps, up to 15 s each; they are {hint}.")
 
         yield (
-            lambda most: prepared(files[: -plan.held_out][:most], cache, about_to),
-            lambda most: prepared(files[-plan.held_out :][:most], cache, about_to),
+            lambda most: prepared(files[:-held_out][:most], cache, about_to),
+            lambda most: prepared(files[-held_out:][:most], cache, about_to),
         )

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 Minutes = Annotated[float | None, typer.Option(help="Training time in minutes, above 0.")]
 Steps = Annotated[int | None, typer.Option(help="Training steps, 1 or more; such a run repeats to the bit.")]
 Resume = Annotated[bool, typer.Option(help="Go on from the folder's last checkpoint.")]
+LabelMaps = Annotated[Path | None, typer.Option(help="Folder of label maps, for recipes whose data is rendered.")]
+Cases = Annotated[
+    Path | None, typer.Option(help="Folder of cases (DIR/CASE/NAME.nii.gz), for recipes whose data is paired.")
+]
 _FINETUNE_STEPS = 1000
 
 Device = Annotated[str | None, typer.Option(help="cpu or cuda; cuda where there is one when left out.")]
@@ -28,8 +32,9 @@ Device = Annotated[str | None, typer.Option(help="cpu or cuda; cuda where there 
 
 def train(
     recipe: Annotated[Path, typer.Argument(help="Recipe, e.g. models/recipes/head-mr-to-ct.yaml.")],
-    labels: Annotated[Path, typer.Option(help="Folder of label maps (*.nii.gz).")],
     out: Annotated[Path, typer.Option(help="Folder of the run.")],
+    labels: LabelMaps = None,
+    pairs: Cases = None,
     resume: Resume = False,
     minutes: Minutes = None,
     steps: Steps = None,
@@ -45,9 +50,10 @@ def train(
     packages: Packages = None,
     json: Json = False,
 ) -> None:
-    """Train a network from label maps. Stop it at any time by Ctrl-C or SIGTERM; --resume goes on.
+    """Train a network as a recipe says, from label maps or cases.
 
-    A run that is stopped ends its step, is kept, and ends with exit status 130 or 143.
+    Stop it at any time by Ctrl-C or SIGTERM; --resume goes on. A run that is stopped ends its step, is kept, and ends
+    with exit status 130 or 143.
     Several processes train together when torch's launcher starts them (its own exit status is then 1):
     torchrun --nproc-per-node 2 -m models.cli train ...
     """
@@ -57,11 +63,12 @@ def train(
     from models.packages.installed import place_named
     from models.training.ranks import ranks_of
     from models.training.recipe import load_recipe
+    from models.training.run import train as run
     from models.training.stopping import on_signals
-    from models.training.trainer import train as run
 
     with refusals_told():
         plan = _lasting(load_recipe(recipe), minutes, steps)
+        data = _data_folder(labels, pairs, plan)
         begun = None if start_from is None else place_named(start_from, packages)
         with (
             stops_told(),
@@ -70,7 +77,7 @@ def train(
         ):
             progress = run(
                 plan,
-                labels,
+                data,
                 out,
                 ranks,
                 told,
@@ -88,9 +95,10 @@ def train(
 
 def pack(
     run: Annotated[Path, typer.Argument(help="Folder of a training run.")],
-    labels: Annotated[Path, typer.Option(help="Folder of its label maps.")],
     card: Annotated[Path, typer.Option(help="The written part of the card.")],
     out: Annotated[Path, typer.Option(help="Folder of the package.")],
+    labels: LabelMaps = None,
+    pairs: Cases = None,
     evaluation: Annotated[Path | None, typer.Option(help="Evaluation report whose figures the card gets.")] = None,
     calibration: Annotated[Path | None, typer.Option(help="What `calibrate` wrote, for the card.")] = None,
     gate: Annotated[Path | None, typer.Option(help="Folder of a trained gate.")] = None,
@@ -103,7 +111,9 @@ def pack(
     from models.training.packing import pack as write
 
     with refusals_told():
-        package = write(run, labels, card, Parts(evaluation, calibration, gate, best), out, packages)
+        package = write(
+            run, _data_folder(labels, pairs), card, Parts(evaluation, calibration, gate, best), out, packages
+        )
     tell_package(package, json)
 
 
@@ -212,6 +222,21 @@ def _lasting(recipe: Recipe, minutes: float | None, steps: int | None) -> Recipe
     if length is None:
         return recipe
     return recipe.model_copy(update={"schedule": recipe.schedule.model_copy(update={"length": length})})
+
+
+def _data_folder(labels: Path | None, pairs: Path | None, recipe: Recipe | None = None) -> Path:
+    """Return the one folder of data that was given.
+
+    Raises
+    ------
+    RecipeError
+        ``data-unfit`` where none or both were given, or not that which `recipe` learns from.
+    """
+    given = {option: folder for option, folder in (("--labels", labels), ("--pairs", pairs)) if folder is not None}
+    accepted = "--labels or --pairs" if recipe is None else recipe.data.option
+    if len(given) != 1 or (recipe is not None and accepted not in given):
+        raise RecipeError("data-unfit", found=" and ".join(given) or "no folder of data", accepted=accepted)
+    return next(iter(given.values()))
 
 
 def _length(minutes: float | None, steps: int | None) -> Span | None:

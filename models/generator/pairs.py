@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from models.anatomy import LabelMap
+from models.batches import Batch
 from models.generator.acquisition import Scan, acquire, draw_scan
 from models.generator.atlas import Atlas
 from models.generator.contrast import draw_contrast, expected_reference
@@ -29,23 +30,8 @@ _SCALE_JITTER = 0.05
 """Standard deviation of the logarithm of the scale, beside about 0.2 by which the expectation misses by itself."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Batch:
-    """Training pairs, each tensor of shape (n, 1, d, h, w) along LPS axes, on the generator's device.
-
-    Attributes
-    ----------
-    mr
-        float32 intensities, normalised as `models.intensity` does it.
-    ct
-        float32 HU.
-    body
-        True inside the body's outline (air cavities included) and the field of view.
-    """
-
-    mr: Tensor
-    ct: Tensor
-    body: Tensor
+MR, CT, BODY = "mr", "ct", "body"
+"""Names in a batch: MR normalised as `models.intensity` does it, CT in HU, and the mask of the body."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -123,7 +109,8 @@ class PairGenerator:
         """Return the pairs that `draws` describe."""
         batch = self.images(draws)
         scales = torch.tensor([draw.scale for draw in draws], device=self._device)
-        return Batch(batch.mr.div_(scales[:, None, None, None, None]).clamp_(0.0, CEILING), batch.ct, batch.body)
+        mr = batch.images[MR].div_(scales[:, None, None, None, None]).clamp_(0.0, CEILING)
+        return Batch({**batch.images, MR: mr}, batch.masks)
 
     @torch.no_grad()
     def images(self, draws: Sequence[Draw]) -> Batch:
@@ -138,7 +125,7 @@ class PairGenerator:
             mr[number].masked_fill_(beyond, 0.0)
             ct[number].masked_fill_(beyond, AIR_HU)
             body[number].masked_fill_(beyond, False)
-        return Batch(mr[:, None], ct[:, None], body[:, None])
+        return Batch({MR: mr[:, None], CT: ct[:, None]}, {BODY: body[:, None]})
 
     @torch.no_grad()
     def tissues(self, draws: Sequence[Draw]) -> Tensor:

@@ -5,7 +5,7 @@ Every figure is the largest draw, in its unit; shares are probabilities. Unknown
 
 from __future__ import annotations
 
-from typing import Protocol
+from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -84,30 +84,24 @@ class AppearancePlan(_Closed):
     """CT numbers are cut here; metal and enamel reach it."""
 
 
-class PairPlan(Protocol):
-    """The part of a recipe that the generator reads."""
+@dataclass(frozen=True, slots=True)
+class PairPlan:
+    """What a generator of pairs needs to know.
 
-    @property
-    def seed(self) -> int:
-        """Chooses all pairs."""
-        ...
+    Attributes
+    ----------
+    seed
+        Chooses all pairs.
+    voxel_mm
+        Side of a patch's cubic voxels in mm.
+    patch_voxels
+        Voxels along a patch's side.
+    geometry, appearance
+        How bodies are placed and bent, and how images of them are made to differ.
+    """
 
-    @property
-    def voxel_mm(self) -> float:
-        """Side of a patch's cubic voxels."""
-        ...
-
-    @property
-    def patch_voxels(self) -> int:
-        """Voxels along a patch's side."""
-        ...
-
-    @property
-    def geometry(self) -> GeometryPlan:
-        """How bodies are placed and bent."""
-        ...
-
-    @property
-    def appearance(self) -> AppearancePlan:
-        """How images of one body are made to differ."""
-        ...
+    seed: int
+    voxel_mm: float
+    patch_voxels: int
+    geometry: GeometryPlan
+    appearance: AppearancePlan

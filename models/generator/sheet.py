@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from models.generator.pairs import Batch
+from models.batches import Batch
+from models.generator.pairs import CT, MR
 
 Grey = npt.NDArray[np.uint8]
 
@@ -20,7 +21,7 @@ _GAP = 2
 def sheet(batch: Batch) -> Grey:
     """Return a picture (height, width): a column a pair; rows are the sagittal, axial and coronal middles."""
     columns = []
-    for mr, ct in zip(batch.mr[:, 0].float().cpu().numpy(), batch.ct[:, 0].float().cpu().numpy(), strict=True):
+    for mr, ct in zip(*(batch.images[name][:, 0].float().cpu().numpy() for name in (MR, CT)), strict=True):
         rows = [_grey(plane, *_MR_WINDOW) for plane in _planes(mr)] + [
             _grey(plane, *_CT_WINDOW_HU) for plane in _planes(ct)
         ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +12,8 @@ from models.anatomy import LabelMap
 from models.errors import InputError
 from models.generator.contrast import contrast_of
 from models.generator.fields import Floats
-from models.generator.pairs import Draw, PairGenerator
-from models.generator.plan import AppearancePlan, GeometryPlan, PairPlan
+from models.generator.pairs import BODY, CT, MR, Draw, PairGenerator
+from models.generator.plan import PairPlan
 from models.nifti import write_nifti
 from models.pairs import Pair, PairFolder, write_pair
 from models.sequences import InversionRecovery, SpinEcho
@@ -37,19 +37,8 @@ _UNITS = 1000.0
 _PAIRS, _SCANS, _TRAINED = 7, 8, 9
 
 
-@dataclass(frozen=True, slots=True)
-class EvaluationPlan:
-    """A plan whose bodies are neither bent nor altered, and whose images have noise, bias field and gamma alone."""
-
-    seed: int
-    voxel_mm: float
-    patch_voxels: int
-    geometry: GeometryPlan
-    appearance: AppearancePlan
-
-
-def evaluation_plan(plan: PairPlan, seed: int | None = None) -> EvaluationPlan:
-    """Return `plan` for whole bodies that lie still; `seed` in place of its own."""
+def evaluation_plan(plan: PairPlan, seed: int | None = None) -> PairPlan:
+    """Return `plan` for whole bodies, neither bent nor altered, with noise, bias field and gamma alone, by `seed`."""
     geometry = plan.geometry.model_copy(
         update={
             "rotation_degrees": 0.0,
@@ -65,9 +54,9 @@ def evaluation_plan(plan: PairPlan, seed: int | None = None) -> EvaluationPlan:
     off = ("coil_share", "ringing_share", "ghost_share", "wrap_share", "susceptibility_share")
     artefacts = look.artefacts.model_copy(update={**dict.fromkeys(off, 0.0), "slice_mm": _THICKEST_MM})
     pathology = look.pathology.model_copy(update=dict.fromkeys(type(look.pathology).model_fields, 0.0))
-    return EvaluationPlan(
+    return replace(
+        plan,
         seed=plan.seed if seed is None else seed,
-        voxel_mm=plan.voxel_mm,
         patch_voxels=round(_FIELD_MM / plan.voxel_mm),
         geometry=geometry,
         appearance=look.model_copy(update={"artefacts": artefacts, "pathology": pathology}),
@@ -89,9 +78,7 @@ def chosen_contrasts(names: str) -> tuple[str, ...]:
     return chosen
 
 
-def simulate(
-    maps: Sequence[LabelMap], plan: EvaluationPlan, contrasts: Sequence[str], folder: Path
-) -> Iterator[PairFolder]:
+def simulate(maps: Sequence[LabelMap], plan: PairPlan, contrasts: Sequence[str], folder: Path) -> Iterator[PairFolder]:
     """Write each map in each contrast as a patient ``MAP-CONTRAST`` of `folder`; contrasts share anatomy and CT.
 
     Raises
@@ -105,30 +92,30 @@ def simulate(
             # Each contrast has its own noise, whichever others are asked for.
             rng = np.random.default_rng([plan.seed, _SCANS, number, list(CONTRASTS).index(contrast)])
             batch = generator.images([generator.scanned(rng, anatomy, contrast_of(CONTRASTS[contrast]))])
-            mr, ct, body = (part[0, 0].numpy() for part in (batch.mr, batch.ct, batch.body))
+            mr, ct, body = (part[0, 0].numpy() for part in (batch.images[MR], batch.images[CT], batch.masks[BODY]))
             grid = _grid(plan)
             pair = Pair(f"{one.name}-{contrast}", Volume(_UNITS * mr, grid), Volume(ct, grid), Volume(body, grid))
             about = {"contrast": contrast, "case": one.name, "simulated": True, "seed": plan.seed}
             yield write_pair(pair, folder, about)
 
 
-def write_mean_map(maps: Sequence[LabelMap], plan: EvaluationPlan, folder: Path) -> Path:
+def write_mean_map(maps: Sequence[LabelMap], plan: PairPlan, folder: Path) -> Path:
     """Write the mean of the maps' CTs, centres of their bounding boxes aligned, and return its file."""
     total: Floats = np.zeros((plan.patch_voxels,) * 3, np.float32)
     for number, one in enumerate(maps):
         generator, draw = _undeformed(one, plan, (_TRAINED, number))
-        total += generator.images([draw]).ct[0, 0].numpy()
+        total += generator.images([draw]).images[CT][0, 0].numpy()
     folder.mkdir(parents=True, exist_ok=True)
     write_nifti(Volume(total / np.float32(len(maps)), _grid(plan)), folder / MEAN_MAP)
     return folder / MEAN_MAP
 
 
-def _undeformed(one: LabelMap, plan: EvaluationPlan, stream: tuple[int, int]) -> tuple[PairGenerator, Draw]:
+def _undeformed(one: LabelMap, plan: PairPlan, stream: tuple[int, int]) -> tuple[PairGenerator, Draw]:
     generator = PairGenerator([one], plan)
     rng = np.random.default_rng([plan.seed, *stream])
     return generator, generator.draw_from(rng, 0, centre=np.array(one.shape) / 2)
 
 
-def _grid(plan: EvaluationPlan) -> Grid:
+def _grid(plan: PairPlan) -> Grid:
     half = (plan.patch_voxels - 1) / 2 * plan.voxel_mm
     return Grid((plan.patch_voxels,) * 3, (plan.voxel_mm,) * 3, (-half, -half, -half))

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import torch
 
-from models.generator.pairs import Batch, PairGenerator
+from models.batches import Batch
+from models.generator.pairs import CT, PairGenerator
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ def measure(generator: PairGenerator, batch: int, seconds: float, device: torch.
 
 def _wait(made: Batch) -> None:
     # An accelerator answers before it has done the work; the sum has to wait for it.
-    float(made.ct.sum())
+    float(made.images[CT].sum())
 
 
 def _name(device: torch.device) -> str:

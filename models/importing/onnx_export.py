@@ -8,8 +8,7 @@ import onnx
 
 from models.errors import PackageError
 from models.importing.graph import write_graph
-from models.networks.building import residual_unet
-from models.packages import DISCLAIMER, Card, ModelPackage, ResidualUNetNetwork
+from models.packages import DISCLAIMER, Card, ModelPackage
 from models.packages.onnx_file import check_onnx
 
 LARGEST_DIFFERENCE_HU = 0.5
@@ -33,8 +32,8 @@ def export_onnx(package: ModelPackage, file: Path) -> float:
     """
     part = file.with_name(f".part-{file.name}")
     try:
-        if isinstance(package.card.network, ResidualUNetNetwork):
-            network = residual_unet(package, package.card.network)
+        network = package.card.network.module(package)
+        if network is not None:
             difference = write_graph(network, (len(package.card.inputs), *package.card.network.tile_shape), part)
         else:
             part.write_bytes(package.content(package.weights.name))

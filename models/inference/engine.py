@@ -159,6 +159,8 @@ def smaller_tilings(first: Tiling, step: int | None) -> tuple[Tiling, ...]:
 
 
 def _shrunk(side: int, share: float, step: int) -> int:
+    if side < step:  # a tile of slices is one thick
+        return side
     least = (side // 2 // step + 1) * step
     return min(side, max(least, int(side * share) // step * step))
 

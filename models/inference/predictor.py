@@ -19,7 +19,7 @@ from models.inference.inputs import Prepared, named, prepare
 from models.inference.plan import Tiling
 from models.inference.prediction import Prediction
 from models.networks.building import Network, network_for
-from models.packages import CardNetwork, ModelPackage, ResidualUNetNetwork
+from models.packages import CardNetwork, ModelPackage
 from models.volumes import Grid, Volume
 
 Floats = npt.NDArray[np.float32]
@@ -163,5 +163,4 @@ class Predictor:
 
 def _tilings(network: CardNetwork, device: torch.device) -> tuple[Tiling, ...]:
     tile = network.tile_shape
-    step = 2 ** len(network.widths) if isinstance(network, ResidualUNetNetwork) else None
-    return smaller_tilings(Tiling(tile, tile, network.overlap, fitting_batch(device)), step)
+    return smaller_tilings(Tiling(tile, tile, network.overlap, fitting_batch(device)), network.tile_step)

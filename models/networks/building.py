@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import torch
 from safetensors import SafetensorError
@@ -10,10 +10,12 @@ from safetensors.torch import load
 from torch import Tensor, nn
 
 from models.errors import PackageError
-from models.networks.onnx_network import OnnxRunner
 from models.networks.readout import decode_folded
 from models.networks.residual_unet import ResidualUNet, ResidualUNetSpec
-from models.packages import ModelPackage, OnnxNetwork, ResidualUNetNetwork
+from models.networks.unet import UNet, UNetSpec
+from models.packages import ModelPackage, ResidualUNetNetwork, UNetNetwork
+
+NetworkModule = TypeVar("NetworkModule", bound=nn.Module)
 
 GATE = "gate."
 """Tensors of a package's weights whose names start so belong to its input gate."""
@@ -55,6 +57,24 @@ class ResidualUNetRunner(nn.Module):
         return torch.cat([answer.hu, answer.scale], dim=1)
 
 
+class UNetRunner(nn.Module):
+    """A U-Net with its answer in the output's unit; one on slices sees the slices of a tile one by one."""
+
+    def __init__(self, network: UNet, offset: float, scale: float) -> None:
+        super().__init__()
+        self.network, self.offset, self.scale = network, offset, scale
+
+    def forward(self, tiles: Tensor) -> Tensor:
+        """Map (batch, inputs, z, y, x) to (batch, fields, z, y, x): a value, or logits."""
+        if self.network.spec.dimensions == 3:
+            answer: Tensor = self.network(tiles)
+        else:
+            batch, _, depth = tiles.shape[:3]
+            slices = self.network(tiles.transpose(1, 2).flatten(0, 1))
+            answer = slices.unflatten(0, (batch, depth)).transpose(1, 2)
+        return answer.float() * self.scale + self.offset
+
+
 class _InPrecision:
     """A network under autocast: convolutions in bfloat16 where asked for, what is read out of them in float32."""
 
@@ -86,9 +106,7 @@ def network_for(package: ModelPackage, device: str, precision: str) -> Network:
         raise PackageError(
             "precision-refused", package=package.card.name, found=precision, accepted=", ".join(network.precisions)
         )
-    if isinstance(network, OnnxNetwork):
-        return OnnxRunner(package, device)
-    return running(residual_unet(package, network), device, precision)
+    return network.build(package, device, precision)
 
 
 def running(network: nn.Module, device: str, precision: str) -> Network:
@@ -105,13 +123,31 @@ def residual_unet(package: ModelPackage, network: ResidualUNetNetwork) -> Residu
         As `network_for`.
     """
     spec = ResidualUNetSpec(network.widths, network.anchors_hu, network.heads, len(package.card.inputs))
-    built = ResidualUNet(spec)
+    return ResidualUNetRunner(_with_weights(ResidualUNet(spec), package), network.temperature).eval()
+
+
+def unet(package: ModelPackage, network: UNetNetwork) -> UNetRunner:
+    """Return the package's U-Net with its weights, on the CPU, in float32, for use.
+
+    Raises
+    ------
+    PackageError, PackageTampered
+        As `network_for`.
+    """
+    labels = package.card.output.labels
+    spec = UNetSpec(network.widths, network.dimensions, len(package.card.inputs), len(labels) + 1 if labels else 1)
+    return UNetRunner(_with_weights(UNet(spec), package), network.offset, network.scale).eval()
+
+
+def _with_weights(built: NetworkModule, package: ModelPackage) -> NetworkModule:
+    """Return `built` with the package's weights."""
     try:
         tensors = load(package.content(package.weights.name))
         built.load_state_dict({name: v.float() for name, v in tensors.items() if not name.startswith(GATE)})
     except (RuntimeError, SafetensorError) as why:
         found = " ".join(str(why).split())[:300]
+        kind = package.card.network.kind
         raise PackageError(
-            "weights-unfit", folder=str(package.folder), found=found, accepted=f"weights of the card's {network.kind}"
+            "weights-unfit", folder=str(package.folder), found=found, accepted=f"weights of the card's {kind}"
         ) from why
-    return ResidualUNetRunner(built, network.temperature).eval()
+    return built

@@ -3,15 +3,12 @@
 from models.packages.card import (
     DISCLAIMER,
     Card,
-    CardNetwork,
     CardOutput,
     CardTask,
     Fixed,
     ForegroundPercentile,
     InputLimits,
     Normalisation,
-    OnnxNetwork,
-    ResidualUNetNetwork,
     Status,
     ZScore,
 )
@@ -27,6 +24,10 @@ from models.packages.evidence import (
     MetricRow,
 )
 from models.packages.installed import installed, package_installed, package_named
+from models.packages.kinds.onnx import OnnxNetwork
+from models.packages.kinds.registry import CardNetwork
+from models.packages.kinds.residual_unet import ResidualUNetNetwork
+from models.packages.kinds.unet import UNetNetwork
 from models.packages.package import ModelPackage, load_package
 from models.packages.writing import write_package
 
@@ -51,6 +52,7 @@ __all__ = [
     "OnnxNetwork",
     "ResidualUNetNetwork",
     "Status",
+    "UNetNetwork",
     "ZScore",
     "card_text",
     "content_hash",

@@ -12,6 +12,7 @@ from pydantic import Field, model_validator
 
 from models.packages.closed import Closed
 from models.packages.evidence import CardCalibration, CardGate, CardGolden, CardMetrics, CardTraining
+from models.packages.kinds.registry import CardNetwork
 
 DISCLAIMER = "Research use only. Not a medical device."
 """Opens every card."""
@@ -155,90 +156,6 @@ class CardOutput(Closed):
         return self
 
 
-class _Network(Closed):
-    """What every network has.
-
-    Attributes
-    ----------
-    tile_voxels
-        Size of the tile along x, y, z that the network is run on, as in training.
-    overlap
-        Share of a tile that its neighbour covers too.
-    precisions
-        Number formats in which its output was found within the golden tolerance; the device's fastest is used.
-    parameters
-        Number of trained values.
-    """
-
-    tile_voxels: tuple[int, int, int]
-    overlap: float = Field(default=0.5, ge=0, le=0.75)
-    precisions: tuple[Literal["bfloat16", "float32"], ...] = Field(min_length=1)
-    parameters: int = Field(ge=1)
-
-    @model_validator(mode="after")
-    def _can_be_compared(self) -> _Network:
-        if "float32" not in self.precisions:
-            raise ValueError("precisions must have float32, in which the golden output is made")
-        if min(self.tile_voxels) < 1:
-            raise ValueError(f"tile_voxels must be positive, got {self.tile_voxels}")
-        return self
-
-    @property
-    def tile_shape(self) -> tuple[int, int, int]:
-        """Shape (k, j, i) of a tile as an array."""
-        x, y, z = self.tile_voxels
-        return z, y, x
-
-
-class ResidualUNetNetwork(_Network):
-    """A `models.networks.residual_unet.ResidualUNet` around the weights.
-
-    Attributes
-    ----------
-    widths, anchors_hu, heads
-        See `models.networks.residual_unet.ResidualUNetSpec`.
-    temperature
-        What the logits are divided by before the mean is taken. Below 1 the mean leans towards the likeliest CT number,
-        which lowers the absolute error; 1 gives the distribution as trained.
-    """
-
-    kind: Literal["residual-unet"]
-    widths: tuple[int, ...] = Field(min_length=2)
-    anchors_hu: tuple[float, ...] = Field(min_length=3)
-    heads: int = Field(ge=1)
-    temperature: float = Field(default=1.0, gt=0, le=1)
-    precisions: tuple[Literal["bfloat16", "float32"], ...] = ("bfloat16", "float32")
-
-    @model_validator(mode="after")
-    def _fits(self) -> ResidualUNetNetwork:
-        step = 2 ** len(self.widths)
-        if min(self.tile_voxels) < step or any(side % step for side in self.tile_voxels):
-            raise ValueError(f"tile_voxels must be multiples of {step}, got {self.tile_voxels}")
-        if list(self.anchors_hu) != sorted(set(self.anchors_hu)):
-            raise ValueError("anchors_hu must rise")
-        return self
-
-
-class OnnxNetwork(_Network):
-    """A graph in `model.onnx` that needs no spec: (batch, inputs, z, y, x) float32 in, (batch, fields, z, y, x) out.
-
-    Fields of a synthesis are the value in the output's unit and, where there is a second, the scale of its Laplace
-    distribution; of a segmentation the logits of background and of each label in rising order.
-
-    Attributes
-    ----------
-    fields
-        How many the graph gives, as counted when it was imported; None where it leaves that open.
-    """
-
-    kind: Literal["onnx"]
-    fields: int | None = Field(default=None, ge=1)
-    precisions: tuple[Literal["float32"], ...] = ("float32",)
-
-
-CardNetwork = Annotated[ResidualUNetNetwork | OnnxNetwork, Field(discriminator="kind")]
-
-
 class Card(Closed):
     """A model card.
 
@@ -282,22 +199,20 @@ class Card(Closed):
             raise ValueError(f"inputs: a name is used twice: {', '.join(doubled)}")
         if (self.task.kind == "segmentation") != (self.output.modality == "SEG"):
             raise ValueError(f"output: a {self.task.kind} cannot give a {self.output.modality}")
-        if isinstance(self.network, ResidualUNetNetwork) and self.output.modality != "CT":
-            raise ValueError("network: residual-unet answers in HU, so the output must be a CT")
+        if reason := self.network.misfit(self):
+            raise ValueError(f"network: {reason}")
         if self.calibration is not None and self.predicts_scale is False:
             raise ValueError("calibration: the network predicts no scale that could be calibrated")
-        if self.gate is not None and isinstance(self.network, OnnxNetwork):
-            raise ValueError("gate: its weights lie in weights.safetensors, which a package of kind onnx has not")
+        if self.gate is not None and not self.network.holds_gate:
+            raise ValueError(
+                f"gate: its weights lie in weights.safetensors, which a package of kind {self.network.kind} has not"
+            )
         return self
 
     @property
     def predicts_scale(self) -> bool | None:
         """Whether the network says how sure it is; None where only its answers tell."""
-        if isinstance(self.network, ResidualUNetNetwork):
-            return True
-        if self.task.kind == "segmentation":
-            return False
-        return None if self.network.fields is None else self.network.fields > 1
+        return self.network.predicts_scale(self)
 
     def input(self, name: str) -> InputLimits | None:
         """Return the input of that name or alias, None when there is none."""

@@ -25,6 +25,8 @@ from models.volumes import Grid, Volume
 _MOST_VOXELS = {"HU": 80**3, "label": 80**3, "arbitrary": 60**3}
 """Of a golden image: however little it can be compressed, as int16 of 12 bits or as float32, it stays below 1 MB."""
 
+_LEAST_SIDE = 8
+
 
 @dataclass(frozen=True, slots=True)
 class GoldenCheck:
@@ -104,10 +106,10 @@ def write_with_golden(
 def made_input(card: Card, one: InputLimits) -> Volume:
     """Return an image on the card's working grid that any network can be tried on: a ball with structure.
 
-    It has the size of a tile, whose longest sides are halved until a package may hold what comes of it. Of an MR it is
-    bright and positive, of a CT it spans air to bone. The same card gives the same image.
+    It has the size of a tile, eight voxels at least; its longest sides are halved until a package may hold it. Of an MR
+    it is bright and positive, of a CT it spans air to bone. The same card gives the same image.
     """
-    sides = list(card.network.tile_voxels)
+    sides = [max(side, _LEAST_SIDE) for side in card.network.tile_voxels]
     while math.prod(sides) > _MOST_VOXELS[card.output.unit]:
         longest = sides.index(max(sides))
         sides[longest] = -(-sides[longest] // 2)

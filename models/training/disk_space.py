@@ -7,10 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-
 from models.errors import StorageFull
-from models.networks.residual_unet import ResidualUNet, ResidualUNetSpec
 
 _VALUE = 4
 _CHECKPOINT = 4 * _VALUE
@@ -36,10 +33,8 @@ class Need:
     most: int
 
 
-def space_needed(spec: ResidualUNetSpec, trainings: int = 1) -> Need:
-    """Return what so many trainings of a network write, each of which keeps its own checkpoints."""
-    with torch.device("meta"):
-        parameters = sum(value.numel() for value in ResidualUNet(spec).parameters())
+def space_needed(parameters: int, trainings: int = 1) -> Need:
+    """Return what so many trainings write, each of networks of so many trained values and with its own checkpoints."""
     least = _CHECKPOINT * parameters
     return Need(trainings * least, parameters * (trainings * (2 * _CHECKPOINT + _VALUE) + _CHECKPOINT))
 

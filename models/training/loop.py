@@ -87,6 +87,7 @@ class Loop(Generic[B]):
                 average.load(content["averages"][name])
             for name, optimiser in self._objective.optimisers.items():
                 optimiser.load_state_dict(content["optimisers"][name])
+            self._objective.restore(content["trainer"])
             self.progress = Progress(**content["progress"])
         except (KeyError, RuntimeError, TypeError, ValueError) as why:
             found = str(why).strip().splitlines()
@@ -219,5 +220,6 @@ class Loop(Generic[B]):
             "networks": {name: network.state_dict() for name, network in objective.networks.items()},
             "optimisers": {name: optimiser.state_dict() for name, optimiser in objective.optimisers.items()},
             "averages": self.averages(),
+            "trainer": dict(objective.state()),
             "progress": asdict(self.progress),
         }

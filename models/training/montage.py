@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,9 @@ _CT_WINDOW_HU = (-1000.0, 1500.0)
 _ERROR_HU = 500.0
 _HEADING = 14
 _LEAST_SIDE = 96
+
+MADE = "made"
+"""Title of what a network made."""
 
 Slice = npt.NDArray[np.float32]
 
@@ -28,11 +31,34 @@ def synthesis_montage(rows: Sequence[tuple[Slice, Slice, Slice]]) -> Picture:
     """
     headings = ["MR", "true CT", "synthetic CT", f"error, +-{_ERROR_HU:g} HU"]
     body = np.concatenate([_row(*row) for row in rows], axis=0)
-    heading = Image.new("RGB", (body.shape[1], _HEADING))
+    return np.concatenate([_heading(headings, body.shape[1]), body], axis=0)
+
+
+def comparison_montage(rows: Sequence[Mapping[str, Slice]]) -> Picture:
+    """Return a picture (height, width, 3) with one row for each mapping of titles to slices, all of the same titles.
+
+    The slice ``made`` is drawn in the grey levels of the one before it, any other in its own.
+    """
+    titles = list(rows[0])
+    lines = []
+    for row in rows:
+        greys, low, high = [], 0.0, 1.0
+        for title, values in row.items():
+            if title != MADE:
+                low, high = float(values.min()), max(float(values.max()), float(values.min()) + 1e-6)
+            greys.append(np.repeat(_grey(values, low, high)[..., None], 3, axis=2))
+        enlarged = max(1, -(-_LEAST_SIDE // min(greys[0].shape[:2])))
+        lines.append(np.concatenate(greys, axis=1).repeat(enlarged, axis=0).repeat(enlarged, axis=1))
+    body = np.concatenate(lines, axis=0)
+    return np.concatenate([_heading(titles, body.shape[1]), body], axis=0)
+
+
+def _heading(titles: Sequence[str], width: int) -> Picture:
+    heading = Image.new("RGB", (width, _HEADING))
     draw = ImageDraw.Draw(heading)
-    for number, text in enumerate(headings):
-        draw.text((number * body.shape[1] // 4 + 2, 1), text, fill=(255, 255, 255))
-    return np.concatenate([np.asarray(heading, np.uint8), body], axis=0)
+    for number, text in enumerate(titles):
+        draw.text((number * width // len(titles) + 2, 1), text, fill=(255, 255, 255))
+    return np.asarray(heading, np.uint8)
 
 
 def _row(mr: Slice, true: Slice, ours: Slice) -> Picture:

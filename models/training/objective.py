@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -17,6 +17,9 @@ from torch.optim import Optimizer
 from models.training.logs import Picture
 
 B_contra = TypeVar("B_contra", contravariant=True)
+
+NETWORK = "network"
+"""The name, in every objective, of the network that will be used and of its optimiser."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,6 +58,12 @@ class Objective(Protocol[B_contra]):
         numbers
             The samples' numbers.
         """
+
+    def state(self) -> Mapping[str, Any]:
+        """Return what steps depend on besides networks and optimisers, as tensors and plain values: pools, counters."""
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state` returned."""
 
     def validate(self) -> Mapping[str, float]:
         """Return figures on held-out data with the networks as they are, `run_recorder.SCORE` among them."""

@@ -7,26 +7,26 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 from safetensors.torch import save
 from torch import Tensor
 
-from models.anatomy import map_files
 from models.errors import PackageError, RecipeError
 from models.gate.packing import gate_part
 from models.packages import CardCalibration, CardMetrics, ModelPackage, load_package
+from models.packages.card import Normalisation
 from models.packages.contents import WEIGHTS
 from models.packages.golden import write_with_golden
 from models.packages.installed import holder_of, prove_free
-from models.tissues import AIR_HU
 from models.training.checkpoint import UNREADABLE, load_checkpoint, read_tensors
 from models.training.draft import Written, for_weights, read_draft
-from models.training.recipe import Recipe
-from models.training.regression import NETWORK
+from models.training.objective import NETWORK
+from models.training.recipe import Recipe, first_fault
+from models.training.run import RUN, read_run
 from models.training.run_recorder import BEST
-from models.training.trainer import RUN, map_name, read_run
 
 NOT_EVALUATED = CardMetrics(protocol="Not evaluated.", rows=())
 
@@ -56,16 +56,16 @@ class Parts:
 
 
 def pack(
-    run: Path, labels: Path, card_file: Path, parts: Parts, folder: Path, packages: Path | None = None
+    run: Path, data: Path, card_file: Path, parts: Parts, folder: Path, packages: Path | None = None
 ) -> ModelPackage:
     """Write the run's averaged weights and its card into `folder` and load them as anyone would.
 
     Parameters
     ----------
     run
-        Folder that `models.training.trainer.train` filled.
-    labels
-        Its label maps: they must have the names that the run knows.
+        Folder that `models.training.run.train` filled.
+    data
+        The folder that it learnt from: its cases must have the names that the run knows.
     card_file
         The part of the card that people write (YAML); see `models.training.draft`.
     packages
@@ -75,8 +75,9 @@ def pack(
     ------
     RecipeError
         If the run (``run-absent``, ``run-unreadable``), the card's file or one of `parts` cannot be read; if the draft
-        says what the run has to say (``card-claims-run``) or tells of other weights (``card-of-other-weights``); or
-        the labels are not the run's (``labels-of-another-run``).
+        says what the run has to say (``card-claims-run``), tells of other weights (``card-of-other-weights``) or of
+        other inputs than the recipe's (``card-of-another-task``); or the data are not the run's
+        (``data-of-another-run``).
     PackageError
         If the card is not complete, if it states name and version of an installed package that has other weights
         (``package-name-taken``), or if `folder` lies in `packages` and a package has the name (``package-doubled``).
@@ -93,7 +94,9 @@ def pack(
     content = half_precision(weights | (gate_weights or {}))
     check_new_version(card_file, draft, hashlib.sha256(content).hexdigest(), packages)
     written = for_weights(card_file, draft, half_precision(weights))
-    training = _training(kept, _names(kept, labels), recipe, written)
+    _check_inputs(card_file, written.card, recipe)
+    _check_cases(kept, recipe, data)
+    training = _training(kept, recipe, written)
     training |= {"steps": steps, "minutes": round(float(checkpoint["progress"]["seconds"]) / 60, 1)}
     metrics = _part(parts.evaluation, "card_metrics", CardMetrics) or NOT_EVALUATED
     card = written.card | _built(recipe, written.card["network"], weights)
@@ -138,12 +141,12 @@ def _recipe(run: Path, kept: Mapping[str, Any]) -> Recipe:
     try:
         return Recipe.model_validate(kept["recipe"])
     except ValidationError as why:
-        first = why.errors()[0]
+        key, found = first_fault(why, kept["recipe"])
         raise RecipeError(
             "run-unreadable",
             file=str(run / RUN),
-            key=".".join(("recipe", *(str(part) for part in first["loc"]))),
-            found=first["msg"].removeprefix("Value error, "),
+            key="recipe" if key == "the whole" else f"recipe.{key}",
+            found=found,
             remedy="pack it with the version of the software that trained it",
         ) from why
 
@@ -161,61 +164,87 @@ def _weights(run: Path, checkpoint: dict[str, Any], best: bool) -> tuple[dict[st
 
 def _built(recipe: Recipe, written: dict[str, Any], weights: dict[str, Tensor]) -> dict[str, Any]:
     """Return the parts of the card that follow from the recipe."""
-    network = recipe.network
+    task = recipe.task
     return {
-        "output": {
-            "modality": "CT",
-            "unit": "HU",
-            "lowest": network.anchors_hu[0],
-            "highest": network.anchors_hu[-1],
-            "voxel_mm": [recipe.voxel_mm] * 3,
-            "outside": AIR_HU,
-        },
+        "output": task.output.model_dump(mode="json"),
         "network": {
             **written,
-            "kind": network.kind,
-            "widths": list(network.widths),
-            "anchors_hu": list(network.anchors_hu),
-            "heads": network.heads,
-            "tile_voxels": [recipe.patch_voxels] * 3,
+            **recipe.parts.generator.card_network(task),
+            "tile_voxels": list(task.patch_voxels),
             "parameters": sum(value.numel() for value in weights.values()),
         },
     }
 
 
-def _names(kept: Mapping[str, Any], labels: Path) -> list[str]:
-    """Return the label maps' names, in the order in which the last are held out.
+def _check_inputs(file: Path, card: Mapping[str, Any], recipe: Recipe) -> None:
+    """Refuse a draft whose inputs, their order or their normalisation are not those that the network learnt with.
 
     Raises
     ------
     RecipeError
-        ``labels-of-another-run``.
+        ``card-of-another-task``.
     """
-    names = [map_name(file) for file in map_files(labels)]
-    if kept["labels"] is not None and kept["labels"] != names:
+    learnt = [(one.name, one.normalisation) for one in recipe.task.inputs]
+    try:
+        stated = [
+            (one["name"], TypeAdapter(Normalisation).validate_python(one["normalisation"])) for one in card["inputs"]
+        ]
+    except (KeyError, TypeError, ValidationError):
+        return  # what is wrong with it is named when the package is written
+    if stated != learnt:
         raise RecipeError(
-            "labels-of-another-run",
-            folder=str(labels),
-            found=", ".join(names[:3]),
-            accepted=", ".join(kept["labels"][:3]),
-            remedy="give the folder of label maps that the run was begun with",
+            "card-of-another-task",
+            file=str(file),
+            found=_described(stated),
+            accepted=_described(learnt),
+            remedy="state the inputs as the recipe does: names, order and normalisation",
         )
-    return names
 
 
-def _training(kept: Mapping[str, Any], names: Sequence[str], recipe: Recipe, written: Written) -> dict[str, Any]:
-    """Return what the card says of the training: the labels' source and licence by the draft, the rest by the run."""
-    own, held_out = names[: -recipe.held_out], names[-recipe.held_out :]
+def _described(inputs: Sequence[tuple[str, BaseModel]]) -> str:
+    return ", ".join(f"{name} ({normalisation})" for name, normalisation in inputs)
+
+
+def _check_cases(kept: Mapping[str, Any], recipe: Recipe, data: Path) -> None:
+    """Refuse a folder whose cases are not the run's.
+
+    Raises
+    ------
+    RecipeError
+        ``data-of-another-run``.
+    """
+    with TemporaryDirectory() as nowhere:
+        names = list(recipe.data.open(recipe.task, recipe.seed, data, Path(nowhere), "cpu").cases)
+    if kept["cases"] != names:
+        raise RecipeError(
+            "data-of-another-run",
+            folder=str(data),
+            found=", ".join(names[:3]),
+            accepted=", ".join(kept["cases"][:3]),
+            remedy="give the folder of data that the run was begun with",
+        )
+
+
+_SOURCES = {
+    "rendered": "label maps, from which MR and CT were rendered by domain randomisation",
+    "paired": "cases with true images of input and target",
+}
+
+
+def _training(kept: Mapping[str, Any], recipe: Recipe, written: Written) -> dict[str, Any]:
+    """Return what the card says of the training: the data's source and licence by the draft, the rest by the run."""
+    names, count = kept["cases"], int(kept["held_out"])
+    own, held_out = names[:-count], names[-count:]
     learnt = list(dict.fromkeys((*kept["learnt_from"], *own)))
     begun = "first weights by chance" if kept["parent"] is None else f"begun from {kept['parent']}"
-    told = [
-        f"{len(own)} label maps, from which MR and CT were rendered by domain randomisation; {begun}.",
+    sentences = [
+        f"{len(own)} {_SOURCES[recipe.data.kind]}; {begun}.",
         "" if kept["parent"] is None else "Steps and minutes are those of this run alone.",
         written.history,
     ]
     return {
         **written.card["training"],
-        "data": " ".join(part for part in told if part),
+        "data": " ".join(part for part in sentences if part),
         "trained_on": learnt,
         "held_out": [name for name in held_out if name not in learnt],
         "recipe": recipe.recipe,

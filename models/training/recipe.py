@@ -1,92 +1,72 @@
-"""The training recipe: a closed, versioned vocabulary; unknown keys fail."""
+"""The training recipe: task, data, parts, trainer and schedule, in a closed vocabulary in which unknown keys fail.
+
+To add a trainer, a kind of data, a network or a loss, see the registries of `models.training.trainers`, `.data` and
+`.parts`: a recipe can name whatever is in their unions.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from models.errors import RecipeError
-from models.generator.plan import AppearancePlan, GeometryPlan
-from models.networks.residual_unet import ResidualUNetSpec
+from models.packages.closed import Closed
+from models.training.data.registry import DataPlan
 from models.training.loop import LoopPlan
+from models.training.parts.registry import Parts
 from models.training.schedule import Schedule
+from models.training.tasks import Task
+from models.training.trainers.registry import TrainerPlan
+
+SCHEMA = 3
 
 
-class _Closed(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+class Recipe(Closed):
+    """All that a training run depends on besides its data's files.
 
-
-class NetworkPlan(_Closed):
-    """Which network, and its size."""
-
-    kind: Literal["residual-unet"]
-    widths: tuple[int, ...] = Field(min_length=2, max_length=6)
-    anchors_hu: tuple[float, ...] = Field(min_length=3)
-    heads: int = Field(ge=1, le=8)
-
-    @property
-    def spec(self) -> ResidualUNetSpec:
-        """What the network is built by."""
-        return ResidualUNetSpec(self.widths, self.anchors_hu, self.heads)
-
-    @property
-    def step_voxels(self) -> int:
-        """A patch's side must be a multiple of this."""
-        return 1 << len(self.widths)
-
-
-class LossPlan(_Closed):
-    """Weights of the loss's terms; an outside weight of 0 takes what lies outside the body out of every term."""
-
-    bone_weight: float = Field(gt=0)
-    outside_weight: float = Field(ge=0)
-    distribution: float = Field(ge=0)
-    likelihood: float = Field(ge=0)
-    gradient: float = Field(ge=0)
-    dice: float = Field(ge=0)
-
-
-class OptimiserPlan(_Closed):
-    """AdamW, and the running average of the weights that it finds."""
-
-    learning_rate: float = Field(gt=0)
-    weight_decay: float = Field(ge=0)
-    clip_norm: float = Field(gt=0)
-    average_decay: float = Field(gt=0, lt=1)
-
-
-class Recipe(_Closed):
-    """All that a training run depends on besides its label maps."""
+    Attributes
+    ----------
+    recipe
+        Its name.
+    seed
+        Where all chance begins.
+    batch
+        Samples a step and process.
+    """
 
     recipe: str
-    schema_: Literal[2] = Field(alias="schema")
-    trainer: Literal["regression"]
-    voxel_mm: float = Field(gt=0)
-    patch_voxels: int = Field(ge=16)
-    batch: int = Field(ge=1)
-    held_out: int = Field(ge=1)
-    validation_pairs: int = Field(ge=1)
+    schema_: Literal[3] = Field(alias="schema")
     seed: int = Field(ge=0)
+    batch: int = Field(ge=1)
+    task: Task
+    data: DataPlan
+    parts: Parts
+    trainer: TrainerPlan
     schedule: Schedule
-    network: NetworkPlan
-    geometry: GeometryPlan
-    appearance: AppearancePlan
-    loss: LossPlan
-    optimiser: OptimiserPlan
 
     @model_validator(mode="after")
     def _fits(self) -> Recipe:
-        if self.patch_voxels % self.network.step_voxels:
-            raise ValueError(f"patch_voxels must be a multiple of {self.network.step_voxels}, got {self.patch_voxels}")
+        task, step = self.task, self.parts.generator.step_voxels
+        if any(side % step for side in task.patch_voxels[: task.dimensions]):
+            raise ValueError(
+                f"task.patch_voxels must be multiples of {step} for this generator, got {task.patch_voxels}"
+            )
+        reasons = (
+            self.data.misfit(task),
+            self.parts.generator.misfit(task),
+            self.trainer.misfit(task, self.parts),
+        )
+        if reason := next((one for one in reasons if one is not None), None):
+            raise ValueError(reason)
         return self
 
     @property
     def loop(self) -> LoopPlan:
         """The part that every trainer has."""
-        plan = self.optimiser
+        plan = self.trainer.optimiser
         return LoopPlan(self.schedule, self.batch, self.seed, plan.clip_norm, plan.average_decay)
 
 
@@ -107,13 +87,27 @@ def load_recipe(file: Path) -> Recipe:
             "recipe-invalid",
             file=str(file),
             found="nothing" if content is None else f"a {type(content).__name__}",
-            accepted="keys with values, such as recipe, schema, network, schedule",
-            remedy="begin with a copy of models/recipes/head-mr-to-ct.yaml",
+            accepted="keys with values, such as recipe, schema, task, data, parts, trainer, schedule",
+            remedy="begin with a copy of models/recipes/first-try.yaml",
         )
     try:
         return Recipe.model_validate(content)
     except ValidationError as why:
-        first = why.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "the whole"
-        told = first["msg"].removeprefix("Value error, ")
-        raise RecipeError("recipe-invalid", file=str(file), key=place, found=told) from why
+        key, found = first_fault(why, content)
+        raise RecipeError("recipe-invalid", file=str(file), key=key, found=found) from why
+
+
+def first_fault(why: ValidationError, content: object) -> tuple[str, str]:
+    """Return where in a recipe's content the first fault is, as a person finds it there, and what it is."""
+    first = why.errors()[0]
+    at: Any = content
+    path: list[str] = []
+    for part in first["loc"]:
+        if isinstance(at, dict) and part not in at and part == at.get("kind"):
+            continue  # the kind by which a union was chosen is no key of the file
+        path.append(str(part))
+        inside = (isinstance(at, dict) and part in at) or (
+            isinstance(at, list) and isinstance(part, int) and part < len(at)
+        )
+        at = at[part] if inside else None
+    return ".".join(path) or "the whole", first["msg"].removeprefix("Value error, ")

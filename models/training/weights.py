@@ -13,8 +13,9 @@ from safetensors.torch import load
 from torch import Tensor, nn
 
 from models.errors import RecipeError
-from models.packages import ResidualUNetNetwork, load_package
+from models.packages import load_package
 from models.training.checkpoint import UNREADABLE, has_checkpoint, load_checkpoint, read_tensors
+from models.training.objective import NETWORK
 
 GATE = "gate."
 """Tensors of a package's weights whose names start so belong to its input gate, which is not trained here."""
@@ -48,12 +49,12 @@ def starting_weights(place: Path) -> StartingWeights:
         return StartingWeights(_averaged(load_checkpoint(place), place), f"run {place.name}", _cases(place))
     if place.is_dir():
         package = load_package(place)
-        if not isinstance(package.card.network, ResidualUNetNetwork):
+        if not package.card.network.trainable:
             raise RecipeError(
                 "package-not-trainable",
                 package=package.card.name,
                 found=f"a network of kind {package.card.network.kind}: a graph to run, not one to train",
-                accepted="residual-unet with safetensors weights",
+                accepted="a kind with safetensors weights",
             )
         tensors = _safetensors(package.content(package.weights.name), package.weights)
         parent = f"{package.card.name} {package.card.version} {package.sha256}"
@@ -96,20 +97,19 @@ def load_weights(network: nn.Module, weights: StartingWeights) -> None:
 
 
 def _cases(run: Path) -> tuple[str, ...]:
-    """Return the label maps that a run learnt from, and those of what it began from; none where it does not say."""
+    """Return the cases that a run learnt from, and those of what it began from; none where it does not say."""
     try:
         content = json.loads((run / "run.json").read_text(encoding="utf-8"))
-        held_out = int(content["recipe"]["held_out"])
-        return tuple(dict.fromkeys((*content.get("learnt_from", ()), *content.get("labels", ())[:-held_out])))
+        return tuple(dict.fromkeys((*content["learnt_from"], *content["cases"][: -int(content["held_out"])])))
     except (OSError, ValueError, KeyError, TypeError):
         return ()
 
 
 def _averaged(content: dict[str, Any], place: Path) -> dict[str, Tensor]:
-    """Return the weights in a checkpoint of a run, of its first kind or now, or in a bare mapping of tensors."""
-    weights = content.get("average", content)
+    """Return the weights in a checkpoint of a run, or in a bare mapping of tensors."""
+    weights: object = content
     if "averages" in content:
-        weights = next(iter(content["averages"].values()))
+        weights = content["averages"].get(NETWORK)
     if not isinstance(weights, dict) or not all(isinstance(value, torch.Tensor) for value in weights.values()):
         raise _unreadable(place, "no mapping of tensors")
     return weights

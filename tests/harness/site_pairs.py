@@ -13,12 +13,12 @@ import torch
 from safetensors.torch import save
 from scipy import ndimage
 
-from models.generator import Batch
+from models.batches import Batch
 from models.networks.residual_unet import ResidualUNet, ResidualUNetSpec
 from models.packages import ModelPackage, write_package
 from models.pairs import Pair, write_pair
 from models.training.finetune.plan import LOSS, OPTIMISER
-from models.training.losses import synthesis_loss
+from models.training.parts.losses.anchored import synthesis_loss
 from models.volumes import Grid, Volume
 
 SIDE = 16
@@ -95,9 +95,9 @@ def _taught(steps: int) -> Mapping[str, torch.Tensor]:
     optimiser = torch.optim.AdamW(network.parameters(), lr=0.01)
     anchors, loss = torch.tensor(ANCHORS), LOSS.model_copy(update={"outside_weight": 0.5})
     for number, batch in zip(range(steps), _usual(), strict=False):
-        answer = network.one_head(batch.mr, number % HEADS)
+        answer = network.one_head(batch.images["mr"], number % HEADS)
         optimiser.zero_grad()
-        synthesis_loss(answer, batch.ct, batch.body, anchors, loss).total.backward()  # type: ignore[no-untyped-call]
+        synthesis_loss(answer, batch.images["ct"], batch.masks["body"], anchors, loss).total.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
     return network.state_dict()
 
@@ -109,7 +109,8 @@ def _usual() -> Iterator[Batch]:
     while True:
         mr, ct, mask = patient(seed, USUAL)
         scaled = normalise(mr, reference_intensity(mr))
-        yield Batch(*(torch.from_numpy(values)[None, None] for values in (scaled, ct, mask)))
+        tensors = [torch.from_numpy(values)[None, None] for values in (scaled, ct, mask)]
+        yield Batch({"mr": tensors[0], "ct": tensors[1]}, {"body": tensors[2]})
         seed += 1
 
 

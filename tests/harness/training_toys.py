@@ -46,6 +46,12 @@ class Adversaries:
         )
         yield Descent("discriminator", told)
 
+    def state(self) -> Mapping[str, Any]:
+        return {"steps": len(self.seen)}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        self.restored = state
+
     def validate(self) -> Mapping[str, float]:
         if self.scores:
             return {SCORE: self.scores.pop(0)}

@@ -7,17 +7,18 @@ from collections.abc import Sequence
 import numpy as np
 
 from models.tissues import AIR_HU
-from models.training.finetune.patches import WorkingPair
+from models.training.data.patches import WorkingCase
+from models.training.finetune.working_pairs import TARGET
 from models.volumes import Grid, Triple, Volume
 
 
-def mean_ct(pairs: Sequence[WorkingPair], voxel_mm: Triple) -> Volume:
+def mean_ct(pairs: Sequence[WorkingCase], voxel_mm: Triple) -> Volume:
     """Return the mean CT of `pairs` in HU, their masks' bounding boxes centred on each other, air outside the masks."""
     parts = []
     for pair in pairs:
         low, high = pair.centres.amin(dim=0).tolist(), (pair.centres.amax(dim=0) + 1).tolist()
         box = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
-        hu = pair.ct[box].float().numpy()
+        hu = pair.images[TARGET][box].float().numpy()
         parts.append(np.where(pair.mask[box].numpy(), hu, np.float32(AIR_HU)))
     shape = tuple(max(part.shape[axis] for part in parts) for axis in range(3))
     total = np.zeros(shape, np.float64)

@@ -12,24 +12,26 @@ import numpy.typing as npt
 import torch
 from safetensors.numpy import load_file, save
 
-from models.generator import Batch
+from models.batches import Batch
 from models.inference.device import fastest_precision
 from models.networks.building import residual_unet
 from models.networks.residual_unet import ResidualUNet
 from models.packages import ModelPackage, ResidualUNetNetwork
 from models.reports.cases import load_case
 from models.training.checkpoint import has_checkpoint, read_tensors
+from models.training.data.patches import Patches, WorkingCase, validation_patches
 from models.training.finetune.baseline import mean_ct
 from models.training.finetune.folds import Fold
 from models.training.finetune.judging import Judged, judge_of
-from models.training.finetune.patches import Patches, WorkingPair, validation_patches
 from models.training.finetune.plan import FinetunePlan
+from models.training.finetune.working_pairs import TARGET
 from models.training.loop import Loop, LoopPlan
+from models.training.objective import NETWORK
 from models.training.ranks import Alone
-from models.training.regression import NETWORK, Regression
 from models.training.run_recorder import BEST, SCORE, Listener
 from models.training.stopping import Asked, never
 from models.training.storage import name_full_disk, write_whole
+from models.training.trainers.anchored_regression import AnchoredRegression
 from models.uncertainty.samples import Sample
 
 RESULT = "result.json"
@@ -72,7 +74,7 @@ class Site:
     """
 
     package: ModelPackage
-    pairs: Mapping[str, WorkingPair]
+    pairs: Mapping[str, WorkingCase]
     plan: FinetunePlan
     device: torch.device
     asked: Asked = never
@@ -83,7 +85,7 @@ class Site:
         assert isinstance(plan, ResidualUNetNetwork)
         return residual_unet(self.package, plan).network.to(self.device).train()
 
-    def of(self, names: Sequence[str]) -> list[WorkingPair]:
+    def of(self, names: Sequence[str]) -> list[WorkingCase]:
         """Return the pairs of these names."""
         return [self.pairs[name] for name in names]
 
@@ -121,7 +123,7 @@ def run_fold(site: Site, fold: Fold, folder: Path, listener: Listener) -> FoldRe
 def trained(
     site: Site,
     network: ResidualUNet,
-    pairs: Sequence[WorkingPair],
+    pairs: Sequence[WorkingCase],
     held_out: Sequence[Batch],
     plan: LoopPlan,
     folder: Path,
@@ -131,7 +133,16 @@ def trained(
     card = site.package.card
     precision = fastest_precision(site.device)
     assert isinstance(card.network, ResidualUNetNetwork)
-    objective = Regression(network, site.plan.loss, site.plan.optimiser, held_out, precision, card.network.temperature)
+    objective = AnchoredRegression(
+        network,
+        site.plan.loss,
+        site.plan.optimiser,
+        held_out,
+        precision,
+        [one.name for one in card.inputs],
+        TARGET,
+        card.network.temperature,
+    )
     loop: Loop[Batch] = Loop(objective, plan, Alone(site.device))
     first = objective.validate()[SCORE] if held_out else float("inf")
     if has_checkpoint(folder):

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from models.training.loop import LoopPlan
-from models.training.recipe import LossPlan, OptimiserPlan
+from models.training.parts.losses.anchored import AnchoredLoss
 from models.training.schedule import Schedule, Span
+from models.training.trainers.optimiser import OptimiserPlan
 
 RECIPE = "finetune"
 """The name of this way of training, for cards."""
 
-LOSS = LossPlan(bone_weight=2.0, outside_weight=0.0, distribution=0.2, likelihood=0.02, gradient=0.1, dice=0.5)
+LOSS = AnchoredLoss(bone_weight=2.0, outside_weight=0.0, distribution=0.2, likelihood=0.02, gradient=0.1, dice=0.5)
 """That of the reference models, told inside the body mask alone: a couch in the CT is in no MR."""
 
 OPTIMISER = OptimiserPlan(learning_rate=0.0002, weight_decay=0.0001, clip_norm=1.0, average_decay=0.99)
@@ -47,7 +48,7 @@ class FinetunePlan:
     batch: int = 1
     patches: int = 4
     seed: int = 20260101
-    loss: LossPlan = LOSS
+    loss: AnchoredLoss = LOSS
     optimiser: OptimiserPlan = OPTIMISER
 
     def of_fold(self, number: int) -> LoopPlan:

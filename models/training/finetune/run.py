@@ -14,12 +14,12 @@ from torch import Tensor
 
 from models.errors import RecipeError
 from models.gate.tally import GateTally, refusal_of, tally_of
-from models.networks.residual_unet import ResidualUNetSpec
 from models.packages import DISCLAIMER, CardCalibration, ModelPackage, ResidualUNetNetwork
 from models.packages.contents import files_in
 from models.packages.golden import write_with_golden
 from models.pairs import PairFolder, read_pairs
 from models.reports.cases import load_case, refuse_unfit
+from models.training.data.patches import WorkingCase
 from models.training.disk_space import Need, check_disk_space, space_needed
 from models.training.finetune.card import finetuned_card
 from models.training.finetune.claim import ALL, FOLDS, PACKAGE, REPORT, claim, part_of
@@ -28,12 +28,12 @@ from models.training.finetune.folds import Fold, check_no_leak, folds_of
 from models.training.finetune.gain import Gain, gain_of
 from models.training.finetune.naming import name_for
 from models.training.finetune.offering import withheld
-from models.training.finetune.patches import WorkingPair, working_pair
 from models.training.finetune.plan import FinetunePlan
 from models.training.finetune.statements import calibration_of, card_metrics
+from models.training.finetune.working_pairs import working_pair
+from models.training.objective import NETWORK
 from models.training.packing import half_precision
 from models.training.ranks import check_single_process
-from models.training.regression import NETWORK
 from models.training.run_recorder import Listener
 from models.training.stopping import Stopper, unstoppable
 from models.training.storage import name_full_disk, write_whole
@@ -160,14 +160,14 @@ def finetune(
 def _need(package: ModelPackage, folds: int) -> Need:
     plan = package.card.network
     assert isinstance(plan, ResidualUNetNetwork)
-    spec = ResidualUNetSpec(plan.widths, plan.anchors_hu, plan.heads)
+    parameters = plan.parameters
     # The last network, of all pairs, is trained and packed only where something was gained; a package takes the room of
     # the one that it came from.
     packed = sum((package.folder / name).stat().st_size for name in files_in(package.folder))
-    return Need(space_needed(spec, folds).least, space_needed(spec, folds + 1).most + packed)
+    return Need(space_needed(parameters, folds).least, space_needed(parameters, folds + 1).most + packed)
 
 
-def _working(pairs: Sequence[PairFolder], package: ModelPackage) -> tuple[dict[str, WorkingPair], GateTally]:
+def _working(pairs: Sequence[PairFolder], package: ModelPackage) -> tuple[dict[str, WorkingCase], GateTally]:
     """Return the pairs as they are learnt from, and what the parent's gate says of each."""
     working, refusals = {}, []
     for pair in pairs:

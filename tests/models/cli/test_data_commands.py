@@ -19,7 +19,9 @@ def recipe(tmp_path: Path) -> Path:
     shipped = Path(__file__).parents[3] / "models" / "recipes" / "head-mr-to-ct.yaml"
     content = yaml.safe_load(shipped.read_text())
     file = tmp_path / "small.yaml"
-    file.write_text(yaml.safe_dump(content | {"voxel_mm": 8.0, "patch_voxels": 16, "held_out": 1}))
+    content["task"] |= {"voxel_mm": [8.0] * 3, "patch_voxels": [16] * 3}
+    content["data"]["held_out"] = 1
+    file.write_text(yaml.safe_dump(content))
     return file
 
 

@@ -22,8 +22,10 @@ SHIPPED = Path(__file__).parents[3] / "models" / "recipes" / "head-mr-to-ct.yaml
 @pytest.fixture
 def recipe(tmp_path: Path) -> Path:
     file = tmp_path / "small.yaml"
-    changes = {"voxel_mm": 8.0, "patch_voxels": 16, "held_out": 1}
-    file.write_text(yaml.safe_dump(yaml.safe_load(SHIPPED.read_text()) | changes))
+    content = yaml.safe_load(SHIPPED.read_text())
+    content["task"] |= {"voxel_mm": [8.0] * 3, "patch_voxels": [16] * 3}
+    content["data"]["held_out"] = 1
+    file.write_text(yaml.safe_dump(content))
     return file
 
 

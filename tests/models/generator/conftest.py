@@ -9,18 +9,14 @@ import pytest
 import yaml
 
 from models.anatomy import LabelMap, map_files, prepared
-from models.generator import AppearancePlan, GeometryPlan, PairGenerator
+from models.generator import AppearancePlan, GeometryPlan, PairGenerator, PairPlan
 
 _RECIPE = Path(__file__).parents[3] / "models" / "recipes" / "head-mr-to-ct.yaml"
 
 
 @dataclass(frozen=True)
-class SmallPlan:
-    geometry: GeometryPlan
-    appearance: AppearancePlan
-    seed: int = 7
-    voxel_mm: float = 3.0
-    patch_voxels: int = 24
+class SmallPlan(PairPlan):
+    """A plan of which a test changes a part."""
 
     def where(self, part: str, **changes: float) -> SmallPlan:
         """The same with changes to one part of the appearance."""
@@ -33,7 +29,8 @@ class SmallPlan:
 @pytest.fixture(scope="session")
 def plan() -> SmallPlan:
     content = yaml.safe_load(_RECIPE.read_text())
-    return SmallPlan(GeometryPlan(**content["geometry"]), AppearancePlan(**content["appearance"]))
+    data = content["data"]
+    return SmallPlan(7, 3.0, 24, GeometryPlan(**data["geometry"]), AppearancePlan(**data["appearance"]))
 
 
 @pytest.fixture

@@ -23,23 +23,22 @@ def recipe_content() -> dict[str, Any]:
 def small_recipe_file(recipe_content: dict[str, Any], tmp_path: Path) -> Path:
     """The shipped recipe made small; twelve steps with two validations and three checkpoints."""
     file = tmp_path / "small.yaml"
-    changes = {
-        "recipe": "small",
-        "voxel_mm": 3.0,
-        "patch_voxels": 24,
-        "held_out": 1,
-        "validation_pairs": 2,
-        "network": {"kind": "residual-unet", "widths": [4, 8], "anchors_hu": [-1000, -100, 40, 500, 1200], "heads": 3},
-        "schedule": {
-            "length": {"steps": 12},
-            "warmup_steps": 3,
-            "shape": "cosine",
-            "checkpoint": {"steps": 4},
-            "validation": {"steps": 6},
-            "montage": {"steps": 6},
-        },
+    content = recipe_content | {"recipe": "small"}
+    content["task"] |= {"voxel_mm": [3.0, 3.0, 3.0], "patch_voxels": [24, 24, 24]}
+    content["task"]["target"] |= {"lowest": -1000, "highest": 1200}
+    content["data"] |= {"held_out": 1, "validation_samples": 2}
+    content["parts"] = {
+        "generator": {"kind": "residual-unet", "widths": [4, 8], "anchors_hu": [-1000, -100, 40, 500, 1200], "heads": 3}
     }
-    file.write_text(yaml.safe_dump(recipe_content | changes))
+    content["schedule"] = {
+        "length": {"steps": 12},
+        "warmup_steps": 3,
+        "shape": "cosine",
+        "checkpoint": {"steps": 4},
+        "validation": {"steps": 6},
+        "montage": {"steps": 6},
+    }
+    file.write_text(yaml.safe_dump(content))
     return file
 
 

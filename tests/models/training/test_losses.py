@@ -7,8 +7,9 @@ import torch
 from torch import Tensor
 
 from models.networks.residual_unet import ResidualUNet, ResidualUNetSpec, expected_hu
-from models.training.losses import synthesis_loss
-from models.training.recipe import LossPlan, Recipe
+from models.training.parts.losses.anchored import AnchoredLoss, synthesis_loss
+from models.training.recipe import Recipe
+from models.training.trainers.anchored_regression import AnchoredRegressionPlan
 
 ANCHORS = torch.tensor([-1000.0, -100.0, 40.0, 500.0, 1200.0])
 
@@ -35,11 +36,12 @@ def volume() -> Tensor:
 
 
 @pytest.fixture
-def plan(small_recipe: Recipe) -> LossPlan:
-    return small_recipe.loss
+def plan(small_recipe: Recipe) -> AnchoredLoss:
+    assert isinstance(small_recipe.trainer, AnchoredRegressionPlan)
+    return small_recipe.trainer.loss
 
 
-def test_a_sure_and_right_answer_has_no_error_and_no_spread(plan: LossPlan) -> None:
+def test_a_sure_and_right_answer_has_no_error_and_no_spread(plan: AnchoredLoss) -> None:
     ct = volume()
     logits = exact_logits(ct)
     torch.testing.assert_close(expected_hu(logits, ANCHORS), ct, atol=0.05, rtol=1e-4)
@@ -48,7 +50,7 @@ def test_a_sure_and_right_answer_has_no_error_and_no_spread(plan: LossPlan) -> N
     assert float(terms.gradient) < 0.2
 
 
-def test_the_likelihood_asks_for_a_scale_as_large_as_the_error(plan: LossPlan) -> None:
+def test_the_likelihood_asks_for_a_scale_as_large_as_the_error(plan: AnchoredLoss) -> None:
     ct = torch.full((1, 1, 4, 4, 4), 40.0)
     body = torch.ones_like(ct, dtype=torch.bool)
     off_by_60 = exact_logits(ct + 60.0)
@@ -59,7 +61,7 @@ def test_the_likelihood_asks_for_a_scale_as_large_as_the_error(plan: LossPlan) -
     assert min(likelihood, key=lambda scale: likelihood[scale]) == 60.0
 
 
-def test_bone_weighs_more_than_the_outside(plan: LossPlan) -> None:
+def test_bone_weighs_more_than_the_outside(plan: AnchoredLoss) -> None:
     ct = torch.full((1, 1, 8, 8, 8), -1000.0)
     ct[..., :4] = 40.0
     ct[..., 0, 0, 0] = 1200.0
@@ -79,7 +81,7 @@ def test_bone_weighs_more_than_the_outside(plan: LossPlan) -> None:
     assert in_air == pytest.approx(0.5 * in_body, rel=0.05)
 
 
-def test_an_outside_that_weighs_nothing_is_in_no_term(plan: LossPlan) -> None:
+def test_an_outside_that_weighs_nothing_is_in_no_term(plan: AnchoredLoss) -> None:
     alone = plan.model_copy(update={"outside_weight": 0.0})
     ct = torch.full((1, 1, 8, 8, 8), 40.0)
     body = torch.zeros_like(ct, dtype=torch.bool)
@@ -92,7 +94,7 @@ def test_an_outside_that_weighs_nothing_is_in_no_term(plan: LossPlan) -> None:
     assert float(synthesis_loss(sure(answer), couch, body, ANCHORS, plan).total) > float(base.total)
 
 
-def test_a_few_steps_learn_a_ball(plan: LossPlan) -> None:
+def test_a_few_steps_learn_a_ball(plan: AnchoredLoss) -> None:
     torch.manual_seed(0)
     spec = ResidualUNetSpec((4, 8), tuple(ANCHORS.tolist()))
     network = ResidualUNet(spec)

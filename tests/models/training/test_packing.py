@@ -48,7 +48,9 @@ def test_a_run_whose_recipe_is_none_any_more_is_refused_by_name(
 ) -> None:
     run = tmp_path / "run"
     run.mkdir()
-    (run / "run.json").write_text(json.dumps({"recipe": recipe, "parent": None}))
+    (run / "run.json").write_text(
+        json.dumps({"recipe": recipe, "parent": None, "cases": [], "held_out": 1, "learnt_from": []})
+    )
     with pytest.raises(RecipeError, match=r"run-unreadable .*remedy=pack it with the version") as caught:
         pack(run, tmp_path, draft, Parts(), tmp_path / "package")
     assert caught.value.parameters["file"] == str(run / "run.json")

@@ -14,22 +14,27 @@ from models.training.recipe import load_recipe
 def test_the_shipped_recipe_is_valid(recipe_content: dict[str, object], tmp_path: Path) -> None:
     (tmp_path / "r.yaml").write_text(yaml.safe_dump(recipe_content))
     recipe = load_recipe(tmp_path / "r.yaml")
-    assert recipe.held_out == 4
-    assert recipe.patch_voxels % 2 ** len(recipe.network.widths) == 0
+    assert recipe.data.held_out == 4
+    assert recipe.task.dimensions == 3
 
 
 @pytest.mark.parametrize(
     ("path", "value", "key"),
     [
         (("colour",), 1, "colour"),
-        (("network", "import"), "os.system", "network.import"),
-        (("network", "kind"), "gan", "network.kind"),
+        (("parts", "generator", "import"), "os.system", "parts.generator.import"),
+        (("parts", "generator", "kind"), "gan", "parts.generator"),
+        (("trainer", "kind"), "cycle-gan", "trainer"),
+        (("trainer", "loss", "bone_weight"), 0, "trainer.loss.bone_weight"),
+        (("task", "inputs"), [{"name": "mr"}], "task.inputs.0.normalisation"),
+        (("task", "target", "name"), "mr", "task"),
+        (("parts", "discriminator"), {"kind": "patch", "widths": [8]}, "the whole"),
         (("schema",), 1, "schema"),
-        (("geometry", "crop_share"), 1.5, "geometry.crop_share"),
-        (("optimiser", "learning_rate"), "fast", "optimiser.learning_rate"),
+        (("data", "geometry", "crop_share"), 1.5, "data.geometry.crop_share"),
+        (("trainer", "optimiser", "learning_rate"), "fast", "trainer.optimiser.learning_rate"),
         (("schedule", "length"), {"steps": 10, "minutes": 1}, "schedule.length"),
         (("schedule", "length"), {}, "schedule.length"),
-        (("patch_voxels",), 81, "the whole"),
+        (("task", "patch_voxels"), [81, 81, 81], "the whole"),
     ],
 )
 def test_what_it_does_not_know_is_named(

@@ -26,7 +26,7 @@ from models.training.checkpoint import CHECKPOINT, load_checkpoint
 from models.training.packing import Parts, pack
 from models.training.ranks import Alone
 from models.training.recipe import Recipe, load_recipe
-from models.training.trainer import train
+from models.training.run import train
 from models.volumes import Grid, Volume
 
 pytestmark = pytest.mark.slow
@@ -160,7 +160,8 @@ def test_a_run_that_is_stopped_keeps_its_step_says_so_and_goes_on_exactly(
     os.killpg(process.pid, number)  # all of them at once, as a terminal and a launcher do
     told = process.communicate(timeout=120)[1]
     assert process.returncode == status, told
-    (line,) = told.splitlines()
+    preparing, line = told.splitlines()
+    assert preparing.startswith("Preparing 3 label maps")
     assert line.startswith(f"run-stopped folder={out} step=")
     assert line.endswith("remedy=--resume goes on from the checkpoint of this step")
     assert 0 < load_checkpoint(out)["progress"]["step"] < 60
@@ -214,9 +215,9 @@ def test_a_run_is_packed_with_its_own_label_maps_only(
     run = tmp_path / "run"
     called("train", small_recipe_file, "--labels", label_maps, "--out", run, "--steps", 1)
     (label_maps / "map_0.nii.gz").rename(label_maps / "somebody_else.nii.gz")
-    with pytest.raises(RecipeError, match=r"labels-of-another-run.*accepted=map_0, map_1, map_2"):
+    with pytest.raises(RecipeError, match=r"data-of-another-run.*accepted=map_0, map_1, map_2"):
         pack(run, label_maps, EXAMPLE, Parts(), tmp_path / "package")
-    with pytest.raises(RecipeError, match="labels-of-another-run"):
+    with pytest.raises(RecipeError, match="data-of-another-run"):
         train(load_recipe(small_recipe_file), label_maps, run, HERE, Told(), resume=True)
     assert not (tmp_path / "package").exists()
 
@@ -236,14 +237,16 @@ def test_nothing_to_resume(small_recipe: Recipe, label_maps: Path, tmp_path: Pat
 def test_a_run_is_resumed_with_its_own_recipe_only(small_recipe: Recipe, label_maps: Path, tmp_path: Path) -> None:
     (tmp_path / CHECKPOINT).write_bytes(b"")
     other = small_recipe.model_copy(update={"seed": 1}).model_dump(mode="json", by_alias=True)
-    (tmp_path / "run.json").write_text(json.dumps({"recipe": other, "parent": None}))
+    content = {"recipe": other, "parent": None, "cases": [], "held_out": 1, "learnt_from": []}
+    (tmp_path / "run.json").write_text(json.dumps(content))
     with pytest.raises(RecipeError, match="run-of-another-recipe"):
         train(small_recipe, label_maps, tmp_path, HERE, Told(), resume=True)
 
 
 def test_too_few_maps_to_hold_one_out(small_recipe: Recipe, label_maps: Path, tmp_path: Path) -> None:
+    data = small_recipe.data.model_copy(update={"held_out": 3})
     with pytest.raises(RecipeError, match="labels-too-few"):
-        train(small_recipe.model_copy(update={"held_out": 3}), label_maps, tmp_path / "new", HERE, Told(), resume=False)
+        train(small_recipe.model_copy(update={"data": data}), label_maps, tmp_path / "new", HERE, Told(), resume=False)
 
 
 @pytest.mark.parametrize("text", ["{", "recipe: x\n"])

@@ -19,8 +19,8 @@ from models.training.checkpoint import CHECKPOINT, load_checkpoint
 from models.training.disk_space import check_disk_space, free_bytes, space_needed
 from models.training.ranks import Alone
 from models.training.recipe import Recipe
+from models.training.run import train
 from models.training.storage import name_full_disk
-from models.training.trainer import train
 
 pytestmark = pytest.mark.slow
 
@@ -134,7 +134,7 @@ def test_a_run_without_room_is_refused_only_where_that_is_certain(tmp_path: Path
 def test_what_a_run_writes_lies_within_what_was_foretold(
     tmp_path: Path, small_recipe: Recipe, label_maps: Path
 ) -> None:
-    need = space_needed(small_recipe.network.spec)
+    need = space_needed(small_recipe.parts.parameters(small_recipe.task))
     train(small_recipe, label_maps, tmp_path / "run", Alone(torch.device("cpu")), Told(), resume=False)
     written = [file.stat().st_size for file in (tmp_path / "run").glob("*.pt")]
     assert len(written) == 3

@@ -35,14 +35,14 @@ def test_a_package_gives_its_weights_without_its_gate(write_small_package: Calla
     assert torch.equal(ours.stem.weight.half(), weights.tensors["stem.weight"].half())
 
 
-@pytest.mark.parametrize("kind", ["safetensors", "pt", "old-checkpoint"])
+@pytest.mark.parametrize("kind", ["safetensors", "pt", "checkpoint"])
 def test_bare_files(tmp_path: Path, kind: str) -> None:
     given, ours = network(seed=2), network(seed=3)
     state = dict(given.state_dict())
     if kind == "safetensors":
         save_file({**state, "gate.weight": torch.zeros(3)}, tmp_path / "w.safetensors")
     else:
-        torch.save(state if kind == "pt" else {"average": state, "step": 3}, tmp_path / "w.pt")
+        torch.save(state if kind == "pt" else {"averages": {"network": state}, "step": 3}, tmp_path / "w.pt")
     file = next(tmp_path.iterdir())
     load_weights(ours, starting_weights(file))
     for name, value in ours.state_dict().items():

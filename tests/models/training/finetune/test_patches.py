@@ -15,55 +15,58 @@ from models.intensity import normalise, reference_intensity
 from models.packages import ModelPackage
 from models.pairs import read_pairs
 from models.reports.cases import load_case
+from models.training.data.patches import Patches, WorkingCase, validation_patches
 from models.training.finetune.baseline import mean_ct
-from models.training.finetune.patches import Patches, WorkingPair, validation_patches, working_pair
+from models.training.finetune.working_pairs import working_pair
 
 
 @pytest.fixture
-def pairs(untaught: ModelPackage, tmp_path: Path) -> list[WorkingPair]:
+def pairs(untaught: ModelPackage, tmp_path: Path) -> list[WorkingCase]:
     site = write_site(tmp_path / "site", 3)
     return [working_pair(load_case(pair, untaught.card), untaught.card) for pair in read_pairs(site)]
 
 
-def test_on_its_own_grid_a_pair_is_what_the_network_sees_in_use(pairs: list[WorkingPair]) -> None:
+def test_on_its_own_grid_a_pair_is_what_the_network_sees_in_use(pairs: list[WorkingCase]) -> None:
     mr, ct, mask = patient(100, SHIFTED)
     mr = np.rint(mr)
     expected = normalise(mr, reference_intensity(mr))
-    np.testing.assert_allclose(pairs[0].images[0].float().numpy(), expected, atol=2e-3)
-    np.testing.assert_array_equal(pairs[0].ct.float().numpy(), ct)
+    np.testing.assert_allclose(pairs[0].images["mr"].float().numpy(), expected, atol=2e-3)
+    np.testing.assert_array_equal(pairs[0].images["ct"].float().numpy(), ct)
     np.testing.assert_array_equal(pairs[0].mask.numpy(), mask)
 
 
-def test_numbers_choose_patches_and_nothing_else_does(pairs: list[WorkingPair]) -> None:
+def test_numbers_choose_patches_and_nothing_else_does(pairs: list[WorkingCase]) -> None:
     source = Patches(pairs, (SIDE,) * 3, (4.0,) * 3, seed=3)
     first, again = source.batch([5, 6]), source.batch([6])
-    assert first.mr.shape == first.ct.shape == first.body.shape == (2, 1, SIDE, SIDE, SIDE)
-    assert torch.equal(first.mr[1:], again.mr)
-    assert not torch.equal(first.mr[:1], again.mr)
-    assert not torch.equal(Patches(pairs, (SIDE,) * 3, (4.0,) * 3, seed=4).batch([6]).mr, again.mr)
+    assert first.images["mr"].shape == first.images["ct"].shape == first.masks["body"].shape == (2, 1, SIDE, SIDE, SIDE)
+    assert torch.equal(first.images["mr"][1:], again.images["mr"])
+    assert not torch.equal(first.images["mr"][:1], again.images["mr"])
+    assert not torch.equal(Patches(pairs, (SIDE,) * 3, (4.0,) * 3, seed=4).batch([6]).images["mr"], again.images["mr"])
 
 
-def test_mr_ct_and_mask_of_a_patch_stay_on_each_other(pairs: list[WorkingPair]) -> None:
+def test_mr_ct_and_mask_of_a_patch_stay_on_each_other(pairs: list[WorkingCase]) -> None:
     batch = Patches(pairs, (SIDE,) * 3, (4.0,) * 3, seed=0).batch(range(20))
-    assert batch.body.flatten(1).any(dim=1).all()
+    assert batch.masks["body"].flatten(1).any(dim=1).all()
     # By the site's look soft tissue is above -500 HU and bright, and air is neither.
-    inside = batch.ct > -300
-    assert float(batch.mr[inside & batch.body].mean()) > 10 * float(batch.mr[batch.ct < -950].mean())
-    agreement = (inside == batch.body).float().mean()
+    inside = batch.images["ct"] > -300
+    assert float(batch.images["mr"][inside & batch.masks["body"]].mean()) > 10 * float(
+        batch.images["mr"][batch.images["ct"] < -950].mean()
+    )
+    agreement = (inside == batch.masks["body"]).float().mean()
     assert float(agreement) > 0.95
 
 
-def test_still_patches_are_the_pairs_own_voxels(pairs: list[WorkingPair]) -> None:
+def test_validation_patches_are_the_pairs_own_voxels(pairs: list[WorkingCase]) -> None:
     patches = validation_patches(pairs[:1], (8, 8, 8), 6, seed=1)
-    values = set(pairs[0].ct.float().unique().tolist()) | {-1000.0}
+    values = set(pairs[0].images["ct"].float().unique().tolist()) | {-1000.0}
     for patch in patches:
-        assert patch.mr.shape == (1, 1, 8, 8, 8)
+        assert patch.images["mr"].shape == (1, 1, 8, 8, 8)
         # Read between voxels there would be values that no tissue has.
-        found = patch.ct.round().unique().tolist()
+        found = patch.images["ct"].round().unique().tolist()
         assert set(found) <= values
 
 
-def test_the_mean_ct_lies_between_its_patients(pairs: list[WorkingPair]) -> None:
+def test_the_mean_ct_lies_between_its_patients(pairs: list[WorkingCase]) -> None:
     mean = mean_ct(pairs, (4.0, 4.0, 4.0))
     k, j, i = (length // 2 for length in mean.values.shape)
     assert mean.values.shape == tuple(

@@ -1,21 +1,37 @@
-"""The loss: weighted L1 on HU, a distribution term, a Laplace likelihood, gradients, and the overlap of bone."""
+"""The loss of networks that answer over anchors: what it sums is in `synthesis_loss`.
+
+L = L1 + d CE + l NLL + g GD + b (1 - Dice): weighted L1 on HU, cross entropy of the anchors' distribution, Laplace
+likelihood of the scale (Kendall and Gal 2017), differences of neighbours' errors, and soft overlap of bone.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import torch
+from pydantic import Field
 from torch import Tensor
 from torch.nn import functional
 
 from models.networks.residual_unet import SCALE_UNIT_HU, expected_hu, scale_hu
-from models.training.recipe import LossPlan
+from models.packages.closed import Closed
 
 BONE_HU = 250.0
 """Above this a voxel counts as bone: over fat, muscle and blood, below marrow with partial volume."""
 
 _BONE_SOFTNESS_HU = 60.0
 _KILO = 1000.0
+
+
+class AnchoredLoss(Closed):
+    """Weights of its terms; an outside weight of 0 takes what lies outside the body out of every term."""
+
+    bone_weight: float = Field(gt=0)
+    outside_weight: float = Field(ge=0)
+    distribution: float = Field(ge=0)
+    likelihood: float = Field(ge=0)
+    gradient: float = Field(ge=0)
+    dice: float = Field(ge=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +46,7 @@ class LossTerms:
     dice: Tensor
 
 
-def synthesis_loss(answer: Tensor, ct: Tensor, body: Tensor, anchors: Tensor, plan: LossPlan) -> LossTerms:
+def synthesis_loss(answer: Tensor, ct: Tensor, body: Tensor, anchors: Tensor, plan: AnchoredLoss) -> LossTerms:
     """Compare one head's answer with the true CT.
 
     Parameters

@@ -14,18 +14,17 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from models.batches import Batch
 from models.errors import ModelsError
-from models.generator import Batch
+from models.training.data.source import Numbered
 from models.training.stopping import SIGNALS, block_signals
-
-Numbered = Callable[[Sequence[int]], Batch]
-"""Makes the samples of these numbers; the same numbers give the same samples."""
 
 _AHEAD = 4
 _LAST_WORD_SECONDS = 10.0
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
-_Arrays = tuple[npt.NDArray[np.float32], npt.NDArray[np.float32], npt.NDArray[np.bool_]]
+_Arrays = tuple[dict[str, npt.NDArray[np.generic]], ...]
+"""Of images, masks and weights, by name."""
 _Message = _Arrays | ModelsError
 """Arrays and not tensors: those would go through shared memory that dies with the process that made them."""
 
@@ -99,8 +98,7 @@ def _received(
         if isinstance(message, ModelsError):
             raise message
         wanted.put(list(next(numbers)))
-        mr, ct, body = message
-        yield Batch(torch.from_numpy(mr), torch.from_numpy(ct), torch.from_numpy(body))
+        yield Batch(*({name: torch.from_numpy(array) for name, array in part.items()} for part in message))
 
 
 def _produce(
@@ -127,6 +125,7 @@ def _produce(
                 ready.cancel_join_thread()  # what is still queued will be read by nobody
                 return
             batch = make(numbers)
-            ready.put((batch.mr.numpy(), batch.ct.numpy(), batch.body.numpy()))
+            parts = (batch.images, batch.masks, batch.weights)
+            ready.put(tuple({name: value.numpy() for name, value in part.items()} for part in parts))
     except ModelsError as why:
         ready.put(why)

@@ -1,0 +1,55 @@
+"""A `models.networks.unet.UNet`: values in any unit, or logits of labels, on volumes or on axial slices."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field, model_validator
+
+from models.packages.kinds.base import NetworkKind
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from models.packages.package import ModelPackage
+
+
+class UNetNetwork(NetworkKind):
+    """What a card says of it.
+
+    Attributes
+    ----------
+    widths
+        See `models.networks.unet.UNetSpec`.
+    offset, scale
+        A synthesis is the answer times `scale` plus `offset`, in the output's unit; of a segmentation 0 and 1.
+    """
+
+    kind: Literal["unet"]
+    widths: tuple[int, ...] = Field(min_length=1)
+    offset: float
+    scale: float = Field(gt=0)
+    precisions: tuple[Literal["bfloat16", "float32"], ...] = ("bfloat16", "float32")
+
+    @model_validator(mode="after")
+    def _fits(self) -> UNetNetwork:
+        step = self.tile_step
+        if any(side % step for side in self.tile_voxels[: self.dimensions]):
+            raise ValueError(f"tile_voxels must be multiples of {step}, got {self.tile_voxels}")
+        return self
+
+    @property
+    def dimensions(self) -> Literal[2, 3]:
+        """Whether it sees axial slices or volumes."""
+        return 2 if self.tile_voxels[2] == 1 else 3
+
+    @property
+    def tile_step(self) -> int:
+        """Of what a tile's sides are multiples."""
+        return int(2 ** (len(self.widths) - 1))
+
+    def module(self, package: ModelPackage) -> nn.Module:
+        """Return the network with the package's weights and its readout."""
+        from models.networks.building import unet
+
+        return unet(package, self)

@@ -1,0 +1,1 @@
+"""Networks that tell true images from made ones; one a file."""

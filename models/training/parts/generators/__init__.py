@@ -1,0 +1,1 @@
+"""Networks that give what a task asks for; one a file."""

@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.table import Table
 
 from models.packages import installed
-from pipelines.contract import Outcome, Pipeline, RunIdentity, SourceInstance
+from pipelines.contract import ModelIdentity, Outcome, Pipeline, RunIdentity, SourceInstance
 from pipelines.installed import build, declarations
 from pipelines.objects.encoding import encode
 from pipelines.phantoms import head_series, sagittal_grid
@@ -37,15 +37,14 @@ def main() -> None:
     options = parser.parse_args()
 
     declaration = declarations()[PIPELINE]
-    package = installed()[declaration.default_model]
+    available = installed()
+    packages = {role: available[name] for role, name in declaration.models.items()}
     sources = source(coarse=options.quick)
-    pipeline = build(PIPELINE, package, options.device)
+    pipeline = build(PIPELINE, packages, options.device)
     identity = RunIdentity(
         pipeline=declaration.name,
         pipeline_version=declaration.version,
-        model_name=package.card.name,
-        model_version=package.card.version,
-        model_sha256=package.sha256,
+        models={role: ModelIdentity.of(package) for role, package in packages.items()},
         run_number=1,
         started_at=datetime(2026, 1, 1, tzinfo=UTC),
         station="BENCHMARK",
@@ -63,7 +62,10 @@ def main() -> None:
         "device": options.device,
         "cores": os.cpu_count(),
         "python": platform.python_version(),
-        "model": {"name": package.card.name, "version": package.card.version, "sha256": package.sha256},
+        "models": {
+            role: {"name": one.name, "version": one.version, "sha256": one.sha256}
+            for role, one in identity.models.items()
+        },
         "slices": len(sources),
         "matrix": [int(sources[0].dataset.Rows), int(sources[0].dataset.Columns)],
         "rounds": rounds,

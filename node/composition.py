@@ -114,6 +114,7 @@ class Node:
             self.settings.rules_file,
             pipelines=declarations(),
             destinations=self.settings.destinations,
+            profiles=self.settings.profiles,
         )
 
     @cached_property
@@ -153,8 +154,8 @@ class Node:
     def computation(self, device: str) -> Computation:
         """Return what computes runs on `device`."""
 
-        def build_on_device(pipeline: str, package: ModelPackage) -> Pipeline:
-            return build(pipeline, package, device)
+        def build_on_device(pipeline: str, packages: Mapping[str, ModelPackage]) -> Pipeline:
+            return build(pipeline, packages, device)
 
         return Computation(
             self.database,

@@ -18,6 +18,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from pydantic_settings.sources import EnvSettingsSource
 
 from node.errors import SettingsError
+from pipelines.objects.profiles import PlanningProfile
 
 AeTitle = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=16, pattern=r"^[ -\[\]-~]+$")
@@ -78,6 +79,9 @@ class Destination(Section):
     ae_title: AeTitle = Field(description="Its AE title.")
     host: str = Field(description="Its address.")
     port: Port = Field(description="Its port.")
+    profile: Name | None = Field(
+        None, description="The profile of `profiles` that its objects carry. Default: the attributes of this node."
+    )
     research: bool = Field(
         False, description="Whether it may get results of models of status `reference`, which are for research only."
     )
@@ -132,6 +136,10 @@ class Settings(BaseSettings):
     receive: ReceiveSection = ReceiveSection()
     settle: SettleSection = SettleSection()
     rules: Path | None = Field(None, description="The rule file. Default: the rule set that is shipped.")
+    profiles: Mapping[Name, PlanningProfile] = Field(
+        default_factory=dict,
+        description="Equipment attributes that planning systems ask for, by a name that destinations choose.",
+    )
     destinations: tuple[Destination, ...] = Field((), description="Where results may be sent.")
     delivery: DeliverySection = DeliverySection()
     compute: ComputeSection = ComputeSection()
@@ -247,6 +255,14 @@ def _check(settings: Settings, file: str) -> None:
         raise SettingsError(
             "settings-invalid", file=file, findings=f"destinations: name used twice: {', '.join(doubled)}"
         )
+    for destination in settings.destinations:
+        if destination.profile is not None and destination.profile not in settings.profiles:
+            known = ", ".join(settings.profiles) or "(none)"
+            raise SettingsError(
+                "settings-invalid",
+                file=file,
+                findings=f"destinations: {destination.name} asks for profile {destination.profile}; known: {known}",
+            )
     if settings.receive.host not in {"127.0.0.1", "::1", "localhost"} and not settings.receive.peers:
         raise SettingsError(
             "settings-invalid", file=file, findings="receive.peers: needed when receive.host is not loopback"

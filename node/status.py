@@ -62,7 +62,7 @@ class StageReport:
 
 @dataclass(frozen=True, slots=True)
 class ModelReport:
-    """The model that a run uses."""
+    """A model that a run uses."""
 
     name: str
     version: str
@@ -79,7 +79,7 @@ class RunReport:
     reason: str
     rule: str
     pipeline: str
-    model: ModelReport
+    models: Mapping[str, ModelReport]
     stage: str
     progress: float
     verdict: str | None
@@ -188,7 +188,7 @@ def _run(session: Session, results: Results, run: RunRow) -> RunReport:
         reason=_sentence(run.reason_code, run.reason_parameters),
         rule=run.rule,
         pipeline=run.pipeline,
-        model=ModelReport(run.model_name, run.model_version, run.model_sha256, run.model_status),
+        models={role: ModelReport(**model) for role, model in run.models.items()},
         stage=run.stage,
         progress=run.progress,
         verdict=run.verdict,

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
 from pydicom import Dataset
 
+from models.packages import ModelPackage
+from pipelines.objects.profiles import DEFAULT, PlanningProfile
+
 Progress = Callable[[str, float], None]
 """Called with a stage's name and the share of the whole run that is done, 0 to 1."""
 
 Parameter = str | int | float
+
+PipelineFactory = Callable[[Mapping[str, ModelPackage], str], "Pipeline"]
+"""Builds a pipeline from its model packages by role, on a device (``cpu``, ``cuda:0``)."""
 
 
 class Verdict(StrEnum):
@@ -73,6 +80,44 @@ class Slot:
 
 
 @dataclass(frozen=True, slots=True)
+class Option:
+    """A setting of a pipeline that changes its output; rules set it under ``configuration``.
+
+    Attributes
+    ----------
+    name, description
+        How rules write it, and what it does.
+    default
+        The value when a rule says nothing.
+    choices
+        The values that are accepted; empty: numbers within `limits`.
+    limits
+        The lowest and the highest number that is accepted, when there are no choices.
+    """
+
+    name: str
+    description: str
+    default: str
+    choices: tuple[str, ...] = ()
+    limits: tuple[float, float] = (-math.inf, math.inf)
+
+    @property
+    def accepted(self) -> str:
+        """What is accepted, in words."""
+        return " or ".join(self.choices) or f"a number from {self.limits[0]:g} to {self.limits[1]:g}"
+
+    def normalise(self, value: str) -> str | None:
+        """Return `value` as it enters the run's identity, one text for one number; None when it is not accepted."""
+        if self.choices:
+            return value if value in self.choices else None
+        try:
+            number = float(value)
+        except ValueError:
+            return None
+        return repr(number) if self.limits[0] <= number <= self.limits[1] and math.isfinite(number) else None
+
+
+@dataclass(frozen=True, slots=True)
 class Declaration:
     """What the rest of the node knows of a pipeline without importing torch.
 
@@ -86,11 +131,12 @@ class Declaration:
         Its inputs.
     outputs
         Modalities of the series that it makes, e.g. ``("CT", "RTSTRUCT")``.
-    default_model
-        Name of the model package that it uses when a rule names none.
+    models
+        Names of the model packages that it uses when a rule names no others, by role, e.g. ``{"generator": ...}``.
     factory
-        ``module:callable`` that builds it: ``(package: ModelPackage, device: str) -> Pipeline``. Imported by compute
-        workers only.
+        ``module:callable`` that builds it, a `PipelineFactory`. Imported by compute workers only.
+    options
+        The settings that a rule may give it.
     """
 
     name: str
@@ -98,8 +144,14 @@ class Declaration:
     task: str
     slots: tuple[Slot, ...]
     outputs: tuple[str, ...]
-    default_model: str
+    models: Mapping[str, str]
     factory: str
+    options: tuple[Option, ...] = ()
+
+    @property
+    def configuration(self) -> Mapping[str, str]:
+        """The default of every option, by name."""
+        return {option.name: option.normalise(option.default) or option.default for option in self.options}
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,15 +163,42 @@ class SourceInstance:
 
 
 @dataclass(frozen=True, slots=True)
+class ModelIdentity:
+    """The one model package that a run uses in one role.
+
+    Attributes
+    ----------
+    name, version, sha256
+        Of the package; the hash is of its weights and card.
+    status
+        As its card says, e.g. ``reference``.
+    """
+
+    name: str
+    version: str
+    sha256: str
+    status: str
+
+    @classmethod
+    def of(cls, package: ModelPackage) -> ModelIdentity:
+        """Return the identity of a package."""
+        card = package.card
+        return cls(card.name, card.version, package.sha256, str(card.status.value))
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.version}"
+
+
+@dataclass(frozen=True, slots=True)
 class RunIdentity:
     """Everything that a run's outputs may depend on besides the pixels; outputs repeat when it repeats.
 
     Attributes
     ----------
-    pipeline, pipeline_version, model_name, model_version, model_sha256
+    pipeline, pipeline_version
         What computes.
-    configuration
-        The pipeline's settings that change its output, as strings.
+    models
+        With which model in which role.
     run_number
         1, or more when a person asked for another run on the same inputs.
     started_at
@@ -128,25 +207,34 @@ class RunIdentity:
         The node's name in outputs (StationName), at most 16 characters.
     software_version
         Version of synthnode.
+    configuration
+        The pipeline's settings that change its output, as strings.
+    profile
+        What the planning system that the outputs are for asks of them.
     """
 
     pipeline: str
     pipeline_version: str
-    model_name: str
-    model_version: str
-    model_sha256: str
+    models: Mapping[str, ModelIdentity]
     run_number: int
     started_at: datetime
     station: str
     software_version: str
     configuration: Mapping[str, str] = field(default_factory=dict)
+    profile: PlanningProfile = DEFAULT
+
+    @property
+    def models_text(self) -> str:
+        """Names and versions of the models, in the order of their roles."""
+        return " with ".join(str(model) for _, model in sorted(self.models.items()))
 
     def digest(self, inputs: Mapping[str, Sequence[SourceInstance]]) -> str:
         """Return the SHA-256 hex digest that all derived UIDs follow from (without times and station)."""
         material = {
             "pipeline": [self.pipeline, self.pipeline_version],
-            "model": [self.model_name, self.model_version, self.model_sha256],
-            "configuration": dict(sorted(self.configuration.items())),
+            "models": {role: [one.name, one.version, one.sha256] for role, one in self.models.items()},
+            "configuration": dict(self.configuration),
+            "profile": asdict(self.profile),
             "run_number": self.run_number,
             "inputs": {
                 slot: sorted([str(s.dataset.SOPInstanceUID), s.sha256] for s in sources)

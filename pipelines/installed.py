@@ -7,7 +7,7 @@ from importlib import import_module
 from importlib.metadata import entry_points
 
 from models.packages import ModelPackage
-from pipelines.contract import Declaration, Pipeline
+from pipelines.contract import Declaration, Pipeline, PipelineFactory
 from pipelines.errors import PipelineError
 
 GROUP = "synthnode.pipelines"
@@ -20,8 +20,8 @@ def declarations() -> Mapping[str, Declaration]:
     return {declaration.name: declaration for declaration in found}
 
 
-def build(name: str, package: ModelPackage, device: str) -> Pipeline:
-    """Build the pipeline of that name with `package` on `device` (``cpu``, ``cuda:0``).
+def build(name: str, packages: Mapping[str, ModelPackage], device: str) -> Pipeline:
+    """Build the pipeline of that name with `packages` by role on `device` (``cpu``, ``cuda:0``).
 
     Raises
     ------
@@ -31,6 +31,6 @@ def build(name: str, package: ModelPackage, device: str) -> Pipeline:
     declaration = declarations().get(name)
     if declaration is None:
         raise PipelineError("pipeline-unknown", pipeline=name)
-    module, _, factory = declaration.factory.partition(":")
-    pipeline: Pipeline = getattr(import_module(module), factory)(package, device)
-    return pipeline
+    module, _, name_of_factory = declaration.factory.partition(":")
+    factory: PipelineFactory = getattr(import_module(module), name_of_factory)
+    return factory(packages, device)

@@ -93,9 +93,12 @@ class DemoResult:
             "instances_sent": len(self.source.files),
             "rule": None if run is None else run.rule,
             "pipeline": None if run is None else run.pipeline,
-            "model": None
+            "models": {}
             if run is None
-            else {"name": run.model.name, "version": run.model.version, "sha256": run.model.sha256},
+            else {
+                role: {"name": model.name, "version": model.version, "sha256": model.sha256}
+                for role, model in run.models.items()
+            },
             "stages": [asdict(stage) for stage in self.stages],
             "checks": [
                 {"name": check.name, "verdict": check.verdict, "reason": check.reason}

@@ -178,7 +178,7 @@ def synthetic_marked(evidence: Evidence) -> Faults:
         if not str(header.get("SeriesDescription", "")).startswith("SYNTHETIC"):
             yield f"{one.file.name}: its series description does not begin with SYNTHETIC"
         yield from (f"{one.file.name}: {fault}" for fault in _mark_faults(header))
-        if evidence.run.model.sha256 not in _software(header):
+        if any(model.sha256 not in _software(header) for model in evidence.run.models.values()):
             yield f"{one.file.name} does not name the model's hash"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from pydicom import Dataset, dcmread
@@ -17,17 +17,21 @@ from node.audit import AuditCode, AuditEvent, AuditTrail
 from node.clock import Clock
 from node.database import Database, change_state
 from node.errors import Permanent, Transient
+from node.jobs.identity import identity_of
 from node.jobs.results import KeptObject, Manifest, Results
 from node.jobs.tables import RunInputRow, RunRow
 from node.states import RunState
-from pipelines.contract import Declaration, Outcome, Pipeline, RunIdentity, SourceInstance
+from pipelines.contract import Declaration, ModelIdentity, Outcome, Pipeline, RunIdentity, SourceInstance
 from pipelines.errors import PipelineError
 from pipelines.objects.encoding import encode
 
-PipelineBuilder = Callable[[str, ModelPackage], Pipeline]
-"""Builds the pipeline of that name with that model; this is where torch is first imported."""
+PipelineBuilder = Callable[[str, Mapping[str, ModelPackage]], Pipeline]
+"""Builds the pipeline of that name with those models by role; this is where torch is first imported."""
 
 _PROGRESS_EVERY_S = 0.3
+
+_WarmKey = tuple[str, tuple[tuple[str, str], ...]]
+"""A pipeline's name, and the hash of its model in each role."""
 
 
 class Computation:
@@ -66,10 +70,10 @@ class Computation:
         self._build = build
         self._station = station
         self._software_version = software_version
-        self._warm: dict[tuple[str, str], Pipeline] = {}
+        self._warm: dict[_WarmKey, Pipeline] = {}
 
     def warm(self, declarations: Iterable[Declaration]) -> Sequence[ModelsError | PipelineError]:
-        """Build each pipeline with its default model now, so that the first run does not wait for it.
+        """Build each pipeline with its default models now, so that the first run does not wait for it.
 
         Returns
         -------
@@ -79,8 +83,9 @@ class Computation:
         problems: list[ModelsError | PipelineError] = []
         for declaration in declarations:
             try:
-                package = self._package(declaration.default_model)
-                self._warm[declaration.name, package.sha256] = self._build(declaration.name, package)
+                packages = {role: self._package(name) for role, name in declaration.models.items()}
+                models = {role: ModelIdentity.of(package) for role, package in packages.items()}
+                self._warm[_key(declaration.name, models)] = self._build(declaration.name, packages)
             except (ModelsError, PipelineError) as why:
                 problems.append(why)
         return problems
@@ -131,7 +136,7 @@ class Computation:
                         details={
                             "run": run.run_id,
                             "pipeline": run.pipeline,
-                            "model": run.model_name,
+                            "models": [model["name"] for _, model in sorted(run.models.items())],
                             "inputs": len(run.inputs),
                         },
                     )
@@ -139,49 +144,32 @@ class Computation:
             inputs: dict[str, list[RunInputRow]] = {}
             for row in run.inputs:
                 inputs.setdefault(row.slot, []).append(row)
-            return self._identity(run), inputs
-
-    def _identity(self, run: RunRow) -> RunIdentity:
-        if run.started_at is None:
-            raise Permanent("run-not-started", run=run.run_id)
-        return RunIdentity(
-            pipeline=run.pipeline,
-            pipeline_version=run.pipeline_version,
-            model_name=run.model_name,
-            model_version=run.model_version,
-            model_sha256=run.model_sha256,
-            run_number=run.run_number,
-            started_at=run.started_at,
-            station=self._station,
-            software_version=self._software_version,
-        )
+            return identity_of(run, self._station, self._software_version), inputs
 
     def _pipeline(self, identity: RunIdentity) -> Pipeline:
-        key = (identity.pipeline, identity.model_sha256)
+        key = _key(identity.pipeline, identity.models)
         if key not in self._warm:
-            package = self._ordered(identity)
+            packages = {role: self._ordered(model) for role, model in identity.models.items()}
             try:
-                self._warm[key] = self._build(identity.pipeline, package)
+                self._warm[key] = self._build(identity.pipeline, packages)
             except DeviceError as why:  # a driver that comes back, a card that is free again
                 raise Transient("device-unusable", found=str(why)) from why
             except ModelsError as why:
                 raise Permanent("model-unusable", found=str(why)) from why
         return self._warm[key]
 
-    def _ordered(self, identity: RunIdentity) -> ModelPackage:
+    def _ordered(self, model: ModelIdentity) -> ModelPackage:
         """Return the very package that the run was ordered with."""
         try:
-            package = self._package(identity.model_name)
+            package = self._package(model.name)
         except PackageError as why:
             if why.code == "package-unknown":
-                raise Permanent("model-missing", model=identity.model_name) from why
+                raise Permanent("model-missing", model=model.name) from why
             if why.code == "packages-folder-missing":  # a share that is away for a while
                 raise Transient("model-folder-missing", found=str(why)) from why
             raise Permanent("model-unusable", found=str(why)) from why
-        if package.sha256 != identity.model_sha256:
-            raise Permanent(
-                "model-changed", model=identity.model_name, found=package.sha256, expected=identity.model_sha256
-            )
+        if package.sha256 != model.sha256:
+            raise Permanent("model-changed", model=model.name, found=package.sha256, expected=model.sha256)
         return package
 
     def _keep(self, run_id: str, outcome: Outcome) -> None:
@@ -224,6 +212,10 @@ class _ProgressRow:
             if run.state == RunState.SUPERSEDED:
                 raise Permanent("run-superseded", by="(a later run)")
             run.stage, run.progress = stage, share
+
+
+def _key(pipeline: str, models: Mapping[str, ModelIdentity]) -> _WarmKey:
+    return pipeline, tuple(sorted((role, model.sha256) for role, model in models.items()))
 
 
 def _read(path: Path) -> Dataset:

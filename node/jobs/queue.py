@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from datetime import datetime
-from enum import StrEnum
 
 from dbos import DBOSClient, DBOSPortableJSONSerializer, EnqueueOptions
 from sqlalchemy.orm import Session
@@ -26,25 +24,6 @@ DELIVER = "deliver"
 
 APPLICATION_VERSION = "1"
 """Jobs belong to a version of the workflows' code; it changes only with a plan to drain, not with every release."""
-
-
-class Priority(StrEnum):
-    """Classes of urgency."""
-
-    STROKE = "stroke"
-    RADIOTHERAPY = "radiotherapy"
-    SPINE = "spine"
-
-
-_ALLOWANCE_S = {Priority.STROKE: 0, Priority.RADIOTHERAPY: 3600, Priority.SPINE: 4 * 3600}
-
-
-def due_second(settled_at: datetime, priority: Priority) -> int:
-    """Return the engine's priority number: the second at which the job is due.
-
-    Strict classes would let the last one starve; a due time lets older work rise.
-    """
-    return int(settled_at.timestamp()) + _ALLOWANCE_S[priority]
 
 
 @dataclass(frozen=True, slots=True)

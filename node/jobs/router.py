@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
@@ -19,12 +17,14 @@ from node.audit.trail import Recording
 from node.clock import Clock
 from node.database import Database, change_state
 from node.errors import SettingsError
-from node.jobs.queue import JobQueue, Priority, due_second
+from node.jobs.identity import models_to_json, profile_to_json, run_id_of
+from node.jobs.queue import JobQueue
 from node.jobs.tables import DecisionRow, RunInputRow, RunRow
+from node.priority import due_second
 from node.rules import Firing, RuleSet, SeriesFacts, StudyFacts, decide
 from node.settings import Settings
 from node.states import RunState, StudyState
-from pipelines.contract import Declaration
+from pipelines.contract import Declaration, ModelIdentity
 
 SETTLING = Actor.timer("settling")
 
@@ -69,9 +69,9 @@ class Router:
         self._declarations = declarations
         self._packages = packages
         for rule in ruleset.rules:
-            model = rule.model or declarations[rule.pipeline].default_model
-            if model not in packages:
-                raise SettingsError("rule-model-missing", rule=rule.name, model=model)
+            for model in rule.models.values():
+                if model not in packages:
+                    raise SettingsError("rule-model-missing", rule=rule.name, model=model)
 
     def settle_due(self) -> int:
         """Settle and route every study that has been quiet for long enough; return how many."""
@@ -147,54 +147,56 @@ class Router:
 
     def _order(self, recording: Recording, study: StudyRow, firing: Firing) -> str:
         session = recording.session
-        declaration = self._declarations[firing.pipeline]
-        package = self._packages[firing.model or declaration.default_model]
-        inputs = [
-            RunInputRow(slot=slot, sop_instance_uid=i.sop_instance_uid, sha256=i.sha256, location=i.location)
-            for slot, series_uid in sorted(firing.slots.items())
-            for i in Catalogue(session).instances_of(series_uid)
-        ]
-        run_number = 1
-        while (earlier := session.get(RunRow, _run_id(declaration, package, inputs, run_number))) is not None:
+        run = self._ordered_run(session, study, firing)
+        while (earlier := session.get(RunRow, run_id_of(run, run.inputs))) is not None:
             if not _came_to_nothing(earlier):
                 # The same bytes through the same computation: what was made of them stands, for this revision too.
                 earlier.revision = study.revision
+                if earlier.state in _UNSENT:
+                    earlier.destinations = list(dict.fromkeys((*earlier.destinations, *firing.destinations)))
                 return earlier.run_id
-            run_number += 1
-        run_id = _run_id(declaration, package, inputs, run_number)
-        now = self._clock.now()
-        run = RunRow(
-            run_id=run_id,
-            study_uid=study.study_uid,
-            revision=study.revision,
-            correlation_id=study.correlation_id,
-            rule=firing.rule,
-            pipeline=declaration.name,
-            pipeline_version=declaration.version,
-            model_name=package.card.name,
-            model_version=package.card.version,
-            model_sha256=package.sha256,
-            model_status=package.card.status,
-            run_number=run_number,
-            due=due_second(now, Priority(firing.priority)),
-            destinations=list(firing.destinations),
-            state=RunState.QUEUED,
-            queued_at=now,
-            inputs=inputs,
-        )
+            run.run_number += 1
+        run.run_id = run_id_of(run, run.inputs)
         session.add(run)
         session.flush()
-        self._queue.enqueue_run(session, run_id, run.due)
+        self._queue.enqueue_run(session, run.run_id, run.due)
         recording.record(
             AuditEvent(
                 code=AuditCode.RUN_QUEUED,
                 actor=SETTLING,
                 study_uid=study.study_uid,
                 correlation=study.correlation_id,
-                details={"run": run_id, "rule": firing.rule, "pipeline": declaration.name, "inputs": len(inputs)},
+                details={"run": run.run_id, "rule": run.rule, "pipeline": run.pipeline, "inputs": len(run.inputs)},
             )
         )
-        return run_id
+        return run.run_id
+
+    def _ordered_run(self, session: Session, study: StudyRow, firing: Firing) -> RunRow:
+        """Return the first run of what a rule orders, with its frozen inputs, not yet part of the session."""
+        declaration = self._declarations[firing.pipeline]
+        models = {role: ModelIdentity.of(self._packages[name]) for role, name in firing.models.items()}
+        now = self._clock.now()
+        return RunRow(
+            study_uid=study.study_uid,
+            revision=study.revision,
+            correlation_id=study.correlation_id,
+            rule=firing.rule,
+            pipeline=declaration.name,
+            pipeline_version=declaration.version,
+            models=models_to_json(models),
+            configuration=dict(firing.configuration),
+            profile=profile_to_json(firing.profile),
+            run_number=1,
+            due=due_second(now, firing.priority),
+            destinations=list(firing.destinations),
+            state=RunState.QUEUED,
+            queued_at=now,
+            inputs=[
+                RunInputRow(slot=slot, sop_instance_uid=i.sop_instance_uid, sha256=i.sha256, location=i.location)
+                for slot, series_uid in sorted(firing.slots.items())
+                for i in Catalogue(session).instances_of(series_uid)
+            ],
+        )
 
     def _supersede(self, recording: Recording, study: StudyRow, ordered: Mapping[str, str]) -> None:
         """End the unsent runs of this study that its present revision does not order: `ordered` are runs by rule."""
@@ -247,17 +249,3 @@ def _facts(session: Session, study: StudyRow) -> StudyFacts:
             for series in catalogue.series_of(study.study_uid)
         ),
     )
-
-
-def _run_id(declaration: Declaration, package: ModelPackage, inputs: list[RunInputRow], run_number: int) -> str:
-    """Return the identifier that the same inputs, code, model and run number always give."""
-    material = [
-        declaration.name,
-        declaration.version,
-        package.card.name,
-        package.card.version,
-        package.sha256,
-        run_number,
-        sorted([row.slot, row.sop_instance_uid, row.sha256] for row in inputs),
-    ]
-    return hashlib.sha256(json.dumps(material).encode()).hexdigest()[:32]

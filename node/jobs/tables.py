@@ -10,6 +10,9 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from node.database.base import Base
 
+REFERENCE = "reference"
+"""Status of models that are for research only."""
+
 
 class DecisionRow(Base):
     """What the rules said of one revision of a study, with the explanation."""
@@ -44,10 +47,11 @@ class RunRow(Base):
     rule: Mapped[str]
     pipeline: Mapped[str]
     pipeline_version: Mapped[str]
-    model_name: Mapped[str]
-    model_version: Mapped[str]
-    model_sha256: Mapped[str]
-    model_status: Mapped[str]
+    models: Mapped[dict[str, Any]]
+    """Name, version, SHA-256 and status of the model package in each role."""
+    configuration: Mapped[dict[str, Any]]
+    profile: Mapped[dict[str, Any]]
+    """The planning profile's own values: the settings may name others when the run begins."""
     run_number: Mapped[int]
     due: Mapped[int]
     """The job engine's priority: the second at which it is due."""
@@ -71,6 +75,11 @@ class RunRow(Base):
 
     inputs: Mapped[list[RunInputRow]] = relationship(order_by="RunInputRow.id", cascade="all, delete-orphan")
     objects: Mapped[list[RunObjectRow]] = relationship(order_by="RunObjectRow.position", cascade="all, delete-orphan")
+
+    @property
+    def research_only(self) -> bool:
+        """Whether one of its models is for research only, and so its result."""
+        return any(model["status"] == REFERENCE for model in self.models.values())
 
 
 class RunInputRow(Base):

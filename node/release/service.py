@@ -34,9 +34,6 @@ from node.settings import Destination, Settings
 from node.states import RunState
 from pipelines.contract import Reason, Verdict
 
-REFERENCE = "reference"
-"""Status of models that are for research only."""
-
 _PAUSES_S = (5.0, 30.0, 120.0, 600.0)
 """Waits before a run is tried again after a passing fault."""
 
@@ -229,7 +226,7 @@ class ReleaseService:
                 run.run_id,
                 run.objects,
                 destination,
-                research_only=run.model_status == REFERENCE,
+                research_only=run.research_only,
                 now=self._clock.now(),
             )
         self._record(
@@ -264,7 +261,7 @@ class ReleaseService:
 
     def _destinations(self, run: RunRow, names: Sequence[str]) -> tuple[Sequence[Destination], tuple[str, ...]]:
         wanted = [self._settings.destination(name) for name in names]
-        if run.model_status != REFERENCE:
+        if not run.research_only:
             return wanted, ()
         return [d for d in wanted if d.research], tuple(d.name for d in wanted if not d.research)
 

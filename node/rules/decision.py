@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from node.priority import Priority
 from node.rules.conditions import Judgement, Ternary
+from pipelines.objects.profiles import PlanningProfile
 
 SCHEMA = 1
 
@@ -19,21 +21,40 @@ class Firing:
     ----------
     slots
         Series Instance UID by slot.
-    model
-        Name of the model package; None for the pipeline's default.
+    models
+        Name of the model package by role.
+    configuration, profile
+        The pipeline's options, and what the destinations ask of its outputs.
     destinations
-        Names of destinations.
+        Names of destinations, of every rule that orders this computation.
     priority, release
         As the rule says.
     """
 
     rule: str
     pipeline: str
-    model: str | None
+    models: Mapping[str, str]
+    configuration: Mapping[str, str]
+    profile: PlanningProfile
     slots: Mapping[str, str]
     destinations: tuple[str, ...]
-    priority: str
+    priority: Priority
     release: str
+
+    def computes_the_same(self, other: Firing) -> bool:
+        """Return whether both order the very same computation, for whomever and however urgently."""
+        return all(getattr(self, name) == getattr(other, name) for name in _COMPUTATION)
+
+    def joined_with(self, other: Firing) -> Firing:
+        """Return this firing with the destinations of `other` too, as urgent as the more urgent of both."""
+        return replace(
+            self,
+            destinations=tuple(dict.fromkeys((*self.destinations, *other.destinations))),
+            priority=min(self.priority, other.priority, key=list(Priority).index),
+        )
+
+
+_COMPUTATION = ("pipeline", "models", "configuration", "profile", "slots")
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from node.rules.conditions import Condition, Judgement
@@ -17,8 +18,8 @@ def decide(ruleset: RuleSet, study: StudyFacts) -> Decision:
 
     All rules that match fire. Of several series that fit a slot the preferred one fills it, then the one with the
     most instances, then the one with the lowest UID; the explanation says which of these decided and who was passed
-    over. A rule that orders the very computation that an earlier one orders does not fire again. Objects of this
-    node's own making fill no slot.
+    over. A rule that orders the very computation that an earlier one orders does not fire again; its destinations join
+    the earlier one's. Objects of this node's own making fill no slot.
     """
     series = [_Judge(_values(one, study)) for one in study.series]
     about = _Judge({"calling_ae": study.calling_ae, "called_ae": study.called_ae, "series_count": len(study.series)})
@@ -29,10 +30,12 @@ def decide(ruleset: RuleSet, study: StudyFacts) -> Decision:
         verdict = RuleVerdict(rule.name, rule.pipeline, about.all(rule.when), slots)
         if verdict.matched:
             firing = _firing(rule, slots)
-            earlier = next((one.rule for one in firings if _computes(one) == _computes(firing)), None)
-            verdict = RuleVerdict(rule.name, rule.pipeline, verdict.when, slots, earlier)
-            if earlier is None:
+            same = next((index for index, one in enumerate(firings) if one.computes_the_same(firing)), None)
+            if same is None:
                 firings.append(firing)
+            else:
+                firings[same] = firings[same].joined_with(firing)
+                verdict = replace(verdict, repeats=firings[same].rule)
         verdicts.append(verdict)
     return Decision(study.study_uid, ruleset.version, tuple(firings), tuple(verdicts))
 
@@ -83,13 +86,11 @@ def _firing(rule: Rule, slots: tuple[SlotVerdict, ...]) -> Firing:
     return Firing(
         rule=rule.name,
         pipeline=rule.pipeline,
-        model=rule.model,
+        models=rule.models,
+        configuration=rule.configuration,
+        profile=rule.profile,
         slots={slot.slot: slot.chosen for slot in slots if slot.chosen is not None},
         destinations=rule.destinations,
         priority=rule.priority,
         release=rule.release,
     )
-
-
-def _computes(firing: Firing) -> tuple[str, str | None, Mapping[str, str]]:
-    return firing.pipeline, firing.model, firing.slots

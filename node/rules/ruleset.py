@@ -7,16 +7,19 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
+from types import MappingProxyType
 
 from pydantic import ValidationError
 
 from node.errors import SettingsError
+from node.priority import Priority
 from node.rules.conditions import Condition, ConditionError
 from node.rules.predicates import READY
 from node.rules.schema import WrittenRule, WrittenRules, WrittenSlot
 from node.rules.yaml_file import parse
 from node.settings import Destination
 from pipelines.contract import Declaration, Slot
+from pipelines.objects.profiles import DEFAULT, PlanningProfile
 
 STUDY_FACTS = frozenset({"calling_ae", "called_ae", "series_count"})
 """What conditions on a study may use."""
@@ -51,15 +54,17 @@ class SlotRule:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A checked rule with its destinations by name."""
+    """A checked rule: every role has its model, every option its value, and all destinations ask for one profile."""
 
     name: str
     when: tuple[Condition, ...]
     pipeline: str
-    model: str | None
+    models: Mapping[str, str]
+    configuration: Mapping[str, str]
+    profile: PlanningProfile
     slots: tuple[SlotRule, ...]
     destinations: tuple[str, ...]
-    priority: str
+    priority: Priority
     release: str
 
 
@@ -87,7 +92,13 @@ class _Finding:
         return f"{self.key}: {self.problem} ({self.remedy})"
 
 
-def load_ruleset(file: Path, *, pipelines: Mapping[str, Declaration], destinations: Iterable[Destination]) -> RuleSet:
+def load_ruleset(
+    file: Path,
+    *,
+    pipelines: Mapping[str, Declaration],
+    destinations: Iterable[Destination],
+    profiles: Mapping[str, PlanningProfile] = MappingProxyType({}),
+) -> RuleSet:
     """Read and check a rule file.
 
     Parameters
@@ -98,6 +109,8 @@ def load_ruleset(file: Path, *, pipelines: Mapping[str, Declaration], destinatio
         Declarations of the installed pipelines by name.
     destinations
         The configured destinations.
+    profiles
+        The configured planning profiles by name.
 
     Raises
     ------
@@ -114,7 +127,7 @@ def load_ruleset(file: Path, *, pipelines: Mapping[str, Declaration], destinatio
         written = WrittenRules.model_validate(values)
     except ValidationError as error:
         raise _invalid(file, (_of_schema(e["loc"], e["type"], e["msg"], values) for e in error.errors())) from error
-    checker = _Checker(pipelines, tuple(destinations))
+    checker = _Checker(pipelines, tuple(destinations), profiles)
     rules = tuple(checker.rule(rule) for rule in written.rules)
     checker.names(written.rules)
     if checker.findings:
@@ -125,10 +138,16 @@ def load_ruleset(file: Path, *, pipelines: Mapping[str, Declaration], destinatio
 class _Checker:
     """Turns written rules into checked ones and collects everything that is wrong."""
 
-    def __init__(self, pipelines: Mapping[str, Declaration], destinations: tuple[Destination, ...]) -> None:
+    def __init__(
+        self,
+        pipelines: Mapping[str, Declaration],
+        destinations: tuple[Destination, ...],
+        profiles: Mapping[str, PlanningProfile],
+    ) -> None:
         self.findings: list[_Finding] = []
         self._pipelines = pipelines
         self._destinations = destinations
+        self._profiles = profiles
 
     def names(self, rules: Iterable[WrittenRule]) -> None:
         seen: set[str] = set()
@@ -138,14 +157,17 @@ class _Checker:
             seen.add(rule.name)
 
     def rule(self, rule: WrittenRule) -> Rule:
+        destinations = tuple(dict.fromkeys(self._named(rule)))
         return Rule(
             name=rule.name,
             when=tuple(self._conditions(rule.name, "when", rule.when, STUDY_FACTS, keywords=False)),
             pipeline=rule.pipeline,
-            model=rule.model,
+            models=self._models(rule),
+            configuration=self._configuration(rule),
+            profile=self._profile(rule.name, destinations),
             slots=tuple(self._slots(rule)),
-            destinations=tuple(self._named(rule)),
-            priority=rule.priority.value,
+            destinations=destinations,
+            priority=rule.priority,
             release=rule.release,
         )
 
@@ -186,12 +208,57 @@ class _Checker:
             except ConditionError as error:
                 self._add(rule, f"{key}[{number}] `{text.strip()[:80]}`", error.problem, error.remedy)
 
+    def _models(self, rule: WrittenRule) -> Mapping[str, str]:
+        declaration = self._pipelines.get(rule.pipeline)
+        if declaration is None:
+            return {}
+        written = rule.models
+        if isinstance(written, str):
+            if len(declaration.models) != 1:
+                roles = ", ".join(declaration.models)
+                self._add(
+                    rule.name, "models", f"{rule.pipeline} has several roles", f"name a model for each of {roles}"
+                )
+                return declaration.models
+            written = dict.fromkeys(declaration.models, written)
+        for role in written.keys() - declaration.models.keys():
+            self._add(
+                rule.name, f"models.{role}", f"{rule.pipeline} has no role {role}", _known(role, declaration.models)
+            )
+        return {**declaration.models, **written}
+
+    def _configuration(self, rule: WrittenRule) -> Mapping[str, str]:
+        declaration = self._pipelines.get(rule.pipeline)
+        if declaration is None:
+            return {}
+        options = {option.name: option for option in declaration.options}
+        configuration = dict(declaration.configuration)
+        for name, written in rule.configuration.items():
+            key, value = f"configuration.{name}", _as_text(written)
+            if name not in options:
+                self._add(rule.name, key, f"{rule.pipeline} has no option {name}", _known(name, options))
+            elif (normal := options[name].normalise(value)) is None:
+                self._add(rule.name, key, f"{value} is not accepted", f"accepted: {options[name].accepted}")
+            else:
+                configuration[name] = normal
+        return configuration
+
+    def _profile(self, rule: str, destinations: Iterable[str]) -> PlanningProfile:
+        asked = {one.name: one.profile for one in self._destinations if one.name in set(destinations)}
+        profiles = {name: DEFAULT if profile is None else self._profiles[profile] for name, profile in asked.items()}
+        first = next(iter(profiles.values()), DEFAULT)
+        if any(profile != first for profile in profiles.values()):
+            # One run makes one set of objects: it cannot carry two systems' equipment attributes.
+            found = ", ".join(f"{name} asks for {profile or 'the default'}" for name, profile in asked.items())
+            self._add(rule, "destinations", f"different planning profiles: {found}", "write a rule for each profile")
+        return first
+
     def _named(self, rule: WrittenRule) -> Iterator[str]:
         if isinstance(rule.destinations, str):
             yield from (d.name for d in self._destinations if d.research or rule.destinations == "all")
             return
         known = {destination.name: destination for destination in self._destinations}
-        for name in dict.fromkeys(rule.destinations):
+        for name in rule.destinations:
             if name not in known:
                 self._add(rule.name, "destinations", f"unknown destination {name}", _known(name, known))
             yield name
@@ -204,6 +271,10 @@ def _for_every_slot(slot: Slot) -> Iterator[Condition]:
     # What this or another node made, or what was computed from images, is no measurement to compute from again.
     for text in ("!is_derived", f'Modality == "{slot.modality}"'):
         yield Condition.checked(text, SERIES_FACTS, keywords=True, built_in=True)
+
+
+def _as_text(value: str | bool | int | float) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _known(name: str, known: Iterable[str]) -> str:

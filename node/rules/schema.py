@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from node.jobs.queue import Priority
+from node.priority import Priority
 
 RuleName = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
 Conditions = tuple[str, ...]
@@ -32,12 +32,17 @@ class WrittenRule(_Part):
     description: str = Field("", description="What it is for.")
     when: Conditions = Field((), description="Conditions on the study: calling_ae, called_ae, series_count.")
     pipeline: str = Field(description="The pipeline that it orders.")
-    model: str | None = Field(None, description="The model package. Default: the pipeline's own.")
+    models: str | dict[str, str] = Field(
+        {}, description="The model package; of a pipeline with several, packages by role. Default: the pipeline's own."
+    )
+    configuration: dict[str, str | bool | int | float] = Field(
+        {}, description="The pipeline's options that are not to have their default."
+    )
     slots: dict[str, WrittenSlot] = Field(description="What fills each of the pipeline's slots.")
     destinations: Literal["research", "all"] | tuple[str, ...] = Field(
         description="Names of destinations; or `research`: those marked research; or `all`."
     )
-    priority: Priority = Field(Priority.RADIOTHERAPY, description="How soon it is due.")
+    priority: Priority = Field(Priority.URGENT, description="How soon it is due.")
     release: Literal["hold"] = Field("hold", description="`hold`: the result waits for a named person.")
 
 

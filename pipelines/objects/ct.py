@@ -166,7 +166,7 @@ def _general_series_module(
     ds.SeriesInstanceUID = derive(digest, "ct-series")
     ds.SeriesNumber = series_number(source, run, 0)
     ds.SeriesDate, ds.SeriesTime = created.date, created.time
-    ds.SeriesDescription = f"SYNTHETIC CT from MR, {run.model_name} {run.model_version}"[:64].rstrip()
+    ds.SeriesDescription = f"SYNTHETIC CT from MR, {run.models_text}"[:64].rstrip()
     ds.PatientPosition = source.header.PatientPosition
     stated = str(source.header.get("BodyPartExamined") or "").upper()
     ds.BodyPartExamined = stated if stated in UNPAIRED_PARTS else body_part

@@ -76,8 +76,9 @@ def derivation(source: SourceSeries, run: RunIdentity, what: str, resampled: boo
         Whether the source was resampled, which is then said too.
     """
     ds = Dataset()
+    models = [f"{model} (SHA-256 {model.sha256})" for _, model in sorted(run.models.items())]
     ds.DerivationDescription = (
-        f"SYNTHETIC: {what} computed from MR by {run.model_name} {run.model_version} (SHA-256 {run.model_sha256}) with "
+        f"SYNTHETIC: {what} computed from MR by {' with '.join(models)} with "
         f"pipeline {run.pipeline} {run.pipeline_version}, run {run.run_number}"
         f"{', resampled to an axial grid' if resampled else ''}. {DISCLAIMER}"
     )
@@ -163,8 +164,7 @@ def _node(source: SourceSeries, run: RunIdentity) -> Dataset:
     # A value of LO has 64 characters: the hash takes all of one, and must not stand last, where padding may follow.
     item.SoftwareVersions = [
         f"{PRODUCT} {run.software_version}",
-        f"model {run.model_name} {run.model_version}",
-        run.model_sha256,
+        *(text for _, model in sorted(run.models.items()) for text in (f"model {model}", model.sha256)),
         f"pipeline {run.pipeline} {run.pipeline_version}",
     ]
     item.ContributionDateTime = moment(run, source.header).datetime

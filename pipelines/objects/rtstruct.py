@@ -157,7 +157,7 @@ def _rt_series_module(source: SourceSeries, run: RunIdentity, digest: str, creat
     ds.SeriesInstanceUID = derive(digest, "rtstruct-series")
     ds.SeriesNumber = series_number(source, run, 1)
     ds.SeriesDate, ds.SeriesTime = created.date, created.time
-    ds.SeriesDescription = f"SYNTHETIC CT contours, {run.model_name} {run.model_version}"[:64].rstrip()
+    ds.SeriesDescription = f"SYNTHETIC CT contours, {run.models_text}"[:64].rstrip()
     ds.OperatorsName = ""
     return ds
 
@@ -201,8 +201,8 @@ def _listed(roi: Roi, frame: str, grid: Grid, run: RunIdentity) -> Dataset:
     item.ROIGenerationAlgorithm = "AUTOMATIC"
     algorithm = Dataset()
     algorithm.AlgorithmFamilyCodeSequence = coded(ARTIFICIAL_INTELLIGENCE)
-    algorithm.AlgorithmName = f"{run.pipeline} with {run.model_name}"[:64]
-    algorithm.AlgorithmVersion = f"{run.pipeline_version}, model {run.model_version}"[:64]
+    algorithm.AlgorithmName = f"{run.pipeline} with {run.models_text}"[:64]
+    algorithm.AlgorithmVersion = run.pipeline_version
     item.ROIDerivationAlgorithmIdentificationSequence = Items([algorithm])
     return item
 

@@ -7,6 +7,9 @@ from pipelines.contract import Declaration, Slot
 T1 = "t1"
 """The slot of the one series that this pipeline takes."""
 
+GENERATOR = "generator"
+"""The role of the one model that this pipeline uses."""
+
 DECLARATION = Declaration(
     name="synthetic-ct-head",
     version="1.0.0",
@@ -15,6 +18,6 @@ DECLARATION = Declaration(
         Slot(T1, modality="MR", description="A three-dimensional T1-weighted series of the whole head, skin included"),
     ),
     outputs=("CT", "RTSTRUCT"),
-    default_model="head-mr-to-ct",
+    models={GENERATOR: "head-mr-to-ct"},
     factory="pipelines.synthetic_ct_head.pipeline:build",
 )

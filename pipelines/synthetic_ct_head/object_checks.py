@@ -11,11 +11,12 @@ from pydicom import Dataset
 from models.masks.body import CT_SKIN_HU
 from models.packages import ModelPackage
 from models.volumes import Volume
-from pipelines.contract import Check, RunIdentity, SourceInstance, Verdict
+from pipelines.contract import Check, ModelIdentity, RunIdentity, SourceInstance, Verdict
 from pipelines.errors import UnreadableSeries
 from pipelines.geometry.target import to_index, to_mm
 from pipelines.reading.reader import read_series
 from pipelines.reading.series import SourceSeries
+from pipelines.synthetic_ct_head.declaration import GENERATOR
 from pipelines.synthetic_ct_head.judging import judged
 
 _POSITION_TOLERANCE_MM = 1e-3
@@ -25,14 +26,15 @@ _POINTS = 200_000
 
 def model_check(package: ModelPackage, run: RunIdentity) -> Check:
     """Judge whether the loaded package is the one that the run, and so every derived UID, names."""
-    found = f"{package.card.name} {package.card.version} {package.sha256[:12]}"
-    named = f"{run.model_name} {run.model_version} {run.model_sha256[:12]}"
-    same = (package.card.name, package.card.version, package.sha256) == (
-        run.model_name,
-        run.model_version,
-        run.model_sha256,
+    found, ordered = ModelIdentity.of(package), run.models[GENERATOR]
+    return judged(
+        "model-hash",
+        (found.name, found.version, found.sha256) == (ordered.name, ordered.version, ordered.sha256),
+        Verdict.REJECT,
+        overridable=False,
+        found=f"{found} {found.sha256[:12]}",
+        accepted=f"{ordered} {ordered.sha256[:12]}",
     )
-    return judged("model-hash", same, Verdict.REJECT, overridable=False, found=found, accepted=named)
 
 
 def image_set_checks(images: Sequence[Dataset], source: SourceSeries, hu: Volume) -> tuple[Check, ...]:

@@ -32,21 +32,22 @@ from pipelines.reading.reader import read_series
 from pipelines.reading.series import SourceSeries
 from pipelines.semantics import check_objects
 from pipelines.synthetic_ct_head.checks import Made, image_checks
-from pipelines.synthetic_ct_head.declaration import DECLARATION, T1
+from pipelines.synthetic_ct_head.declaration import DECLARATION, GENERATOR, T1
 from pipelines.synthetic_ct_head.gate import inspect
 from pipelines.synthetic_ct_head.object_checks import image_set_checks, model_check
 from pipelines.synthetic_ct_head.presenting import MONTAGE, REPORT, Presenter
 from pipelines.synthetic_ct_head.stages import Stages
 
 
-def build(package: ModelPackage, device: str) -> Pipeline:
-    """Build the pipeline with `package` loaded on `device` (``cpu``, ``cuda:0``) and warm.
+def build(packages: Mapping[str, ModelPackage], device: str) -> Pipeline:
+    """Build the pipeline with its one model, the generator, loaded on `device` (``cpu``, ``cuda:0``) and warm.
 
     Raises
     ------
     PipelineError
         ``model-unfit`` when a rule names a package that makes something else: its labels would be written as HU.
     """
+    package = packages[GENERATOR]
     _refuse_unfit(package)
     predictor = Predictor(package, device)
     predictor.warm_up()
@@ -116,8 +117,10 @@ class SyntheticCtHead:
             rois = _rois(made)
         with stages.stage("encode"):
             digest = run.digest(inputs)
-            images = synthetic_ct_series(made.hu, source, run, digest, resampled=True, prone=_is_prone(source))
-            objects = (*images, structure_set(rois, images, made.hu.grid, source, run, digest))
+            images = synthetic_ct_series(
+                made.hu, source, run, digest, resampled=True, prone=_is_prone(source), profile=run.profile
+            )
+            objects = (*images, structure_set(rois, images, made.hu.grid, source, run, digest, run.profile))
         with stages.stage("check"):
             checks += image_checks(made, source.volume.grid, target, card.output.outside)
             checks += image_set_checks(images, source, made.hu)

@@ -46,7 +46,7 @@ class Presenter:
 
     def picture(self, resampled: Volume, hu: Volume, rois: Sequence[Roi], uncertainty: Volume | None) -> bytes:
         """Return the montage (PNG): MR, synthetic CT in two windows, contours, uncertainty."""
-        title = f"SYNTHETIC CT of the head, {self.run.model_name} {self.run.model_version}"
+        title = f"SYNTHETIC CT of the head, {self.run.models_text}"
         worth = told(self.package.card.calibration)
         return montage(resampled, hu, rois, uncertainty, title, f"Model SHA-256 {self.package.sha256[:16]}", worth)
 

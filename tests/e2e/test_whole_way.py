@@ -198,7 +198,7 @@ def test_the_synthetic_ct_says_that_it_is_synthetic(story: Story) -> None:
         assert named
         assert named <= sources
         software = json.dumps([list(item.get("SoftwareVersions", [])) for item in ct.ContributingEquipmentSequence])
-        assert story.delivered["model"]["sha256"][:8] in software
+        assert story.delivered["models"]["generator"]["sha256"][:8] in software
 
 
 @pytest.mark.hazard("HAZ-06")

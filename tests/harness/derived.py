@@ -11,7 +11,7 @@ from pydicom import Dataset
 from pydicom.uid import MRImageStorage
 
 from models.volumes import Grid, Volume
-from pipelines.contract import RunIdentity
+from pipelines.contract import ModelIdentity, RunIdentity
 from pipelines.objects.codes import BODY, BONE
 from pipelines.objects.ct import synthetic_ct_series
 from pipelines.objects.rtstruct import Roi, structure_set
@@ -20,9 +20,7 @@ from pipelines.reading.series import SourceSeries
 RUN = RunIdentity(
     pipeline="synthetic-ct-head",
     pipeline_version="1.0.0",
-    model_name="head-mr-to-ct",
-    model_version="0.1.0",
-    model_sha256="ab" * 32,
+    models={"generator": ModelIdentity("head-mr-to-ct", "0.1.0", "ab" * 32, "reference")},
     run_number=1,
     started_at=datetime(2026, 11, 21, 23, 30, 15, tzinfo=UTC),
     station="NODE1",

@@ -48,6 +48,6 @@ def ungated_rules(file: Path) -> Path:
     """Write the shipped rules, but ordering the model named `UNGATED`, and return the file."""
     rules: dict[str, Any] = yaml.safe_load(_SHIPPED_RULES.read_text(encoding="utf-8"))
     for rule in rules["rules"]:
-        rule["model"] = UNGATED
+        rule["models"] = UNGATED
     file.write_text(yaml.safe_dump(rules, sort_keys=False), encoding="utf-8")
     return file

@@ -145,7 +145,7 @@ class Rooms:
     def computation(
         self,
         package: Callable[[str], ModelPackage] | None = None,
-        build: Callable[[str, ModelPackage], Pipeline] | None = None,
+        build: Callable[[str, Mapping[str, ModelPackage]], Pipeline] | None = None,
     ) -> Computation:
         """Return the computation with the pretended pipeline and the one model, unless another way is given."""
         return Computation(

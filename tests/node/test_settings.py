@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from node.errors import SettingsError
 from node.reasons import text
 from node.settings import Section, Settings, load_settings
+from pipelines.objects.profiles import PlanningProfile
 
 
 def write(tmp_path: Path, content: str) -> Path:
@@ -59,6 +60,8 @@ def test_a_misspelt_variable_does_not_pass_silently(monkeypatch: pytest.MonkeyPa
         ("receive: {host: 0.0.0.0}", "receive.peers"),
         ("destinations: [{name: a, ae_title: A, host: h, port: 1}, {name: a, ae_title: B, host: h, port: 1}]", "name"),
         ("destinations: [{name: a, ae_title: SEVENTEEN-LETTERS, host: h, port: 1}]", "destinations.0.ae_title"),
+        ("destinations: [{name: a, ae_title: A, host: h, port: 1, profile: tps}]", "profile tps; known: (none)"),
+        ("profiles: {tps: {kpv: '120'}}", "kpv"),
         ("compute: {devices: [cdua:0]}", "compute.devices.0"),
         ("delivery: {retry_seconds: [.inf]}", "delivery.retry_seconds.0"),
         ("delivery: {give_up_after_hours: .inf}", "delivery.give_up_after_hours"),
@@ -96,3 +99,14 @@ def documented(model: type[BaseModel]) -> list[str]:
 
 def test_every_key_is_documented() -> None:
     assert documented(Settings) == []
+
+
+def test_a_destination_chooses_a_planning_profile(tmp_path: Path) -> None:
+    settings = load_settings(
+        write(
+            tmp_path,
+            "profiles: {tps: {kvp: '120', manufacturer: Maker}}\n"
+            "destinations: [{name: a, ae_title: A, host: h, port: 1, profile: tps}]\n",
+        )
+    )
+    assert settings.profiles["tps"] == PlanningProfile(kvp="120", manufacturer="Maker")

@@ -23,7 +23,7 @@ REVIEW = Check("patient-age", Verdict.REVIEW, Reason("age-below-card", {"found":
 NEVER = Check("frame-of-reference", Verdict.REJECT, Reason("frame-differs", {}), overridable=False)
 
 KEYS = {
-    *("study_uid", "rule", "pipeline", "model", "stages", "checks", "held", "released_by", "outputs", "delivered"),
+    *("study_uid", "rule", "pipeline", "models", "stages", "checks", "held", "released_by", "outputs", "delivered"),
     *("audit_valid", "schema", "ok", "demo_checks", "seconds", "share_not_inference"),
 }
 
@@ -35,7 +35,7 @@ def test_a_study_goes_the_whole_way(play_demo: PlayDemo, tmp_path: Path) -> None
     told = result.to_json()
     assert told.keys() >= KEYS
     assert told["rule"] == "head-t1-to-synthetic-ct"
-    assert told["model"].keys() == {"name", "version", "sha256"}
+    assert told["models"]["generator"].keys() == {"name", "version", "sha256"}
     assert (told["held"], told["released_by"], told["delivered"], told["audit_valid"]) == (True, "demo", True, True)
     assert [output["instances"] for output in told["outputs"]] == [30, 1]
     names = [stage["name"] for stage in told["stages"]]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import pytest
 from sqlalchemy import select
@@ -73,7 +73,8 @@ def test_holding_twice_is_as_once(rooms, run_id: str) -> None:
 @pytest.mark.hazard("HAZ-23")
 def test_a_model_that_changed_since_the_decision_computes_nothing(rooms, run_id: str) -> None:
     with rooms.node.database.write() as session:
-        session.get_one(RunRow, run_id).model_sha256 = "0" * 64
+        run = session.get_one(RunRow, run_id)
+        run.models = {role: {**model, "sha256": "0" * 64} for role, model in run.models.items()}
     with pytest.raises(Permanent, match="model-changed"):
         rooms.computation().compute_and_keep(run_id, WORKER)
     assert rooms.pipeline.runs == 0
@@ -174,7 +175,7 @@ def test_a_share_or_a_device_that_is_away_makes_the_run_wait(rooms, run_id: str,
 
 def test_what_cannot_be_warmed_is_told_and_keeps_nothing_else_cold(rooms, run_id: str) -> None:
     broken = PackageError("card-schema", folder="x")
-    other = dataclasses.replace(rooms.pipeline.declaration, name="other", default_model="other")
+    other = dataclasses.replace(rooms.pipeline.declaration, name="other", models={"generator": "other"})
 
     def package(name: str) -> ModelPackage:
         if name == "other":
@@ -183,7 +184,7 @@ def test_what_cannot_be_warmed_is_told_and_keeps_nothing_else_cold(rooms, run_id
 
     built: list[str] = []
 
-    def build(name: str, _package: ModelPackage) -> Pipeline:
+    def build(name: str, _packages: Mapping[str, ModelPackage]) -> Pipeline:
         built.append(name)
         return rooms.pipeline
 

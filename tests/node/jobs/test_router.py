@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from pydicom import Dataset, dcmread
@@ -10,11 +11,14 @@ from pydicom.uid import CTImageStorage
 from sqlalchemy import select, text
 
 from node.actor import Actor
+from node.archive.tables import StudyRow
 from node.audit.verify import verify
+from node.composition import Node
 from node.errors import SettingsError
 from node.jobs.router import Router
 from node.jobs.tables import DecisionRow, RunRow
 from node.rules import load_ruleset
+from node.settings import load_settings
 from node.states import RunState, StudyState
 from node.status import report
 from pipelines.contract import Reason
@@ -192,3 +196,36 @@ def test_an_own_object_that_a_peer_altered_keeps_no_later_revision_from_its_run(
     assert study(rooms).state == StudyState.ROUTED
     assert [run.state for run in runs(rooms)] == [RunState.SUPERSEDED, RunState.QUEUED]
     assert [entry.code for entry in study(rooms).quarantined] == ["conflicting-instance"]
+
+
+@pytest.mark.hazard("HAZ-09")
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("research: true}", "research: true, profile: tps}"),
+        ("kvp: '80'", "kvp: '120'"),
+    ],
+)
+def test_a_changed_profile_orders_another_run(tmp_path: Path, rooms, mr_study, old: str, new: str) -> None:
+    """The result that was kept for another planning system would carry that system's equipment."""
+    rooms.file(*mr_study(3))
+    rooms.settle()
+    settings = tmp_path / "node.yaml"
+    rules = tmp_path / "rules.yaml"
+    rules.write_text(rules.read_text().replace("destinations: all", "destinations: research"))
+    profiles = "profiles: {tps: {kvp: '80'}}\n"
+    named = settings.read_text().replace("research: true}", "research: true, profile: tps}")
+    before = settings.read_text() if "profile" in new else named
+    runs_of = []
+    for content in (profiles + before, (profiles + before).replace(old, new)):
+        settings.write_text(content)
+        node = Node(load_settings(settings), rooms.clock)
+        with node.trail.recording() as recording:
+            row = recording.session.scalars(select(StudyRow)).one()
+            row.state, row.revision, row.last_instance_at = StudyState.RECEIVING, row.revision + 1, rooms.clock.now()
+        rooms.clock.advance(31)
+        assert node.router.settle_due() == 1
+        runs_of.append({run.run_id for run in runs(rooms) if run.state == RunState.QUEUED})
+        node.queue.close()
+        node.database.close()
+    assert not runs_of[0] & runs_of[1]

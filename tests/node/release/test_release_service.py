@@ -225,7 +225,8 @@ def test_a_reference_model_is_withheld_from_a_named_destination_as_well(rooms, m
 def test_a_released_result_goes_to_a_further_destination(rooms, mr_study) -> None:
     result = held(rooms, mr_study)
     with rooms.node.database.write() as session:
-        session.get_one(RunRow, result.run_id).model_status = "released"
+        row = session.get_one(RunRow, result.run_id)
+        row.models = {role: {**model, "status": "released"} for role, model in row.models.items()}
         session.get_one(RunRow, result.run_id).destinations = ["research"]
     service = rooms.node.release_service
     service.release(result.run_id, PHYSICIST, "ok")

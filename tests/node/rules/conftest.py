@@ -12,6 +12,7 @@ import node.rules
 from node.rules import RuleSet, SeriesFacts, StudyFacts, load_ruleset
 from node.settings import Destination
 from pipelines.contract import Declaration
+from pipelines.objects.profiles import PlanningProfile
 from pipelines.synthetic_ct_head.declaration import DECLARATION
 
 MPRAGE: dict[str, Any] = {
@@ -51,13 +52,21 @@ def rule_destinations() -> list[Destination]:
 
 
 @pytest.fixture
+def rule_profiles() -> dict[str, PlanningProfile]:
+    return {}
+
+
+@pytest.fixture
 def load_rules_text(
-    tmp_path: Path, rule_pipelines: dict[str, Declaration], rule_destinations: list[Destination]
+    tmp_path: Path,
+    rule_pipelines: dict[str, Declaration],
+    rule_destinations: list[Destination],
+    rule_profiles: dict[str, PlanningProfile],
 ) -> LoadText:
     def load(text: str) -> RuleSet:
         file = tmp_path / "rules.yaml"
         file.write_bytes(text.encode("utf-8", "surrogateescape"))
-        return load_ruleset(file, pipelines=rule_pipelines, destinations=rule_destinations)
+        return load_ruleset(file, pipelines=rule_pipelines, destinations=rule_destinations, profiles=rule_profiles)
 
     return load
 

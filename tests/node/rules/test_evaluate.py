@@ -93,7 +93,7 @@ def test_of_several_the_preferred_then_the_larger_then_the_lower_uid(
     assert chosen(large, other) == ("1.2", "uid", ["1.3"])
 
 
-def test_a_rule_that_orders_the_same_computation_does_not_fire_again(
+def test_a_rule_that_orders_the_same_computation_adds_its_destinations_and_its_urgency(
     load_rules_text: LoadText, study_of: StudyOf, mprage: dict[str, Any]
 ) -> None:
     rule = """
@@ -101,18 +101,20 @@ def test_a_rule_that_orders_the_same_computation_does_not_fire_again(
     when: [{when}]
     pipeline: synthetic-ct-head
     slots: {{t1: {{where: ['Modality == "MR"']}}}}
-    destinations: [lab]
+    destinations: [{to}]
+    priority: {priority}
 """
     text = "schema: 1\nrules:" + "".join(
-        rule.format(name=name, when=when)
-        for name, when in (
-            ("first", "calling_ae == 'SCANNER'"),
-            ("again", "series_count == 1"),
-            ("else", "called_ae == 'X'"),
+        rule.format(name=name, when=when, to=to, priority=priority)
+        for name, when, to, priority in (
+            ("first", "calling_ae == 'SCANNER'", "lab", "ROUTINE"),
+            ("again", "series_count == 1", "pacs, lab", "STAT"),
+            ("else", "called_ae == 'X'", "lab", "URGENT"),
         )
     )
     decision = decide(load_rules_text(text), study_of(SeriesFacts("1.1", mprage, 192)))
-    assert [firing.rule for firing in decision.firings] == ["first"]
+    (firing,) = decision.firings
+    assert (firing.rule, firing.destinations, firing.priority) == ("first", ("lab", "pacs"), "STAT")
     assert [rule.repeats for rule in decision.rules] == [None, "first", None]
     assert decision.nearest_miss == "rule else: called_ae == 'X' is false (called_ae is 'SYNTHNODE')"
 

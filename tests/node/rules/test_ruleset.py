@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from node import reasons
 from node.errors import SettingsError
-from node.rules import RuleSet, load_ruleset
+from node.rules import Rule, RuleSet, load_ruleset
 from node.settings import Destination
-from pipelines.contract import Declaration
+from pipelines.contract import Declaration, Option
+from pipelines.objects.profiles import PlanningProfile
+from pipelines.synthetic_ct_head.declaration import DECLARATION
 
 LoadText = Callable[[str], RuleSet]
 
@@ -34,7 +37,7 @@ def test_the_shipped_rules_hold_and_reach_research_destinations_only(shipped_rul
     (rule,) = shipped_rules.rules
     assert rule.destinations == ("lab",)
     assert rule.release == "hold"
-    assert rule.priority == "radiotherapy"
+    assert rule.priority == "URGENT"
 
 
 def test_the_version_is_the_hash_of_the_file(load_rules_text: LoadText) -> None:
@@ -66,7 +69,7 @@ def test_all_destinations_can_be_asked_for(load_rules_text: LoadText) -> None:
         ("name: head", "name: he ad", "rules-invalid", ["name"]),
         ("name: head", "name: head\n    name: tail", "rules-not-yaml", ["line 4", "twice"]),
         ("name: head", "name: head\n    release: automatic", "rules-invalid", ["release", "hold"]),
-        ("name: head", "name: head\n    priority: soon", "rules-invalid", ["priority", "stroke"]),
+        ("name: head", "name: head\n    priority: soon", "rules-invalid", ["priority", "STAT"]),
         ("name: head", "name: head\n    when: [Modality == 'MR']", "rules-invalid", ["when[1]", "calling_ae"]),
         ("rules:", "rules: &a", "rules-not-yaml", None),
         ("schema: 1", "schema: 1\nx: &a [1]\ny: *a", "rules-not-yaml", ["aliases"]),
@@ -116,3 +119,76 @@ def test_a_huge_file_is_refused_before_it_is_parsed(load_rules_text: LoadText) -
     with pytest.raises(SettingsError) as refused:
         load_rules_text(GOOD + "#" * 4_000_000)
     assert refused.value.reason.code == "rules-too-large"
+
+
+TWO_MODELS = replace(
+    DECLARATION,
+    models={"generator": "head-mr-to-ct", "segmenter": "bones"},
+    options=(
+        Option("bone", "How bone is found.", "threshold", choices=("threshold", "network")),
+        Option("margin", "Millimetres around the body.", "10", limits=(0, 50)),
+    ),
+)
+
+
+def rule_of(load: LoadText, written: str) -> Rule:
+    return load(GOOD.replace("    slots:", f"{written}\n    slots:")).rules[0]
+
+
+def test_one_models_name_is_enough_where_there_is_one_role(load_rules_text: LoadText) -> None:
+    assert rule_of(load_rules_text, "").models == {"generator": "head-mr-to-ct"}
+    assert rule_of(load_rules_text, "    models: ours").models == {"generator": "ours"}
+    assert rule_of(load_rules_text, "    models: {generator: ours}").models == {"generator": "ours"}
+
+
+class TestSeveralModelsAndOptions:
+    @pytest.fixture
+    def rule_pipelines(self) -> dict[str, Declaration]:
+        return {TWO_MODELS.name: TWO_MODELS}
+
+    def test_a_rule_names_some_and_the_others_keep_their_default(self, load_rules_text: LoadText) -> None:
+        rule = rule_of(load_rules_text, "    models: {segmenter: ours}\n    configuration: {margin: 25}")
+        assert rule.models == {"generator": "head-mr-to-ct", "segmenter": "ours"}
+        assert rule.configuration == {"bone": "threshold", "margin": "25.0"}
+
+    @pytest.mark.parametrize(
+        ("written", "named"),
+        [
+            ("    models: ours", ["several roles", "generator, segmenter"]),
+            ("    models: {segmentor: ours}", ["models.segmentor", "did you mean segmenter?"]),
+            ("    configuration: {margn: 3}", ["configuration.margn", "did you mean margin?"]),
+            ("    configuration: {margin: 51}", ["configuration.margin", "a number from 0 to 50"]),
+            ("    configuration: {margin: nan}", ["configuration.margin", "nan"]),
+            ("    configuration: {bone: magic}", ["configuration.bone", "threshold or network"]),
+        ],
+    )
+    def test_what_the_pipeline_does_not_declare_is_refused(
+        self, load_rules_text: LoadText, written: str, named: list[str]
+    ) -> None:
+        with pytest.raises(SettingsError) as refused:
+            rule_of(load_rules_text, written)
+        assert all(part in reasons.text(refused.value.reason) for part in named)
+
+
+class TestProfiles:
+    @pytest.fixture
+    def rule_destinations(self) -> list[Destination]:
+        tps = Destination(name="tps", ae_title="TPS", host="127.0.0.1", port=104, profile="tps")
+        return [tps, tps.model_copy(update={"name": "lab", "profile": None})]
+
+    @pytest.fixture
+    def rule_profiles(self) -> dict[str, PlanningProfile]:
+        return {"tps": PlanningProfile(kvp="120")}
+
+    def test_the_profile_is_the_destinations(self, load_rules_text: LoadText) -> None:
+        assert load_rules_text(GOOD.replace("[lab]", "[tps]")).rules[0].profile.kvp == "120"
+        assert load_rules_text(GOOD).rules[0].profile == PlanningProfile()
+
+    @pytest.mark.parametrize("written", ["[tps, lab]", "all"])
+    def test_destinations_that_ask_for_different_profiles_need_two_rules(
+        self, load_rules_text: LoadText, written: str
+    ) -> None:
+        with pytest.raises(SettingsError) as refused:
+            load_rules_text(GOOD.replace("[lab]", written))
+        sentence = reasons.text(refused.value.reason)
+        assert all(part in sentence for part in ("tps asks for tps", "lab asks for the default", "a rule for each"))

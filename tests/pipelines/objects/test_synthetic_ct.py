@@ -105,7 +105,7 @@ def test_it_says_what_it_is_and_where_it_comes_from() -> None:
     scanner, node = image.ContributingEquipmentSequence
     assert (scanner.PurposeOfReferenceCodeSequence[0].CodeValue, scanner.Manufacturer) == ("109101", "Phantom works")
     assert (node.PurposeOfReferenceCodeSequence[0].CodeValue, node.Manufacturer) == ("109102", "synthnode")
-    assert RUN.model_sha256 in list(node.SoftwareVersions)
+    assert RUN.models["generator"].sha256 in list(node.SoftwareVersions)
     assert "head-mr-to-ct 0.1.0" in " ".join(node.SoftwareVersions)
     schemes = {code.CodingSchemeDesignator for code in image.DerivationCodeSequence} - {"DCM"}
     assert schemes == {item.CodingSchemeDesignator for item in image.CodingSchemeIdentificationSequence}

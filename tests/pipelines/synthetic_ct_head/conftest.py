@@ -14,9 +14,10 @@ from models.field import inside_field
 from models.inference import Prediction, TilePlan
 from models.packages import Card, ModelPackage
 from models.volumes import Grid, Volume
-from pipelines.contract import RunIdentity, SourceInstance
+from pipelines.contract import ModelIdentity, RunIdentity, SourceInstance
 from pipelines.geometry.target import to_index, to_mm
 from pipelines.phantoms.series import mr_series
+from pipelines.synthetic_ct_head.declaration import GENERATOR
 
 VOXEL_MM = 3.0
 HASH = hashlib.sha256(b"stand-in").hexdigest()
@@ -170,9 +171,7 @@ def identity(package: ModelPackage) -> RunIdentity:
     return RunIdentity(
         pipeline="synthetic-ct-head",
         pipeline_version="1.0.0",
-        model_name=package.card.name,
-        model_version=package.card.version,
-        model_sha256=package.sha256,
+        models={GENERATOR: ModelIdentity.of(package)},
         run_number=1,
         started_at=datetime(2026, 1, 5, 12, 0, tzinfo=UTC),
         station="TEST",

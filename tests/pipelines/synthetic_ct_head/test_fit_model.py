@@ -39,6 +39,6 @@ def test_a_package_that_makes_something_else_is_refused_before_it_computes(
     given = inputs.get(change.get("inputs", ""), card.inputs)
     other = card.model_copy(update={"inputs": given, "output": output, "body_site": site})
     with pytest.raises(PipelineError) as caught:
-        build(replace(package, card=other), "cpu")
+        build({"generator": replace(package, card=other)}, "cpu")
     assert caught.value.reason.code == "model-unfit"
     assert "head-mr-to-ct" in text(caught.value.reason)

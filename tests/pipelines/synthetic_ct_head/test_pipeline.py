@@ -149,7 +149,7 @@ def test_a_refused_input_is_not_computed(
 def test_a_package_other_than_the_run_names_is_refused_for_good(
     package: ModelPackage, identity: RunIdentity, head_instances: list[SourceInstance], knowing: type
 ) -> None:
-    other = replace(identity, model_sha256="0" * 64)
+    other = replace(identity, models={"generator": replace(identity.models["generator"], sha256="0" * 64)})
     predictor = knowing()
     outcome = SyntheticCtHead(package, predictor).run({"t1": head_instances}, other, silent)
     check = by_name(outcome)["model-hash"]

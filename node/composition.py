@@ -39,17 +39,20 @@ class Node:
         The site's settings.
     clock
         The machine's by default.
+    database
+        The SQLite database in the data folder by default.
     """
 
-    def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
+    def __init__(self, settings: Settings, clock: Clock | None = None, database: Database | None = None) -> None:
         self.settings = settings
+        self._database = database
         self.clock = clock or SystemClock()
         self.layout = Layout(settings.data)
 
     @cached_property
     def database(self) -> Database:
         """The application's database."""
-        return Database.embedded(self.layout.database)
+        return self._database or Database.embedded(self.layout.database)
 
     @cached_property
     def trail(self) -> AuditTrail:

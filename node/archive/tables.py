@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, UniqueConstraint
+from sqlalchemy import BigInteger, ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from node.database.base import Base
@@ -112,7 +112,7 @@ class InstanceRow(Base):
     sop_class_uid: Mapped[str]
     transfer_syntax_uid: Mapped[str]
     sha256: Mapped[str]
-    size: Mapped[int]
+    size: Mapped[int] = mapped_column(BigInteger)
     location: Mapped[str]
     received_at: Mapped[datetime]
     origin: Mapped[str]
@@ -140,7 +140,7 @@ class QuarantineRow(Base):
     sop_class_uid: Mapped[str]
     transfer_syntax_uid: Mapped[str]
     sha256: Mapped[str]
-    size: Mapped[int]
+    size: Mapped[int] = mapped_column(BigInteger)
     location: Mapped[str]
     received_at: Mapped[datetime]
     association_id: Mapped[str] = mapped_column(index=True)
@@ -164,7 +164,7 @@ class ReceiptRow(Base):
     own: Mapped[int] = mapped_column(default=0)
     duplicates: Mapped[int] = mapped_column(default=0)
     quarantined: Mapped[int] = mapped_column(default=0)
-    size: Mapped[int] = mapped_column(default=0)
+    size: Mapped[int] = mapped_column(BigInteger, default=0)
 
 
 class JournalPositionRow(Base):
@@ -173,5 +173,5 @@ class JournalPositionRow(Base):
     __tablename__ = "journal_positions"
 
     receiver: Mapped[str] = mapped_column(primary_key=True)
-    sequence: Mapped[int]
-    offset: Mapped[int]
+    sequence: Mapped[int] = mapped_column(BigInteger)
+    offset: Mapped[int] = mapped_column(BigInteger)

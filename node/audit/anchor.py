@@ -93,8 +93,8 @@ class Anchor:
     def locked(self) -> Iterator[None]:
         """Keep all other processes and threads from the anchor.
 
-        Whoever also needs the database's write lock takes that first. The holder of this lock waits for nobody:
-        it has the write lock already, or (a verification) only reads. So the two cannot wait for each other.
+        Whoever also writes to the database takes the lock of `Database.write_exclusively` first. The holder of this
+        lock waits for no other recording: it has that lock already, or (a verification) only reads.
         """
         self.file.parent.mkdir(parents=True, exist_ok=True)
         lock = os.open(self.file.with_name(self.file.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

@@ -117,7 +117,10 @@ class AuditTrail:
 
     @contextmanager
     def recording(self) -> Iterator[Recording]:
-        """Open a write transaction that leaves audit rows; not to be nested.
+        """Open a write transaction that leaves audit rows, one at a time among all processes; not to be nested.
+
+        The lock of exclusive writers comes before any row and before the anchor's file: taken last, two recordings
+        of which one changed a row that the other wants would wait for each other for ever on PostgreSQL.
 
         Around the commit the anchor says where the trail was and where it is going, so that a kill at any
         moment leaves a database that agrees with one of the two. A trail that does not agree with its anchor
@@ -129,7 +132,7 @@ class AuditTrail:
             ``audit-anchor-mismatch`` and the codes of `Anchor.read`; the change is then not made.
         """
         with ExitStack() as held:
-            with self._database.write() as session:
+            with self._database.write_exclusively() as session:
                 recording = Recording(session)
                 yield recording
                 if recording.silent:
@@ -165,7 +168,7 @@ class AuditTrail:
         are still there are sealed by a digest, so that they cannot be changed further.
         """
         with ExitStack() as held:
-            with self._database.write() as session:
+            with self._database.write_exclusively() as session:
                 held.enter_context(self._anchor.locked())
                 kept = self._anchor.set_aside()
                 old, trouble = self._old_state()

@@ -7,11 +7,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import create_engine, event
+from sqlalchemy import create_engine, event, func, select
 from sqlalchemy.orm import Session
 
 BUSY_TIMEOUT_MS = 30_000
 """How long a writer waits for another; beside three writers a wait of 5.9 s was seen, sqlite3's default is 5 s."""
+
+_EXCLUSIVE_WRITERS = 0x73796E74
+"""Key of PostgreSQL's advisory lock for `Database.write_exclusively`; any number that nobody else uses."""
 
 
 class Database:
@@ -20,7 +23,7 @@ class Database:
     Parameters
     ----------
     url
-        SQLAlchemy URL, e.g. ``sqlite:////data/node.db``.
+        SQLAlchemy URL, e.g. ``sqlite:////data/node.db`` or ``postgresql+psycopg://node@host/node``.
     """
 
     def __init__(self, url: str) -> None:
@@ -62,6 +65,18 @@ class Database:
             except BaseException:
                 session.rollback()
                 raise
+
+    @contextmanager
+    def write_exclusively(self) -> Iterator[Session]:
+        """Open a session for a change as `write` does, one at a time among all processes and machines.
+
+        On PostgreSQL others that merely `write` go on beside it. The lock is taken first: whoever holds it waits for
+        rows that a `write` holds, never the other way round.
+        """
+        with self.write() as session:
+            if self.engine.dialect.name == "postgresql":
+                session.execute(select(func.pg_advisory_xact_lock(_EXCLUSIVE_WRITERS)))
+            yield session
 
     def close(self) -> None:
         """Close all pooled connections."""

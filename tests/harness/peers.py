@@ -33,19 +33,21 @@ PEERS: Mapping[str, Peer] = {
         Peer("dcmtk", ("dcmsend", "dcmdump"), "apt-get install dcmtk"),
         Peer("orthanc", ("Orthanc",), "apt-get install orthanc"),
         Peer("plastimatch", ("plastimatch",), "apt-get install plastimatch"),
+        Peer("postgresql", ("initdb", "postgres", "createdb"), "apt-get install postgresql"),
         Peer("strace", ("strace",), "apt-get install strace"),
     )
 }
 
 
 def executable(name: str) -> str | None:
-    """Return the path of a program: on the path, where Debian puts servers, and last beside this Python.
+    """Return the path of a program: on the path, where Debian puts servers and PostgreSQL's, last beside this Python.
 
     Last, since pynetdicom installs a `storescu` and an `echoscu` of its own there, and DCMTK's are meant.
     """
     own = str(Path(sys.executable).parent)
     places = [place for place in os.environ.get("PATH", os.defpath).split(os.pathsep) if place != own]
-    return shutil.which(name, path=os.pathsep.join([*places, "/usr/sbin", own]))
+    postgresql = sorted(map(str, Path("/usr/lib/postgresql").glob("*/bin")))
+    return shutil.which(name, path=os.pathsep.join([*places, "/usr/sbin", *postgresql, own]))
 
 
 def absent() -> list[Peer]:

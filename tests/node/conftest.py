@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from postgresql import PostgresqlServer
 from pydicom import Dataset
 from pydicom.uid import CTImageStorage, MRImageStorage, generate_uid
 
@@ -184,8 +185,35 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
+@pytest.fixture(scope="session")
+def migrated_postgresql(postgresql_server: PostgresqlServer) -> str:
+    """The name of a migrated, empty database, to be copied."""
+    name = postgresql_server.create_database()
+    database = Database(postgresql_server.url(name))
+    migrate(database)
+    database.close()
+    return name
+
+
 @pytest.fixture
-def rooms(tmp_path: Path, migrated: Path) -> Iterator[Rooms]:
+def migrated_database(dialect: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Database]:
+    """A migrated, empty database of the test's own, on the test's dialect."""
+    if dialect == "sqlite":
+        shutil.copy(request.getfixturevalue("migrated"), tmp_path / "node.db")
+        database = Database.embedded(tmp_path / "node.db")
+        yield database
+        database.close()
+        return
+    server: PostgresqlServer = request.getfixturevalue("postgresql_server")
+    name = server.create_database(request.getfixturevalue("migrated_postgresql"))
+    database = Database(server.url(name))
+    yield database
+    database.close()
+    server.drop_database(name)
+
+
+@pytest.fixture
+def rooms(dialect: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Rooms]:
     (tmp_path / "rules.yaml").write_text(RULES)
     (tmp_path / "node.yaml").write_text(
         "schema: 1\ndata: data\nrules: rules.yaml\nsettle: {quiet_seconds: 30}\n"
@@ -193,9 +221,14 @@ def rooms(tmp_path: Path, migrated: Path) -> Iterator[Rooms]:
         " {name: clinic, ae_title: CLINIC, host: 127.0.0.1, port: 9}]\n"
     )
     clock = SetClock(NOON)
-    node = Node(load_settings(tmp_path / "node.yaml"), clock)
-    node.layout.make()
-    shutil.copy(migrated, node.layout.database)
+    settings = load_settings(tmp_path / "node.yaml")
+    if dialect == "sqlite":
+        node = Node(settings, clock)
+        node.layout.make()
+        shutil.copy(request.getfixturevalue("migrated"), node.layout.database)
+    else:
+        node = Node(settings, clock, request.getfixturevalue("migrated_database"))
+        node.layout.make()
     model = node.packages()["head-mr-to-ct"]
     yield Rooms(node, clock, PretendedPipeline(checks=(REVIEW,)), model)
     node.queue.close()

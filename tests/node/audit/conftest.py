@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from logs_state import given_back
+from postgresql import PostgresqlServer
 
 from node.actor import Actor
 from node.audit import AuditCode, AuditEvent, AuditTrail, PatientIdentity
@@ -55,8 +56,9 @@ class Room:
             connection.commit()
 
 
-def new_room(folder: Path) -> Room:
-    database = Database.embedded(folder / "node.db")
+def new_room(folder: Path, url: str | None = None) -> Room:
+    """Return a room on the database of that URL; None: on SQLite in the folder."""
+    database = Database.embedded(folder / "node.db") if url is None else Database(url)
     Base.metadata.create_all(database.engine, tables=[AuditRow.__table__, AuditIdentity.__table__])
     anchor = Anchor(folder / "anchor" / "audit.anchor", folder / "keys" / "audit.key")
     clock = SetClock(datetime(2026, 1, 2, 3, 4, 5, 678, tzinfo=UTC))
@@ -64,15 +66,23 @@ def new_room(folder: Path) -> Room:
 
 
 @pytest.fixture(scope="session")
-def room_factory() -> Callable[[Path], Room]:
+def room_factory() -> Callable[..., Room]:
     return new_room
 
 
 @pytest.fixture
-def room(tmp_path: Path) -> Iterator[Room]:
-    made = new_room(tmp_path)
+def room(dialect: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Room]:
+    if dialect == "sqlite":
+        made = new_room(tmp_path)
+        yield made
+        made.database.close()
+        return
+    server: PostgresqlServer = request.getfixturevalue("postgresql_server")
+    name = server.create_database()
+    made = new_room(tmp_path, server.url(name))
     yield made
     made.database.close()
+    server.drop_database(name)
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from postgresql import BOTH_DATABASES
 from sqlalchemy import select
 
 from node.actor import Actor
@@ -27,6 +28,7 @@ def held(room: Any) -> list[AuditRow]:
         return found
 
 
+@BOTH_DATABASES
 def test_a_row_holds_what_was_recorded(room: Any) -> None:
     with room.trail.recording() as recording:
         recording.record(
@@ -49,6 +51,7 @@ def test_a_row_holds_what_was_recorded(room: Any) -> None:
     assert not any("Doe" in str(value) or value == "P1" for value in stated)
 
 
+@BOTH_DATABASES
 def test_a_change_that_fails_leaves_no_trace_in_database_or_anchor(room: Any) -> None:
     room.note(2)
     anchor = room.anchor.file.read_bytes()
@@ -69,6 +72,7 @@ def test_a_change_that_fails_leaves_no_trace_in_database_or_anchor(room: Any) ->
 
 
 @pytest.mark.hazard("HAZ-20")
+@BOTH_DATABASES
 def test_a_commit_that_fails_is_forgotten_by_the_next_row(room: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     from sqlalchemy.orm import Session
 
@@ -91,6 +95,7 @@ def test_details_that_json_cannot_carry_are_refused_at_the_caller(room: Any) -> 
     assert held(room) == []
 
 
+@BOTH_DATABASES
 def test_one_patient_is_one_subject_and_another_spelling_another(room: Any) -> None:
     with room.trail.recording() as recording:
         for name in ("Doe^John", "Doe^John", "Doe^Jon"):
@@ -99,6 +104,7 @@ def test_one_patient_is_one_subject_and_another_spelling_another(room: Any) -> N
     assert subjects[0] == subjects[1] != subjects[2]
 
 
+@BOTH_DATABASES
 def test_the_salt_is_drawn_for_each_subject_and_goes_with_it(room: Any) -> None:
     patient = PatientIdentity("P1", name="Doe^John")
 
@@ -149,15 +155,17 @@ def test_each_act_is_logged_with_its_study_and_the_trails_mark_and_without_the_p
     assert "withheld" not in act
 
 
-def _write(folder: Path, factory: Callable[[Path], Any], start: int, count: int) -> None:
-    factory(folder).note(count, start)
+def _write(folder: Path, url: str, factory: Callable[..., Any], start: int, count: int) -> None:
+    factory(folder, url).note(count, start)
 
 
-def test_many_processes_write_one_chain(room: Any, room_factory: Callable[[Path], Any]) -> None:
+@BOTH_DATABASES
+def test_many_processes_write_one_chain(room: Any, room_factory: Callable[..., Any]) -> None:
     context = multiprocessing.get_context("fork")
     room.database.close()
     writers = [
-        context.Process(target=_write, args=(room.folder, room_factory, 100 * number, 15)) for number in range(4)
+        context.Process(target=_write, args=(room.folder, room.database.url, room_factory, 100 * number, 15))
+        for number in range(4)
     ]
     for writer in writers:
         writer.start()
@@ -171,6 +179,7 @@ def test_many_processes_write_one_chain(room: Any, room_factory: Callable[[Path]
 
 
 @pytest.mark.hazard("HAZ-12", "HAZ-19")
+@BOTH_DATABASES
 def test_a_tampered_trail_takes_no_further_row_until_a_person_begins_another(room: Any) -> None:
     room.note(5)
     room.sql("DELETE FROM audit_rows WHERE sequence = 5")
@@ -190,6 +199,7 @@ def test_a_tampered_trail_takes_no_further_row_until_a_person_begins_another(roo
 
 
 @pytest.mark.hazard("HAZ-12")
+@BOTH_DATABASES
 def test_what_an_earlier_trail_left_cannot_be_changed_either(room: Any) -> None:
     room.note(5)
     room.sql("DELETE FROM audit_rows WHERE sequence = 5")
@@ -228,6 +238,7 @@ def test_a_new_database_goes_on_from_the_old_head(
 
 
 @pytest.mark.hazard("HAZ-17")
+@BOTH_DATABASES
 def test_erased_identifiers_are_gone_and_the_chain_still_verifies(room: Any) -> None:
     room.note(6)
     subject = held(room)[1].subject

@@ -4,29 +4,35 @@ from __future__ import annotations
 
 import threading
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 from alembic import command
+from postgresql import BOTH_DATABASES
 from sqlalchemy import inspect, text
 
+from node.archive.tables import JournalPositionRow
 from node.database import Database, migrate
 from node.database.migrate import alembic_config, refuse_other_revision
 from node.errors import Permanent
 from node.jobs.queue import JobQueue
 
+pytestmark = BOTH_DATABASES
+
+
+def engines_schema(database: Database) -> str:
+    """The schema that the job engine's tables are in."""
+    return "main" if database.engine.dialect.name == "sqlite" else "dbos"
+
 
 @pytest.fixture
-def database(tmp_path: Path) -> Database:
-    made = Database.embedded(tmp_path / "node.db")
-    migrate(made)
-    return made
+def database(migrated_database: Database) -> Database:
+    return migrated_database
 
 
 def test_the_migrations_give_the_tables_of_the_code_beside_the_engines(database: Database) -> None:
     command.check(alembic_config(database))  # raises when a table or column differs
-    tables = set(inspect(database.engine).get_table_names())
-    assert {"studies", "runs", "audit_rows", "workflow_status"} <= tables
+    assert {"studies", "runs", "audit_rows"} <= set(inspect(database.engine).get_table_names())
+    assert "workflow_status" in inspect(database.engine).get_table_names(schema=engines_schema(database))
 
 
 def test_migrating_twice_changes_nothing(database: Database) -> None:
@@ -59,7 +65,11 @@ def test_a_job_is_enqueued_with_the_change_or_not_at_all(database: Database) -> 
             queue.enqueue_run(session, "once", 1)
             queue.enqueue_run(session, "once", 1)
         with database.read() as session:
-            jobs = session.execute(text("SELECT workflow_uuid FROM workflow_status")).scalars().all()
+            jobs = (
+                session.execute(text(f"SELECT workflow_uuid FROM {engines_schema(database)}.workflow_status"))
+                .scalars()
+                .all()
+            )
         assert jobs == ["run/once/1"]
     finally:
         queue.close()
@@ -75,7 +85,7 @@ def test_no_writer_fails_because_another_writes(database: Database) -> None:
     def add(times: int) -> None:
         for _ in range(times):
             try:
-                with database.write() as session:
+                with database.write_exclusively() as session:
                     n = session.execute(text("SELECT n FROM counter")).scalar_one()
                     session.execute(text("UPDATE counter SET n = :n"), {"n": n + 1})
             except Exception as error:  # collected and asserted below
@@ -107,3 +117,11 @@ def test_a_time_without_zone_never_reaches_a_column(database: Database) -> None:
     assert Utc().process_result_value(stored, dialect) == aware
     with pytest.raises(ValueError, match="without a zone"):
         Utc().process_bind_param(datetime(2026, 5, 1, 12), dialect)
+
+
+def test_sizes_and_their_sums_pass_two_gib(database: Database) -> None:
+    with database.write() as session:
+        session.add(JournalPositionRow(receiver="receive", sequence=3 * 2**31, offset=5 * 2**31))
+    with database.read() as session:
+        row = session.get_one(JournalPositionRow, "receive")
+        assert (row.sequence, row.offset) == (3 * 2**31, 5 * 2**31)

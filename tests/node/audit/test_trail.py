@@ -7,6 +7,8 @@ import multiprocessing
 import os
 from collections.abc import Callable
 from pathlib import Path
+from threading import Event, Thread
+from time import sleep
 from typing import Any
 
 import pytest
@@ -261,3 +263,32 @@ def test_erased_identifiers_stand_nowhere_in_the_data_folder(room: Any) -> None:
     content = b"".join(file.read_bytes() for file in room.folder.rglob("*") if file.is_file())
     assert b"Doe^Jo1" not in content
     assert b"Doe^Jo2" in content
+
+
+@BOTH_DATABASES
+@pytest.mark.timeout(60)
+def test_two_changes_of_one_row_at_once_do_not_wait_for_each_other_for_ever(room: Any) -> None:
+    room.note(1)
+    first_is_in = Event()
+
+    def change_first() -> None:
+        with room.trail.recording() as recording:
+            recording.session.scalars(select(AuditIdentity)).one().salt = "first"
+            recording.session.flush()
+            recording.record(AuditEvent(AuditCode.RUN_HELD, PERSON))
+            first_is_in.set()
+            sleep(0.5)  # the second has the anchor by then, if it does not wait for the first
+
+    def change_second() -> None:
+        with room.trail.recording() as recording:
+            recording.session.scalars(select(AuditIdentity)).one().salt = "second"
+            recording.record(AuditEvent(AuditCode.RUN_HELD, PERSON))
+
+    threads = [Thread(target=change, daemon=True) for change in (change_first, change_second)]
+    threads[0].start()
+    assert first_is_in.wait(10)
+    threads[1].start()
+    for thread in threads:
+        thread.join(20)
+        assert not thread.is_alive(), "the two wait for each other"
+    assert len(held(room)) == 3

@@ -6,6 +6,7 @@ import getpass
 from dataclasses import asdict
 
 import typer
+from rich.text import Text
 
 from node.actor import Actor
 from node.archive.files import flush_folder
@@ -37,7 +38,7 @@ def verify(as_json: AsJson = False, config: Config = None, data: Data = None) ->
         out = console()
         for title, names in (("damaged", found.damaged), ("missing", found.missing), ("foreign", found.foreign)):
             for name in names:
-                out.print(f"[red]{title}[/] {name}", soft_wrap=True)
+                out.print(Text(title, "red"), name, soft_wrap=True)
         state = "all are what they were" if found.sound else "not all are what they were"
         out.print(f"{found.checked} files: {state}; {len(found.unlisted)} are not in the catalogue.")
     if not found.sound:

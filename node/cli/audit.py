@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Annotated
 
 import typer
+from rich.text import Text
 
 from node.actor import Actor
 from node.audit.chain import Mark
@@ -46,7 +47,7 @@ def verify(seen: Seen = None, as_json: AsJson = False, config: Config = None, da
     else:
         out = console()
         for finding in report.findings:
-            out.print(f"[red]{text(finding.reason)}[/]")
+            out.print(Text(text(finding.reason), "red"))
         mark = f"{report.found.count}:{report.found.head}"
         verdict = "the trail is whole" if report.valid else "the trail is not as it was written"
         out.print(f"{report.rows} rows: {verdict}. Its last mark, to be noted elsewhere: {mark}", soft_wrap=True)

@@ -8,7 +8,6 @@ from types import FrameType
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from node.cli.output import AsJson, console, print_json
 
@@ -28,7 +27,7 @@ def demo(
 
     signal.signal(signal.SIGTERM, _as_interrupt)
     # With --json standard output is for programs alone.
-    result = run_demo(study, out, Console(stderr=True, highlight=False) if as_json else console())
+    result = run_demo(study, out, console(stderr=as_json))
     if as_json:
         print_json(result.to_json())
     if result.exit_status:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 from models.cli.telling import Json
 from models.errors import ModelsError
@@ -127,13 +128,11 @@ def _refusals_told() -> Iterator[None]:
 
 
 def _bar() -> Progress:
-    from rich.console import Console
-
     return Progress(
         SpinnerColumn(),
-        TextColumn("{task.completed}/{task.total} patients  {task.fields[patient]}"),
+        TextColumn("{task.completed}/{task.total} patients  {task.fields[patient]}", markup=False),
         TimeElapsedColumn(),
-        console=Console(stderr=True),
+        console=console(stderr=True),
         transient=True,
     )
 
@@ -162,7 +161,7 @@ def _tell(found: list[PatientEnd], left_out: dict[str, int], out: Path, key: Pat
     for what, count in left_out.items():
         if count:
             people.print(f"{count} files left out: {what}.")
-    people.print(f"[yellow]{RECOGNISABLE}[/]")
+    people.print(Text(RECOGNISABLE, "yellow"))
 
 
 def _number(value: float | None) -> str:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from node.cli.output import AsJson, console, print_json
 from node.cli.place import Config, Data, existing_node
@@ -40,7 +41,7 @@ def _show(found: StatusReport, study: str | None) -> None:
         for run in item.runs:
             out.print(_checks(run))
     for entry in (*found.unlinked_quarantine, *(q for s in found.studies for q in s.quarantined)):
-        out.print(f"[yellow]quarantine[/] {entry.reason} [dim]{entry.location}[/]")
+        out.print(Text("quarantine", "yellow"), entry.reason, Text(entry.location, "dim"))
 
 
 def _overview(found: StatusReport) -> Table:

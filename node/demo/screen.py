@@ -67,7 +67,7 @@ class Screen:
             BarColumn(bar_width=30),
             TextColumn("{task.percentage:>4.0f}%"),
             TimeElapsedColumn(),
-            TextColumn("{task.fields[word]}", style="dim"),
+            TextColumn("{task.fields[word]}", style="dim", markup=False),
         )
         with Progress(*columns, console=self._console) as progress:
             tasks: dict[str, TaskID] = {}
@@ -89,7 +89,8 @@ class Screen:
             table.add_row(series.description or "(no description)", series.modality, str(series.instances), uid)
         self._console.print(table)
         if source.passed_over:
-            self.say(f"[dim]Passed over, since they hold no DICOM object: {_few(source)}[/]")
+            passed = f"Passed over, since they hold no DICOM object: {_few(source)}"
+            self._console.print(Text(passed, style="dim"))
 
     def show_held(self, study: StudyReport, run: RunReport) -> None:
         """Show the result that is held: why the rule took the study, and what the node checked."""

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import func, select, tuple_
 from sqlalchemy.orm import Session
 
 from node.archive.catalogue import Catalogue
 from node.archive.tables import QuarantineRow, StudyRow
-from node.deliver.tables import DeliveryRow
+from node.deliver.tables import DeliveryItemRow, DeliveryRow
 from node.jobs.results import Results
-from node.jobs.tables import DecisionRow, RunRow
+from node.jobs.tables import DecisionRow, RunObjectRow, RunRow
 from node.reasons import text
 from pipelines.contract import Reason
 
@@ -133,6 +133,13 @@ class StatusReport:
         return asdict(self)
 
 
+class _Object(NamedTuple):
+    sop_instance_uid: str
+    sop_class_uid: str
+    series_uid: str
+    sha256: str
+
+
 def report(session: Session, results: Results, study_uid: str | None = None, limit: int = 100) -> StatusReport:
     """Return the state of the latest `limit` studies, or of one.
 
@@ -147,40 +154,99 @@ def report(session: Session, results: Results, study_uid: str | None = None, lim
     limit
         At most so many studies, the latest first.
     """
-    question = select(StudyRow).order_by(StudyRow.last_instance_at.desc()).limit(limit)
-    if study_uid is not None:
-        question = question.where(StudyRow.study_uid == study_uid)
     catalogue = Catalogue(session)
+    known = catalogue.studies(limit) if study_uid is None else filter(None, [catalogue.study(study_uid)])
     return StatusReport(
         schema=SCHEMA,
-        studies=tuple(_study(session, results, catalogue, study) for study in session.scalars(question)),
+        studies=_studies(session, results, catalogue, list(known)),
         unlinked_quarantine=tuple(_quarantined(row) for row in catalogue.quarantined(None)),
     )
 
 
-def _study(session: Session, results: Results, catalogue: Catalogue, study: StudyRow) -> StudyReport:
-    runs = session.scalars(select(RunRow).where(RunRow.study_uid == study.study_uid).order_by(RunRow.queued_at))
-    decision = session.scalars(
-        select(DecisionRow).where(DecisionRow.study_uid == study.study_uid).order_by(DecisionRow.revision.desc())
-    ).first()
-    return StudyReport(
-        study_uid=study.study_uid,
-        state=study.state,
-        reason=_sentence(study.reason_code, study.reason_parameters),
-        revision=study.revision,
-        instances=sum(len(catalogue.instances_of(s.series_uid)) for s in catalogue.series_of(study.study_uid)),
-        decision=None if decision is None else decision.explanation,
-        quarantined=tuple(_quarantined(row) for row in catalogue.quarantined(study.study_uid)),
-        runs=tuple(_run(session, results, run) for run in runs),
+def _studies(
+    session: Session, results: Results, catalogue: Catalogue, studies: Sequence[StudyRow]
+) -> tuple[StudyReport, ...]:
+    """Report studies by one question a table, however many there are."""
+    uids = [study.study_uid for study in studies]
+    explanations = _latest_explanations(session, uids)
+    quarantined = catalogue.quarantined_by_study(uids)
+    instances = catalogue.instance_counts(uids)
+    runs = _runs(session, results, uids)
+    return tuple(
+        StudyReport(
+            study_uid=study.study_uid,
+            state=study.state,
+            reason=_sentence(study.reason_code, study.reason_parameters),
+            revision=study.revision,
+            instances=instances.get(study.study_uid, 0),
+            decision=explanations.get(study.study_uid),
+            quarantined=tuple(_quarantined(row) for row in quarantined[study.study_uid]),
+            runs=tuple(runs.get(study.study_uid, ())),
+        )
+        for study in studies
     )
 
 
-def _run(session: Session, results: Results, run: RunRow) -> RunReport:
-    deliveries = session.scalars(
-        select(DeliveryRow).where(DeliveryRow.run_id == run.run_id).order_by(DeliveryRow.destination)
+def _latest_explanations(session: Session, study_uids: Sequence[str]) -> Mapping[str, Mapping[str, Any]]:
+    of_studies = DecisionRow.study_uid.in_(study_uids)
+    latest = select(DecisionRow.study_uid, func.max(DecisionRow.revision)).where(of_studies)
+    question = select(DecisionRow.study_uid, DecisionRow.explanation).where(
+        tuple_(DecisionRow.study_uid, DecisionRow.revision).in_(latest.group_by(DecisionRow.study_uid))
     )
+    return dict(session.execute(question).all())
+
+
+def _runs(session: Session, results: Results, study_uids: Sequence[str]) -> Mapping[str, Sequence[RunReport]]:
+    """Return the runs of each study, the first that was queued first."""
+    question = select(RunRow).where(RunRow.study_uid.in_(study_uids)).order_by(RunRow.queued_at, RunRow.run_id)
+    rows = session.scalars(question).all()
+    objects = _objects(session, study_uids)
+    deliveries = _deliveries(session, study_uids)
+    found: dict[str, list[RunReport]] = {}
+    for row in rows:
+        run = _run(results, row, objects.get(row.run_id, ()), deliveries.get(row.run_id, ()))
+        found.setdefault(row.study_uid, []).append(run)
+    return found
+
+
+def _objects(session: Session, study_uids: Sequence[str]) -> Mapping[str, Sequence[_Object]]:
+    """Return what each run made, in the order of sending."""
+    columns = (RunObjectRow.sop_instance_uid, RunObjectRow.sop_class_uid, RunObjectRow.series_uid, RunObjectRow.sha256)
+    question = select(RunObjectRow.run_id, *columns).join(RunRow, RunRow.run_id == RunObjectRow.run_id)
+    of_studies = question.where(RunRow.study_uid.in_(study_uids)).order_by(RunObjectRow.run_id, RunObjectRow.position)
+    found: dict[str, list[_Object]] = {}
+    for run_id, *values in session.execute(of_studies):
+        found.setdefault(run_id, []).append(_Object(*values))
+    return found
+
+
+def _deliveries(session: Session, study_uids: Sequence[str]) -> Mapping[str, Sequence[DeliveryReport]]:
+    """Return the deliveries of each run, by destination; of their objects only the counts are read."""
+    question = (
+        select(DeliveryRow, func.count(DeliveryItemRow.id), func.count(DeliveryItemRow.status))
+        .join(RunRow, RunRow.run_id == DeliveryRow.run_id)
+        .outerjoin(DeliveryItemRow, DeliveryItemRow.delivery_id == DeliveryRow.delivery_id)
+        .where(RunRow.study_uid.in_(study_uids))
+        .group_by(DeliveryRow.delivery_id)
+        .order_by(DeliveryRow.destination)
+    )
+    found: dict[str, list[DeliveryReport]] = {}
+    for delivery, total, sent in session.execute(question):
+        report = DeliveryReport(
+            destination=delivery.destination,
+            state=delivery.state,
+            attempts=delivery.attempts,
+            sent=sent,
+            total=total,
+            reason=_sentence(delivery.reason_code, delivery.reason_parameters),
+        )
+        found.setdefault(delivery.run_id, []).append(report)
+    return found
+
+
+def _run(results: Results, run: RunRow, objects: Sequence[_Object], deliveries: Sequence[DeliveryReport]) -> RunReport:
     series: dict[str, list[str]] = {}
-    for item in run.objects:
+    for item in objects:
         series.setdefault(item.series_uid, []).append(item.sop_class_uid)
     return RunReport(
         run_id=run.run_id,
@@ -199,20 +265,9 @@ def _run(session: Session, results: Results, run: RunRow) -> RunReport:
         finished_at=None if run.finished_at is None else run.finished_at.isoformat(),
         released_by=run.released_by,
         outputs=tuple(OutputReport(classes[0], uid, len(classes)) for uid, classes in series.items()),
-        objects={item.sop_instance_uid: item.sha256 for item in run.objects},
+        objects={item.sop_instance_uid: item.sha256 for item in objects},
         previews={name: str(results.folder_of(run.run_id) / name) for name in (run.previews or {}).get("names", ())},
-        deliveries=tuple(_delivery(delivery) for delivery in deliveries),
-    )
-
-
-def _delivery(delivery: DeliveryRow) -> DeliveryReport:
-    return DeliveryReport(
-        destination=delivery.destination,
-        state=delivery.state,
-        attempts=delivery.attempts,
-        sent=sum(item.status is not None for item in delivery.items),
-        total=len(delivery.items),
-        reason=_sentence(delivery.reason_code, delivery.reason_parameters),
+        deliveries=tuple(deliveries),
     )
 
 

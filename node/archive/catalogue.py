@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, func, select
@@ -66,10 +66,11 @@ class Catalogue:
         question = select(InstanceRow).where(InstanceRow.series_uid == series_uid)
         return self._session.scalars(question.order_by(InstanceRow.sop_instance_uid)).all()
 
-    def instance_count(self, study_uid: str) -> int:
-        """Return the number of instances of a study, our own included."""
-        question = select(func.count()).select_from(InstanceRow).join(SeriesRow)
-        return self._session.scalar(question.where(SeriesRow.study_uid == study_uid)) or 0
+    def instance_counts(self, study_uids: Collection[str]) -> Mapping[str, int]:
+        """Return the number of instances of each of these studies, our own included; without any, it is left out."""
+        question = select(SeriesRow.study_uid, func.count()).select_from(InstanceRow).join(SeriesRow)
+        counted = question.where(SeriesRow.study_uid.in_(study_uids)).group_by(SeriesRow.study_uid)
+        return dict(self._session.execute(counted).all())
 
     def instance(self, sop_instance_uid: str) -> InstanceRow | None:
         """Return the instance of that UID, or None."""
@@ -83,9 +84,14 @@ class Catalogue:
         of_study: ColumnElement[bool] = QuarantineRow.study_uid == study_uid
         if study_uid is None:
             of_study = ~select(StudyRow).where(StudyRow.study_uid == QuarantineRow.study_uid).exists()
-        filed = select(InstanceRow).where(InstanceRow.sop_instance_uid == QuarantineRow.sop_instance_uid).exists()
-        repaired = QuarantineRow.reason_code.in_(REPAIRABLE) & filed
-        return self._session.scalars(select(QuarantineRow).where(of_study, ~repaired).order_by(QuarantineRow.id)).all()
+        return self._set_apart(of_study)
+
+    def quarantined_by_study(self, study_uids: Collection[str]) -> Mapping[str, Sequence[QuarantineRow]]:
+        """Return what is set apart of each of these studies, as `quarantined` does, in one question."""
+        rows: dict[str, list[QuarantineRow]] = {study_uid: [] for study_uid in study_uids}
+        for row in self._set_apart(QuarantineRow.study_uid.in_(study_uids)):
+            rows[row.study_uid].append(row)
+        return rows
 
     def set_apart(self, study_uid: str) -> list[QuarantineRow]:
         """Return what is set apart of what came from outside; an object of our own that a peer altered is no input."""
@@ -94,6 +100,11 @@ class Catalogue:
             for row in self.quarantined(study_uid)
             if (filed := self.instance(row.sop_instance_uid)) is None or filed.origin == Origin.RECEIVED
         ]
+
+    def _set_apart(self, of_study: ColumnElement[bool]) -> Sequence[QuarantineRow]:
+        filed = select(InstanceRow).where(InstanceRow.sop_instance_uid == QuarantineRow.sop_instance_uid).exists()
+        repaired = QuarantineRow.reason_code.in_(REPAIRABLE) & filed
+        return self._session.scalars(select(QuarantineRow).where(of_study, ~repaired).order_by(QuarantineRow.id)).all()
 
 
 def own_arrival(files: ArchiveFiles, location: str, sha256: str, at: datetime) -> Arrival:

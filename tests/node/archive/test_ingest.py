@@ -346,7 +346,7 @@ def test_settling_is_asked_by_the_last_instance(bench: Bench) -> None:
         catalogue = Catalogue(session)
         assert [study.study_uid for study in catalogue.studies_to_settle(at, NEVER)] == [STUDY]
         assert catalogue.studies_to_settle(at - timedelta(seconds=1), NEVER) == []
-        assert catalogue.instance_count(STUDY) == 1
+        assert catalogue.instance_counts([STUDY]) == {STUDY: 1}
         assert [study.study_uid for study in catalogue.studies()] == [STUDY]
     settle(bench)
     with bench.database.read() as session:

@@ -25,9 +25,9 @@ def train_gate(
     """Train the gate that refuses what is no whole head in MR, and count both of its errors."""
     import torch
 
-    from models.gate.learning.making import Extent, make_gate
-    from models.gate.learning.training import GatePlan
     from models.gate.packing import REPORT, WEIGHTS
+    from models.training.gate.classification import GatePlan
+    from models.training.gate.making import Extent, make_gate
 
     torch.set_num_threads(1)  # views are too small for two
     say, told = for_people(json), ""

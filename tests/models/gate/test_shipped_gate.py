@@ -12,7 +12,7 @@ import SimpleITK
 
 from models.anatomy.phantoms import head_phantom
 from models.gate.assess import assess, gate_of, judged
-from models.gate.learning.heads import turned
+from models.generator.views.heads import turned
 from models.nifti import read_nifti
 from models.packages import ModelPackage, installed
 from models.volumes import Grid, Volume

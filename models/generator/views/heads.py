@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from models.gate.learning.bodies import Body
-from models.gate.learning.rendering import (
+from models.generator.views.bodies import Body
+from models.generator.views.rendering import (
     Floats,
     cropped,
     ct_numbers,

@@ -11,14 +11,14 @@ from typer.testing import CliRunner
 
 from models.cli import app
 from models.errors import InputError
-from models.gate.learning.bodies import body_of_map
-from models.gate.learning.heads import turned, whole_head, wrong_scale
-from models.gate.learning.judging import rate_of, threshold_between
-from models.gate.learning.making import Extent, make_gate
-from models.gate.learning.samples import HELD_OUT_KINDS, Sampler
-from models.gate.learning.training import GatePlan
 from models.gate.network import KINDS
 from models.gate.packing import gate_part
+from models.generator.views.bodies import body_of_map
+from models.generator.views.heads import turned, whole_head, wrong_scale
+from models.generator.views.samples import HELD_OUT_KINDS, Sampler
+from models.training.gate.classification import GatePlan
+from models.training.gate.making import Extent, make_gate
+from models.training.gate.rates import rate_of, threshold_between
 
 pytestmark = pytest.mark.slow
 

@@ -10,9 +10,9 @@ import torch
 from scipy.spatial.transform import Rotation
 from torch.nn import functional
 
-from models.gate.learning.bodies import Body, mixed
 from models.generator.contrast import draw_contrast
 from models.generator.plan import ContrastPlan
+from models.generator.views.bodies import Body, mixed
 from models.tissues import AIR_HU, PROPERTIES, Mixture, Tissue
 from models.volumes import Grid, Triple, Volume
 

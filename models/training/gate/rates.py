@@ -9,10 +9,10 @@ import torch
 from scipy import stats
 from torch import Tensor
 
-from models.gate.learning.samples import HELD_OUT_KINDS, Sampler
-from models.gate.learning.training import GatePlan, Report, scores_of
 from models.gate.network import KINDS, GateNetwork
+from models.generator.views.samples import HELD_OUT_KINDS, Sampler
 from models.packages import CardGate
+from models.training.gate.classification import GatePlan, Report, scores_of
 
 ACCEPTED = KINDS[0]
 

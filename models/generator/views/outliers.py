@@ -12,9 +12,9 @@ import SimpleITK
 from scipy import ndimage
 
 from models.errors import InputError
-from models.gate.learning.bodies import COARSE_MM
-from models.gate.learning.heads import shown_as_ct
-from models.gate.learning.rendering import Floats, cropped, draw_pose, received, smooth, taken
+from models.generator.views.bodies import COARSE_MM
+from models.generator.views.heads import shown_as_ct
+from models.generator.views.rendering import Floats, cropped, draw_pose, received, smooth, taken
 from models.tissues import AIR_HU
 from models.volumes import Grid, Volume
 

@@ -8,13 +8,16 @@ from pathlib import Path
 
 from models.anatomy import map_files
 from models.errors import InputError
-from models.gate.learning.bodies import Body, body_of_map, body_of_phantom
-from models.gate.learning.judging import GateRates, rates, threshold_of
-from models.gate.learning.outliers import Atlas, atlases_in
-from models.gate.learning.samples import Sampler
-from models.gate.learning.training import GatePlan, Report, trained
 from models.gate.network import GateNetwork
 from models.gate.packing import write_gate
+from models.generator.views.bodies import Body, body_of_map, body_of_phantom
+from models.generator.views.outliers import Atlas, atlases_in
+from models.generator.views.samples import Sampler
+from models.training.gate.classification import GatePlan, Report, trained
+from models.training.gate.rates import GateRates, rates, threshold_of
+
+RUN = "run"
+"""Folder in a gate's folder with the training's logs and checkpoint."""
 
 PHANTOMS = (101, 102, 103)
 """Seeds of the head phantoms that train beside the maps; demo and tests use others."""
@@ -66,7 +69,7 @@ def make_gate(
     training = _bodies(files[: -extent.held_out], extent.phantoms, report)
     judging = _bodies(files[-extent.held_out :], (), report)
     sampler = Sampler(training, others, plan.seed)
-    network = trained(sampler, plan, report)
+    network = trained(sampler, plan, out / RUN, report)
     threshold = threshold_of(network, sampler, plan, report)
     found = _judged(network, threshold, judging, others, plan, extent, report)
     about = {

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.errors import InputError
-from models.gate.learning import heads, outliers
-from models.gate.learning.bodies import Body
-from models.gate.learning.outliers import Atlas
 from models.gate.network import KINDS
 from models.gate.view import Floats, view_of
+from models.generator.views import heads, outliers
+from models.generator.views.bodies import Body
+from models.generator.views.outliers import Atlas
 from models.volumes import Volume
 
 HELD_OUT_KINDS = ("limb", "shuffled-slices")

@@ -1,0 +1,1 @@
+"""How the input gate is trained, and how often it errs."""

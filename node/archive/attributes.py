@@ -10,6 +10,8 @@ from pydicom import DataElement, Dataset
 from pydicom.multival import MultiValue
 from pydicom.tag import BaseTag
 
+from pipelines.headers.elements import decoded_element
+
 _BULK = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "UN", "PN"})
 _ABOUT_THE_PATIENT = frozenset({"PatientAge", "PatientSex", "PatientSize", "PatientWeight", "PregnancyStatus"})
 _IDENTIFYING = frozenset(
@@ -48,20 +50,13 @@ def _mapping(dataset: Dataset, depth: int) -> dict[str, Any]:
     for tag in sorted(dataset.keys()):
         if tag.group % 2 or 0x5000 <= tag.group <= 0x7FFF:
             continue
-        element = _decoded(dataset, tag)
+        element = decoded_element(dataset, tag)
         if element is None or not element.keyword or element.VR in _BULK or _identifies(element):
             continue
         value = _value(element, depth)
         if value is not None:
             values[element.keyword] = value
     return values
-
-
-def _decoded(dataset: Dataset, tag: BaseTag) -> DataElement | None:
-    try:
-        return dataset[tag]
-    except (ValueError, TypeError, NotImplementedError, KeyError, LookupError, OverflowError):
-        return None
 
 
 def _identifies(element: DataElement) -> bool:

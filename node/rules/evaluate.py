@@ -8,9 +8,10 @@ from typing import Any
 
 from node.rules.conditions import Condition, Judgement
 from node.rules.decision import Decision, Firing, RuleVerdict, SeriesVerdict, SlotVerdict
-from node.rules.facts import SeriesFacts, StudyFacts, typed
+from node.rules.facts import SeriesFacts, StudyFacts
 from node.rules.predicates import READY
 from node.rules.ruleset import Rule, RuleSet, SlotRule
+from pipelines.headers import Header, typed_attributes
 
 
 def decide(ruleset: RuleSet, study: StudyFacts) -> Decision:
@@ -71,10 +72,10 @@ def _fill(slot: SlotRule, series: tuple[SeriesFacts, ...], judges: list[_Judge])
 
 
 def _values(series: SeriesFacts, study: StudyFacts) -> dict[str, Any]:
-    view = typed(series.attributes)
-    ready = {name: value for name, fact in READY.items() if (value := fact(view)) is not None}
+    header = Header.from_attributes(series.attributes)
+    ready = {name: value for name, fact in READY.items() if (value := fact(header)) is not None}
     return {
-        **view,
+        **typed_attributes(series.attributes),
         **ready,
         "instance_count": series.instance_count,
         "calling_ae": study.calling_ae,

@@ -10,20 +10,23 @@ from models.packages import InputLimits, ModelPackage
 from pipelines.contract import Check, Reason, Verdict
 from pipelines.errors import UnreadableSeries
 from pipelines.geometry.posture import posture
-from pipelines.objects.provenance import is_ours
-from pipelines.reading.attributes import image_type
-from pipelines.reading.series import SourceSeries
-from pipelines.synthetic_ct_head.acquisition import (
+from pipelines.headers import Header
+from pipelines.headers.acquisition import (
     age_years,
-    contrast,
-    distortion_corrected,
     field_strength,
+    has_contrast_agent,
+    is_distortion_corrected,
     missing_patient_attributes,
 )
+from pipelines.headers.body_part import read_body_part
+from pipelines.headers.origin import is_derived
+from pipelines.headers.weighting import TIMING, weighting
+from pipelines.objects.provenance import is_ours
+from pipelines.reading.series import SourceSeries
 from pipelines.synthetic_ct_head.judging import judged
 
-HEAD_REGIONS = ("HEAD", "BRAIN", "HEADNECK", "SKULL", "WHOLEHEAD")
-"""Values of BodyPartExamined that mean the head, spaces and case aside (PS3.16 Annex L and what scanners write)."""
+HEAD_REGIONS = ("HEAD", "HEADNECK")
+"""Parts of the body, as `pipelines.headers.body_part` names them, in which the head stands."""
 
 
 def inspect(source: SourceSeries, package: ModelPackage) -> tuple[Check, ...]:
@@ -58,17 +61,22 @@ def _origin(source: SourceSeries, limits: InputLimits) -> Check:
         for dataset in source.datasets
         if is_ours(dataset) or dataset.get("SyntheticData") == "YES"
     ]
-    kinds += ["ImageType DERIVED" for dataset in source.datasets if "DERIVED" in image_type(dataset)[:1]]
+    kinds += ["ImageType DERIVED" for dataset in source.datasets if is_derived(Header.from_dataset(dataset))]
     found = kinds[0] if kinds else "original"
     return judged("source-origin", not kinds, Verdict.REJECT, found=found, accepted="original images of a scanner")
 
 
 def _body_part(source: SourceSeries, limits: InputLimits) -> Check:
-    found = str(source.header.get("BodyPartExamined") or "")
-    known = "".join(letter for letter in found.upper() if letter.isalnum())
-    gravity = Verdict.REJECT if known else Verdict.REVIEW
+    found = read_body_part(Header.from_dataset(source.header))
+    # Descriptions are free text: they never refuse a study, and never let one pass without a person's look.
+    gravity = Verdict.REJECT if found.part and not found.from_descriptions else Verdict.REVIEW
+    said = f", the descriptions say {found.part}" if found.part and found.from_descriptions else ""
     return judged(
-        "body-part", known in HEAD_REGIONS, gravity, found=found or "nothing", accepted=", ".join(HEAD_REGIONS)
+        "body-part",
+        found.part in HEAD_REGIONS and not found.from_descriptions,
+        gravity,
+        found=(found.written or "nothing") + said,
+        accepted=", ".join(HEAD_REGIONS) + " and other words for these",
     )
 
 
@@ -84,22 +92,29 @@ def _position(source: SourceSeries, limits: InputLimits) -> Check:
 
 
 def _identity(source: SourceSeries, limits: InputLimits) -> Check:
-    missing = missing_patient_attributes(source.header)
+    missing = missing_patient_attributes(Header.from_dataset(source.header))
     return judged(
         "patient-attributes", not missing, Verdict.REVIEW, found=", ".join(missing) or "none missing", accepted="none"
     )
 
 
 def _contrast(source: SourceSeries, limits: InputLimits) -> Check:
-    found = contrast(source.header)
+    header = Header.from_dataset(source.header)
+    found, commas = weighting(header), header.decimal_commas(TIMING)
     gravity = Verdict.REJECT if found else Verdict.REVIEW
+    said = f" ({', '.join(commas)} with a decimal comma)" if commas else ""
     return judged(
         "contrast",
         found in limits.contrasts,
         gravity,
-        found=found or "not told by the sequence's timing",
+        found=(found or "not told by the sequence's timing") + said,
         accepted=", ".join(limits.contrasts),
     )
+
+
+def _agent(source: SourceSeries, limits: InputLimits) -> Check:
+    given = has_contrast_agent(Header.from_dataset(source.header))
+    return judged("contrast-agent", not given, Verdict.REVIEW, found="given" if given else "none", accepted="none")
 
 
 def _agent(source: SourceSeries, limits: InputLimits) -> Check:
@@ -108,7 +123,7 @@ def _agent(source: SourceSeries, limits: InputLimits) -> Check:
 
 
 def _age(source: SourceSeries, limits: InputLimits) -> Check:
-    found = age_years(source.header)
+    found = age_years(Header.from_dataset(source.header))
     least = limits.age_years_min
     return judged(
         "patient-age",
@@ -120,18 +135,18 @@ def _age(source: SourceSeries, limits: InputLimits) -> Check:
 
 
 def _distortion(source: SourceSeries, limits: InputLimits) -> Check:
-    fits = distortion_corrected(source.header) or not limits.distortion_correction_required
+    fits = is_distortion_corrected(Header.from_dataset(source.header)) or not limits.distortion_correction_required
     return judged(
         "distortion-correction",
         fits,
         Verdict.REVIEW,
-        found="ImageType " + "\\".join(image_type(source.header)),
+        found="ImageType " + "\\".join(Header.from_dataset(source.header).codes("ImageType")),
         accepted="ImageType with DIS2D or DIS3D",
     )
 
 
 def _strength(source: SourceSeries, limits: InputLimits) -> Check:
-    found = field_strength(source.header)
+    found = field_strength(Header.from_dataset(source.header))
     accepted = limits.field_strength_tesla
     return judged(
         "field-strength",

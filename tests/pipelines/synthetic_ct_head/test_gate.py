@@ -1,13 +1,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pydicom
 import pytest
-from pydicom import Dataset
 
 from models.packages import Card, ModelPackage
 from models.volumes import Volume
@@ -47,11 +45,11 @@ def test_a_fit_series_passes_every_check(head_instances: list[SourceInstance], c
 @pytest.mark.parametrize(
     ("values", "name", "verdict"),
     [
-        ({"Modality": "CT"}, "modality", Verdict.REJECT),
         ({"ImageType": ["DERIVED", "SECONDARY", "MPR", "DIS2D"]}, "source-origin", Verdict.REJECT),
         ({"SyntheticData": "YES"}, "source-origin", Verdict.REJECT),
         ({"BodyPartExamined": "PROSTATE"}, "body-part", Verdict.REJECT),
         ({"BodyPartExamined": ""}, "body-part", Verdict.REVIEW),
+        ({"BodyPartExamined": "UNKNOWN"}, "body-part", Verdict.REVIEW),
         ({"PatientPosition": "HFDL"}, "patient-position", Verdict.REJECT),
         ({"PatientPosition": None}, "patient-position", Verdict.REJECT),
         ({"PatientID": ""}, "patient-attributes", Verdict.REVIEW),
@@ -77,6 +75,12 @@ def test_what_does_not_fit_is_named_and_nothing_else(
     assert troubles(judged(head_instances, card)) == {name: verdict}
 
 
+@pytest.mark.hazard("HAZ-07")
+def test_another_modality_is_refused_and_has_no_mr_contrast(head_instances: list[SourceInstance], card: Card) -> None:
+    set_all(head_instances, Modality="CT")
+    assert troubles(judged(head_instances, card)) == {"modality": Verdict.REJECT, "contrast": Verdict.REVIEW}
+
+
 @pytest.mark.parametrize(
     "values",
     [
@@ -85,6 +89,10 @@ def test_what_does_not_fit_is_named_and_nothing_else(
         {"MagneticFieldStrength": "15000"},
         {"ImageType": ["ORIGINAL", "PRIMARY", "M", "DIS3D"]},
         {"BodyPartExamined": "head neck"},
+        {"BodyPartExamined": "KOPF"},
+        {"BodyPartExamined": "SCHAEDEL"},
+        {"BodyPartExamined": "TETE"},
+        {"BodyPartExamined": "CRANIUM"},
         {"ScanningSequence": "SE", "SequenceVariant": "SK", "RepetitionTime": "600", "InversionTime": None},
     ],
 )
@@ -194,28 +202,3 @@ def test_no_reason_holds_a_patients_name_or_number(head_instances: list[SourceIn
     set_all(head_instances, PatientName="SECRET^NAME", PatientID="SECRET-1", PatientSex="")
     said = " ".join(text(check.reason) for check in judged(head_instances, card).values())
     assert "SECRET" not in said
-
-
-def test_contrast_by_timing() -> None:
-    from pipelines.synthetic_ct_head.acquisition import contrast
-
-    def timed(**values: object) -> Dataset:
-        dataset = Dataset()
-        for keyword, value in values.items():
-            setattr(dataset, keyword, value)
-        return dataset
-
-    shown: list[tuple[Callable[[], Dataset], str | None]] = [
-        (lambda: timed(ScanningSequence=["GR"], RepetitionTime="8", EchoTime="3", FlipAngle="12"), "T1"),
-        (lambda: timed(ScanningSequence=["SE"], RepetitionTime="500", EchoTime="12"), "T1"),
-        (lambda: timed(ScanningSequence=["SE"], RepetitionTime="4000", EchoTime="100"), "T2"),
-        (
-            lambda: timed(ScanningSequence=["SE", "IR"], RepetitionTime="9000", EchoTime="120", InversionTime="2500"),
-            "FLAIR",
-        ),
-        (lambda: timed(ScanningSequence=["SE"], RepetitionTime="3000", EchoTime="15"), "PD"),
-        (lambda: timed(ScanningSequence=["GR"], RepetitionTime="8", EchoTime="3", FlipAngle="2"), None),
-        (lambda: timed(RepetitionTime="4000"), None),
-    ]
-    for make, expected in shown:
-        assert contrast(make()) == expected

@@ -24,7 +24,7 @@ from pipelines.phantoms.series import mr_series
 from pipelines.previews.shades import UNKNOWN
 from pipelines.reading.reader import read_series
 from pipelines.synthetic_ct_head.declaration import DECLARATION
-from pipelines.synthetic_ct_head.pipeline import SyntheticCtHead
+from pipelines.synthetic_ct_head.pipeline import synthetic_ct_head
 
 NON_OVERRIDABLE = {"model-hash", "geometry", "laterality", "frame-of-reference", "identity-carried"}
 
@@ -44,7 +44,7 @@ def by_name(outcome: Outcome) -> Mapping[str, Check]:
 @pytest.fixture(scope="module")
 def good(package: ModelPackage, identity: RunIdentity, head_volume: Volume, knowing: type) -> Outcome:
     instances = [SourceInstance(dataset, f"{n:064x}") for n, dataset in enumerate(mr_series(head_volume, seed=3))]
-    return SyntheticCtHead(package, knowing()).run({"t1": instances}, identity, silent)
+    return synthetic_ct_head(package, knowing()).run({"t1": instances}, identity, silent)
 
 
 def images_of(outcome: Outcome) -> list[Dataset]:
@@ -107,7 +107,7 @@ def test_a_run_repeats_to_the_byte(
 ) -> None:
     instances = [replace(instance, sha256=f"{n:064x}") for n, instance in enumerate(head_instances)]
     with walk("one volume computed"):
-        again = SyntheticCtHead(package, knowing()).run({"t1": instances[::-1]}, identity, silent)
+        again = synthetic_ct_head(package, knowing()).run({"t1": instances[::-1]}, identity, silent)
     assert [encode(dataset) for dataset in again.objects] == [encode(dataset) for dataset in good.objects]
     assert again.previews["montage.png"] == good.previews["montage.png"]
 
@@ -116,7 +116,7 @@ def test_another_run_number_has_other_uids(
     good: Outcome, package: ModelPackage, identity: RunIdentity, head_instances: list[SourceInstance], knowing: type
 ) -> None:
     second = replace(identity, run_number=2)
-    other = SyntheticCtHead(package, knowing()).run({"t1": head_instances}, second, silent)
+    other = synthetic_ct_head(package, knowing()).run({"t1": head_instances}, second, silent)
     assert not {ds.SOPInstanceUID for ds in other.objects} & {ds.SOPInstanceUID for ds in good.objects}
 
 
@@ -124,7 +124,7 @@ def test_progress_rises_to_one_through_all_stages(
     package: ModelPackage, identity: RunIdentity, head_instances: list[SourceInstance], knowing: type
 ) -> None:
     told: list[tuple[str, float]] = []
-    SyntheticCtHead(package, knowing()).run({"t1": head_instances}, identity, lambda *news: told.append(news))
+    synthetic_ct_head(package, knowing()).run({"t1": head_instances}, identity, lambda *news: told.append(news))
     shares = [share for _, share in told]
     assert shares == sorted(shares)
     assert shares[-1] == 1.0
@@ -138,7 +138,7 @@ def test_a_refused_input_is_not_computed(
     for instance in head_instances:
         instance.dataset.BodyPartExamined = "PROSTATE"
     predictor = knowing()
-    outcome = SyntheticCtHead(package, predictor).run({"t1": head_instances}, identity, silent)
+    outcome = synthetic_ct_head(package, predictor).run({"t1": head_instances}, identity, silent)
     assert predictor.calls == 0
     assert outcome.objects == ()
     assert outcome.verdict is Verdict.REJECT
@@ -151,7 +151,7 @@ def test_a_package_other_than_the_run_names_is_refused_for_good(
 ) -> None:
     other = replace(identity, models={"generator": replace(identity.models["generator"], sha256="0" * 64)})
     predictor = knowing()
-    outcome = SyntheticCtHead(package, predictor).run({"t1": head_instances}, other, silent)
+    outcome = synthetic_ct_head(package, predictor).run({"t1": head_instances}, other, silent)
     check = by_name(outcome)["model-hash"]
     assert (check.verdict, check.overridable) == (Verdict.REJECT, False)
     assert predictor.calls == 0
@@ -167,7 +167,7 @@ def spoilt(
     how: Callable[[np.ndarray], np.ndarray], package: ModelPackage, identity: RunIdentity, volume: Volume, knowing: type
 ) -> Outcome:
     instances = [SourceInstance(dataset, f"{n:064x}") for n, dataset in enumerate(mr_series(volume, seed=3))]
-    return SyntheticCtHead(package, knowing(how)).run({"t1": instances}, identity, silent)
+    return synthetic_ct_head(package, knowing(how)).run({"t1": instances}, identity, silent)
 
 
 def test_a_model_that_turns_left_into_right_is_caught_for_good(
@@ -196,7 +196,7 @@ def test_air_by_rule_has_no_uncertainty_in_the_montage(
             return replace(found, uncertainty=Volume(scale, found.synthetic.grid))
 
     instances = [SourceInstance(dataset, f"{n:064x}") for n, dataset in enumerate(mr_series(head_volume, seed=3))]
-    outcome = SyntheticCtHead(package, Unsure()).run({"t1": instances}, identity, silent)
+    outcome = synthetic_ct_head(package, Unsure()).run({"t1": instances}, identity, silent)
     picture = np.asarray(Image.open(BytesIO(outcome.previews["montage.png"])).convert("RGB"))
     assert (picture == UNKNOWN).all(axis=2).sum() > 5000
 
@@ -221,7 +221,7 @@ def test_a_prone_patient_is_written_as_planning_systems_ask(
 ) -> None:
     for instance in head_instances:
         instance.dataset.PatientPosition = "HFP"
-    outcome = SyntheticCtHead(package, knowing()).run({"t1": head_instances}, identity, silent)
+    outcome = synthetic_ct_head(package, knowing()).run({"t1": head_instances}, identity, silent)
     assert troubles(outcome) == {}
     images = images_of(outcome)
     assert {tuple(float(v) for v in image.ImageOrientationPatient) for image in images} == {(-1, 0, 0, 0, -1, 0)}
@@ -235,7 +235,7 @@ def test_a_prone_patient_is_written_as_planning_systems_ask(
 def test_an_empty_slot_and_an_unreadable_series_are_errors(
     package: ModelPackage, identity: RunIdentity, head_instances: list[SourceInstance], knowing: type
 ) -> None:
-    pipeline = SyntheticCtHead(package, knowing())
+    pipeline = synthetic_ct_head(package, knowing())
     with pytest.raises(UnreadableSeries) as caught:
         pipeline.run({}, identity, silent)
     assert caught.value.reason.code == "slot-empty"
@@ -251,7 +251,7 @@ def test_what_the_model_cannot_take_is_an_error_of_the_pipeline(
         raise InputError("intensity-constant", smallest=0.0, largest=0.0)
 
     with pytest.raises(PipelineError) as caught:
-        SyntheticCtHead(package, knowing(refuse)).run({"t1": head_instances}, identity, silent)
+        synthetic_ct_head(package, knowing(refuse)).run({"t1": head_instances}, identity, silent)
     assert caught.value.reason.code == "intensity-constant"
     assert caught.value.reason.parameters == {"smallest": 0.0, "largest": 0.0}
 
@@ -261,7 +261,7 @@ def test_a_series_stays_under_400_slices_and_says_so(
 ) -> None:
     fine = package.card.output.model_copy(update={"voxel_mm": (6.0, 6.0, 0.6)})
     finer = replace(package, card=package.card.model_copy(update={"output": fine}))
-    outcome = SyntheticCtHead(finer, knowing()).run({"t1": head_instances}, identity, silent)
+    outcome = synthetic_ct_head(finer, knowing()).run({"t1": head_instances}, identity, silent)
     images = images_of(outcome)
     assert len(images) < 400
     assert float(images[0].SliceThickness) == pytest.approx(1.2)

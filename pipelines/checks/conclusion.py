@@ -1,11 +1,11 @@
-"""How this pipeline's checks are put: what was found, what is accepted, and how grave it is otherwise."""
+"""What a check concludes: PASS when what was found is accepted, else the verdict that the check names."""
 
 from __future__ import annotations
 
 from pipelines.contract import Check, Parameter, Reason, Verdict
 
 
-def judged(name: str, fits: bool, otherwise: Verdict, *, overridable: bool = True, **parameters: Parameter) -> Check:
+def conclude(name: str, fits: bool, otherwise: Verdict, *, overridable: bool = True, **parameters: Parameter) -> Check:
     """Return a check that passes when it `fits` and else has the verdict `otherwise`; its reason's code is its name.
 
     Parameters

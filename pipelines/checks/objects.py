@@ -11,23 +11,22 @@ from pydicom import Dataset
 from models.masks.body import CT_SKIN_HU
 from models.packages import ModelPackage
 from models.volumes import Volume
+from pipelines.checks.conclusion import conclude
 from pipelines.contract import Check, ModelIdentity, RunIdentity, SourceInstance, Verdict
 from pipelines.errors import UnreadableSeries
 from pipelines.geometry.target import to_index, to_mm
 from pipelines.reading.reader import read_series
 from pipelines.reading.series import SourceSeries
-from pipelines.synthetic_ct_head.declaration import GENERATOR
-from pipelines.synthetic_ct_head.judging import judged
 
 _POSITION_TOLERANCE_MM = 1e-3
 _MIRROR_SLACK = 1.02
 _POINTS = 200_000
 
 
-def model_check(package: ModelPackage, run: RunIdentity) -> Check:
-    """Judge whether the loaded package is the one that the run, and so every derived UID, names."""
-    found, ordered = ModelIdentity.of(package), run.models[GENERATOR]
-    return judged(
+def check_model(role: str, package: ModelPackage, run: RunIdentity) -> Check:
+    """Check whether the package in this role is the one that the run, and so every derived UID, names."""
+    found, ordered = ModelIdentity.of(package), run.models[role]
+    return conclude(
         "model-hash",
         (found.name, found.version, found.sha256) == (ordered.name, ordered.version, ordered.sha256),
         Verdict.REJECT,
@@ -37,8 +36,8 @@ def model_check(package: ModelPackage, run: RunIdentity) -> Check:
     )
 
 
-def image_set_checks(images: Sequence[Dataset], source: SourceSeries, hu: Volume) -> tuple[Check, ...]:
-    """Read the images again as a receiver would, and judge them against the source and what was computed.
+def check_image_series(images: Sequence[Dataset], source: SourceSeries, hu: Volume) -> tuple[Check, ...]:
+    """Read the images again as a receiver would, and compare them with the source and what was computed.
 
     The rules of single objects and their references are `pipelines.semantics`' matter; this is about what they show.
 
@@ -70,7 +69,7 @@ def _geometry(returned: Volume, hu: Volume) -> Check:
     turned = index[0, 0] > index[1, 0]
     values = returned.values[:, ::-1, ::-1] if turned else returned.values
     largest = float(np.abs(values - hu.values).max()) if same_size else float("inf")
-    return judged(
+    return conclude(
         "geometry",
         same_size and off <= _POSITION_TOLERANCE_MM and largest <= 0.5,
         Verdict.REJECT,
@@ -88,7 +87,7 @@ def _laterality(images: Sequence[Dataset], returned: Volume, source: SourceSerie
     position = {str(image.get("PatientPosition", "")) for image in images}
     same_position = position == {str(source.header.get("PatientPosition", ""))}
     upright, mirrored = _shared_information(returned, source.volume)
-    return judged(
+    return conclude(
         "laterality",
         same_position and mirrored <= _MIRROR_SLACK * upright,
         Verdict.REJECT,

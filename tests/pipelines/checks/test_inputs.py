@@ -9,15 +9,18 @@ import pytest
 
 from models.packages import Card, ModelPackage
 from models.volumes import Volume
+from pipelines.checks.inputs import check_inputs
 from pipelines.contract import Check, SourceInstance, Verdict
 from pipelines.phantoms.series import mr_series
 from pipelines.reading.reader import read_series
 from pipelines.reasons import text
-from pipelines.synthetic_ct_head.gate import inspect
 
 
-def judged(instances: list[SourceInstance], card: Card) -> dict[str, Check]:
-    return {check.name: check for check in inspect(read_series(instances), packaged(card))}
+def checked(instances: list[SourceInstance], card: Card) -> dict[str, Check]:
+    return {
+        check.name: check
+        for check in check_inputs({"t1": read_series(instances)}, packaged(card), ("HEAD", "HEADNECK"))
+    }
 
 
 def packaged(card: Card) -> ModelPackage:
@@ -38,7 +41,7 @@ def set_all(instances: list[SourceInstance], **values: object) -> None:
 
 
 def test_a_fit_series_passes_every_check(head_instances: list[SourceInstance], card: Card) -> None:
-    assert troubles(judged(head_instances, card)) == {}
+    assert troubles(checked(head_instances, card)) == {}
 
 
 @pytest.mark.hazard("HAZ-07")
@@ -72,13 +75,13 @@ def test_what_does_not_fit_is_named_and_nothing_else(
     head_instances: list[SourceInstance], card: Card, values: dict[str, object], name: str, verdict: Verdict
 ) -> None:
     set_all(head_instances, **values)
-    assert troubles(judged(head_instances, card)) == {name: verdict}
+    assert troubles(checked(head_instances, card)) == {name: verdict}
 
 
 @pytest.mark.hazard("HAZ-07")
 def test_another_modality_is_refused_and_has_no_mr_contrast(head_instances: list[SourceInstance], card: Card) -> None:
     set_all(head_instances, Modality="CT")
-    assert troubles(judged(head_instances, card)) == {"modality": Verdict.REJECT, "contrast": Verdict.REVIEW}
+    assert troubles(checked(head_instances, card)) == {"modality": Verdict.REJECT, "contrast": Verdict.REVIEW}
 
 
 @pytest.mark.parametrize(
@@ -100,13 +103,13 @@ def test_what_fits_by_other_words_passes(
     head_instances: list[SourceInstance], card: Card, values: dict[str, object]
 ) -> None:
     set_all(head_instances, **values)
-    assert troubles(judged(head_instances, card)) == {}
+    assert troubles(checked(head_instances, card)) == {}
 
 
 @pytest.mark.hazard("HAZ-13")
 def test_one_synthetic_slice_among_others_is_enough(head_instances: list[SourceInstance], card: Card) -> None:
     head_instances[9].dataset.SyntheticData = "YES"
-    assert troubles(judged(head_instances, card)) == {"source-origin": Verdict.REJECT}
+    assert troubles(checked(head_instances, card)) == {"source-origin": Verdict.REJECT}
 
 
 @pytest.mark.hazard("HAZ-07")
@@ -114,7 +117,7 @@ def test_the_limits_are_the_cards(head_instances: list[SourceInstance], card: Ca
     tight = card.inputs[0].model_copy(
         update={"min_slices": 49, "max_slice_mm": 2.0, "min_field_of_view_mm": 195.0, "age_years_min": 70.0}
     )
-    found = judged(head_instances, card.model_copy(update={"inputs": (tight,)}))
+    found = checked(head_instances, card.model_copy(update={"inputs": (tight,)}))
     assert troubles(found) == {
         "slice-count": Verdict.REJECT,
         "voxel-size": Verdict.REJECT,
@@ -132,12 +135,12 @@ def of_values(volume: Volume, values: np.ndarray) -> list[SourceInstance]:
 def test_noise_is_no_head(head_volume: Volume, card: Card) -> None:
     rng = np.random.default_rng(1)
     noise = np.hypot(rng.normal(0, 9, head_volume.values.shape), rng.normal(0, 9, head_volume.values.shape))
-    assert judged(of_values(head_volume, noise), card)["body-in-air"].verdict is Verdict.REJECT
+    assert checked(of_values(head_volume, noise), card)["body-in-air"].verdict is Verdict.REJECT
 
 
 @pytest.mark.hazard("HAZ-07")
 def test_an_empty_volume_is_no_head(head_volume: Volume, card: Card) -> None:
-    checks = judged(of_values(head_volume, np.zeros(head_volume.values.shape)), card)
+    checks = checked(of_values(head_volume, np.zeros(head_volume.values.shape)), card)
     assert checks["intensity-varied"].verdict is Verdict.REJECT
 
 
@@ -145,7 +148,7 @@ def test_an_empty_volume_is_no_head(head_volume: Volume, card: Card) -> None:
 def test_a_volume_in_which_nothing_stands_out_is_no_head(head_volume: Volume, card: Card) -> None:
     even = np.full(head_volume.values.shape, 500.0)
     even[:, :, 0] = 499.0
-    assert judged(of_values(head_volume, even), card)["body-in-air"].verdict is Verdict.REJECT
+    assert checked(of_values(head_volume, even), card)["body-in-air"].verdict is Verdict.REJECT
 
 
 @pytest.mark.hazard("HAZ-07")
@@ -156,7 +159,7 @@ def test_a_brain_without_its_skull_is_refused(head_volume: Volume, card: Card) -
     x, y, z = to_mm(head_volume.grid, np.stack([i.ravel(), j.ravel(), k.ravel()], axis=1).astype(float)).T
     brain = ((x / 63) ** 2 + (y / 79) ** 2 + (z / 77) ** 2 < 1).reshape(head_volume.grid.shape)
     stripped = np.where(brain, head_volume.values, 0)
-    assert judged(of_values(head_volume, stripped), card)["whole-head"].verdict is Verdict.REJECT
+    assert checked(of_values(head_volume, stripped), card)["whole-head"].verdict is Verdict.REJECT
 
 
 def real(folder: str) -> list[SourceInstance]:
@@ -169,7 +172,7 @@ def real(folder: str) -> list[SourceInstance]:
 @pytest.mark.hazard("HAZ-07")
 @pytest.mark.data
 def test_the_real_child_is_held_for_age_and_distortion_alone(card: Card) -> None:
-    assert troubles(judged(real("mr-head-dicom"), card)) == {
+    assert troubles(checked(real("mr-head-dicom"), card)) == {
         "patient-age": Verdict.REVIEW,
         "distortion-correction": Verdict.REVIEW,
     }
@@ -178,7 +181,7 @@ def test_the_real_child_is_held_for_age_and_distortion_alone(card: Card) -> None
 @pytest.mark.data
 @pytest.mark.parametrize("series", ["case0000-t2-sagittal", "case0001-t2-axial-6"])
 def test_a_prostate_is_refused_by_body_part_and_field(card: Card, series: str) -> None:
-    found = troubles(judged(real(f"mr-prostate-dicom/{series}"), card))
+    found = troubles(checked(real(f"mr-prostate-dicom/{series}"), card))
     assert found["body-part"] is Verdict.REJECT
     assert found["field-of-view"] is Verdict.REJECT
 
@@ -193,12 +196,12 @@ def test_the_real_head_stripped_is_refused_or_held(card: Card) -> None:
     body = mr_body(volume, np.ones(volume.grid.shape, dtype=bool))
     deep = distance_mm(~body, volume.grid.spacing) > 14
     stripped = np.where(deep, volume.values, 0)
-    found = judged(of_values(volume, stripped), card)["whole-head"]
+    found = checked(of_values(volume, stripped), card)["whole-head"]
     assert found.verdict is not Verdict.PASS
 
 
 @pytest.mark.hazard("HAZ-17")
 def test_no_reason_holds_a_patients_name_or_number(head_instances: list[SourceInstance], card: Card) -> None:
     set_all(head_instances, PatientName="SECRET^NAME", PatientID="SECRET-1", PatientSex="")
-    said = " ".join(text(check.reason) for check in judged(head_instances, card).values())
+    said = " ".join(text(check.reason) for check in checked(head_instances, card).values())
     assert "SECRET" not in said

@@ -16,18 +16,9 @@ from pipelines.previews.montage import montage
 from pipelines.previews.report import CheckLine, Fact, Measured, Output, ReportContent, Stage, report
 from pipelines.reading.series import SourceSeries
 from pipelines.reasons import text
-from pipelines.synthetic_ct_head.declaration import DECLARATION
 
 MONTAGE, REPORT = "montage.png", "report.html"
 """Names of the previews."""
-
-_SHOWN = {
-    "mae_body": "MAE in body, HU",
-    "mae_soft": "MAE in soft tissue, HU",
-    "mae_bone": "MAE in bone, HU",
-    "dice_bone": "Dice of bone",
-}
-"""Which of the card's figures the report shows, and their headings; `synthnode models show` has them all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,17 +27,25 @@ class Presenter:
 
     Attributes
     ----------
-    package, run, source
-        What computed, which run it was, and what came in.
+    package, run, sources
+        What computed, which run it was, and what came in, by slot.
+    task
+        What the pipeline is for, the report's title.
+    figures
+        Which of the card's figures the report shows, and their headings; `synthnode models show` has them all.
     """
 
     package: ModelPackage
     run: RunIdentity
-    source: SourceSeries
+    sources: Mapping[str, SourceSeries]
+    task: str
+    figures: Mapping[str, str]
 
-    def picture(self, resampled: Volume, hu: Volume, rois: Sequence[Roi], uncertainty: Volume | None) -> bytes:
-        """Return the montage (PNG): MR, synthetic CT in two windows, contours, uncertainty."""
-        title = f"SYNTHETIC CT of the head, {self.run.models_text}"
+    def picture(
+        self, kind: str, resampled: Volume, hu: Volume, rois: Sequence[Roi], uncertainty: Volume | None
+    ) -> bytes:
+        """Return the montage (PNG) of a synthetic image, e.g. a ``CT of the head``: source, image, contours, doubt."""
+        title = f"SYNTHETIC {kind}, {self.run.models_text}"
         worth = told(self.package.card.calibration)
         return montage(resampled, hu, rois, uncertainty, title, f"Model SHA-256 {self.package.sha256[:16]}", worth)
 
@@ -60,13 +59,13 @@ class Presenter:
         """Return the report (HTML, UTF-8); without picture and outputs when the input was refused."""
         card = self.package.card
         content = ReportContent(
-            title=DECLARATION.task,
-            source=self._source(),
+            title=self.task,
+            source=tuple(fact for slot in self.sources for fact in self._source(slot)),
             run=self._run(),
             model=self._model(),
             protocol=card.metrics.protocol,
-            headings=tuple(_SHOWN.values()),
-            figures=_figures(card),
+            headings=tuple(self.figures.values()),
+            figures=_figures(card, self.figures),
             limits=card.limits,
             checks=tuple(CheckLine(c.name, c.verdict, text(c.reason), c.overridable) for c in checks),
             stages=tuple(Stage(name, seconds) for name, seconds in stages.items()),
@@ -75,16 +74,17 @@ class Presenter:
         )
         return report(content).encode()
 
-    def _source(self) -> tuple[Fact, ...]:
-        header, grid = self.source.header, self.source.volume.grid
+    def _source(self, slot: str) -> tuple[Fact, ...]:
+        header, grid = self.sources[slot].header, self.sources[slot].volume.grid
+        of = f" {slot}" if len(self.sources) > 1 else ""
         columns, rows, slices = grid.size
         spacing = " x ".join(f"{step:.3g}" for step in grid.spacing)
         return (
-            Fact("Study", str(header.StudyInstanceUID)),
-            Fact("Series", str(header.SeriesInstanceUID)),
-            Fact("Description", str(header.get("SeriesDescription") or "none")),
-            Fact("Scanner", " ".join(str(header.get(k) or "") for k in ("Manufacturer", "ManufacturerModelName"))),
-            Fact("Size", f"{columns} x {rows} x {slices} voxels of {spacing} mm"),
+            Fact(f"Study{of}", str(header.StudyInstanceUID)),
+            Fact(f"Series{of}", str(header.SeriesInstanceUID)),
+            Fact(f"Description{of}", str(header.get("SeriesDescription") or "none")),
+            Fact(f"Scanner{of}", " ".join(str(header.get(k) or "") for k in ("Manufacturer", "ManufacturerModelName"))),
+            Fact(f"Size{of}", f"{columns} x {rows} x {slices} voxels of {spacing} mm"),
         )
 
     def _run(self) -> tuple[Fact, ...]:
@@ -106,14 +106,14 @@ class Presenter:
         )
 
 
-def _figures(card: Card) -> tuple[Measured, ...]:
+def _figures(card: Card, shown: Mapping[str, str]) -> tuple[Measured, ...]:
     return tuple(
-        Measured(f"{row.method}, {row.contrast}", tuple(_told(row.figures.get(name)) for name in _SHOWN))
+        Measured(f"{row.method}, {row.contrast}", tuple(_format(row.figures.get(name)) for name in shown))
         for row in card.metrics.rows
     )
 
 
-def _told(figure: Figure | None) -> str:
+def _format(figure: Figure | None) -> str:
     if figure is None:
         return "not measured"
     return f"{figure.mean:.0f}" if abs(figure.mean) > 1 else f"{figure.mean:.2f}"

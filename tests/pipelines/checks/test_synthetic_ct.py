@@ -6,16 +6,17 @@ import numpy as np
 import pytest
 
 from models.volumes import Grid, Volume
+from pipelines.checks.synthetic_ct import SyntheticCt, check_synthetic_ct
 from pipelines.contract import Check, Verdict
 from pipelines.geometry.target import TargetGrid
 from pipelines.reasons import TEXTS
-from pipelines.synthetic_ct_head.checks import Made, image_checks
+from pipelines.synthetic_ct_head.pipeline import LIMITS
 
 GRID = Grid((60, 70, 60), (3.0, 3.0, 3.0), (-88.5, -103.5, -88.5))
 TARGET = TargetGrid(GRID, slice_stride=1)
 
 
-def made(shift: int = 0) -> Made:
+def made(shift: int = 0) -> SyntheticCt:
     """A head of HU shells, standing on the lowest face; the raw one moved by `shift` voxels along y."""
     k, j, i = np.indices(GRID.shape)
     x, y, z = i * 3.0 - 88.5, j * 3.0 - 103.5, k * 3.0 - 88.5
@@ -27,7 +28,7 @@ def made(shift: int = 0) -> Made:
     hu[bone] = 900.0
     values = hu.astype(np.float32)
     raw = np.roll(values, shift, axis=1)
-    return Made(
+    return SyntheticCt(
         raw=Volume(raw, GRID),
         hu=Volume(values, GRID),
         body=body,
@@ -37,8 +38,8 @@ def made(shift: int = 0) -> Made:
     )
 
 
-def judged(of: Made, target: TargetGrid = TARGET, source: Grid = GRID) -> dict[str, Check]:
-    return {check.name: check for check in image_checks(of, source, target, air_hu=-1000.0)}
+def checked(of: SyntheticCt, target: TargetGrid = TARGET, source: Grid = GRID) -> dict[str, Check]:
+    return {check.name: check for check in check_synthetic_ct(of, source, target, -1000.0, LIMITS)}
 
 
 def troubles(checks: dict[str, Check]) -> dict[str, Verdict]:
@@ -46,7 +47,7 @@ def troubles(checks: dict[str, Check]) -> dict[str, Verdict]:
 
 
 def test_a_good_one_passes_and_every_check_has_a_text() -> None:
-    checks = judged(made())
+    checks = checked(made())
     assert troubles(checks) == {}
     assert {check.reason.code for check in checks.values()} <= set(TEXTS)
 
@@ -54,7 +55,7 @@ def test_a_good_one_passes_and_every_check_has_a_text() -> None:
 @pytest.mark.hazard("HAZ-06")
 @pytest.mark.parametrize(("shift", "verdict"), [(1, Verdict.PASS), (2, Verdict.REVIEW), (12, Verdict.REJECT)])
 def test_an_outline_that_is_off(shift: int, verdict: Verdict) -> None:
-    assert judged(made(shift))["body-outline"].verdict is verdict
+    assert checked(made(shift))["body-outline"].verdict is verdict
 
 
 @pytest.mark.hazard("HAZ-06")
@@ -62,7 +63,7 @@ def test_a_spur_far_out_is_seen_although_dice_is_high() -> None:
     good = made()
     spur = good.raw_body.copy()
     spur[30, 64:69, 28:32] = True
-    found = judged(replace(good, raw_body=spur))["body-outline"]
+    found = checked(replace(good, raw_body=spur))["body-outline"]
     assert found.verdict is Verdict.REVIEW
     assert "largest distance" in str(found.reason.parameters["found"])
 
@@ -73,7 +74,7 @@ def test_a_body_cut_at_the_side_is_named_by_its_side() -> None:
     narrow = Grid((34, 70, 60), GRID.spacing, GRID.origin)  # the field ends in the middle of the head
     cut = good.body.copy()
     cut[:, :, 34:] = False
-    found = judged(replace(good, body=cut, raw_body=cut), source=narrow)["field-of-view-cut"]
+    found = checked(replace(good, body=cut, raw_body=cut), source=narrow)["field-of-view-cut"]
     assert found.verdict is Verdict.REVIEW
     assert "left" in str(found.reason.parameters["found"])
     assert "inferior" not in str(found.reason.parameters["found"])
@@ -84,7 +85,7 @@ def test_anything_but_air_outside_is_refused() -> None:
     good = made()
     values = good.hu.values.copy()
     values[0, 0, 0] = -999.0
-    assert troubles(judged(replace(good, hu=Volume(values, GRID)))) == {"air-outside": Verdict.REJECT}
+    assert troubles(checked(replace(good, hu=Volume(values, GRID)))) == {"air-outside": Verdict.REJECT}
 
 
 @pytest.mark.hazard("HAZ-06")
@@ -95,24 +96,24 @@ def test_anything_but_air_outside_is_refused() -> None:
 def test_values_out_of_range_are_held(from_hu: float, to_hu: float, name: str) -> None:
     good = made()
     values = np.where(good.hu.values == from_hu, np.float32(to_hu), good.hu.values)
-    assert judged(replace(good, hu=Volume(values, GRID)))[name].verdict is Verdict.REVIEW
+    assert checked(replace(good, hu=Volume(values, GRID)))[name].verdict is Verdict.REVIEW
 
 
 @pytest.mark.hazard("HAZ-06")
 def test_no_bone_and_too_much_bone_are_held() -> None:
     good = made()
     none = np.zeros_like(good.bone)
-    assert troubles(judged(replace(good, bone=none))) == {"bone-hu": Verdict.REVIEW, "bone-volume": Verdict.REVIEW}
-    assert judged(replace(good, bone=good.body))["bone-volume"].verdict is Verdict.REVIEW
+    assert troubles(checked(replace(good, bone=none))) == {"bone-hu": Verdict.REVIEW, "bone-volume": Verdict.REVIEW}
+    assert checked(replace(good, bone=good.body))["bone-volume"].verdict is Verdict.REVIEW
 
 
 def test_a_field_that_is_mostly_empty_is_held() -> None:
     good = made()
     low = good.body.copy()
     low[25:] = False
-    assert judged(replace(good, body=low))["empty-end-slices"].verdict is Verdict.REVIEW
+    assert checked(replace(good, body=low))["empty-end-slices"].verdict is Verdict.REVIEW
 
 
 def test_a_coarser_step_is_said() -> None:
-    found = judged(made(), target=TargetGrid(GRID, slice_stride=2))["slice-step"]
+    found = checked(made(), target=TargetGrid(GRID, slice_stride=2))["slice-step"]
     assert found.verdict is Verdict.REVIEW

@@ -13,7 +13,7 @@ _ENDS = {"read": 0.02, "gate": 0.04, "infer": 0.86, "contour": 0.90, "encode": 0
 
 
 class Stages:
-    """Measures the stages of one run and tells `progress` of them."""
+    """Measures the stages of one run and reports them to `progress`."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
@@ -35,7 +35,7 @@ class Stages:
         self._progress(name, self._done)
 
     def within(self, share: float) -> None:
-        """Tell that `share`, 0 to 1, of the current stage is done."""
+        """Report that `share`, 0 to 1, of the current stage is done."""
         name, began = self._current
         self._progress(name, began + share * (_ENDS[name] - began))
 

@@ -1,12 +1,13 @@
-"""The input gate: what is looked at before any inference, against the model's card."""
+"""Checks of the input series before any inference, against the model's card and what the pipeline is made for."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from models.gate import Finding
 from models.gate.assess import assess
 from models.packages import InputLimits, ModelPackage
+from pipelines.checks.conclusion import conclude
 from pipelines.contract import Check, Reason, Verdict
 from pipelines.errors import UnreadableSeries
 from pipelines.geometry.posture import posture
@@ -23,39 +24,43 @@ from pipelines.headers.origin import is_derived
 from pipelines.headers.weighting import TIMING, weighting
 from pipelines.objects.provenance import is_ours
 from pipelines.reading.series import SourceSeries
-from pipelines.synthetic_ct_head.judging import judged
-
-HEAD_REGIONS = ("HEAD", "HEADNECK")
-"""Parts of the body, as `pipelines.headers.body_part` names them, in which the head stands."""
 
 
-def inspect(source: SourceSeries, package: ModelPackage) -> tuple[Check, ...]:
-    """Judge a series before inference; a REJECT among the checks means that nothing is computed.
+def check_inputs(
+    sources: Mapping[str, SourceSeries], package: ModelPackage, body_parts: tuple[str, ...]
+) -> tuple[Check, ...]:
+    """Check the series before inference; a REJECT among the checks means that nothing is computed.
 
-    What the headers say is judged here, what the image shows by `models.gate`.
+    What the headers say is compared with the card here, what the images show is `models.gate`'s matter.
 
     Parameters
     ----------
-    source
-        The series that fills the slot.
+    sources
+        The series by the name of the card's input that each is given to.
     package
-        Its card says what is accepted of the first input, and its gate knows what such an image looks like.
+        Its card says what is accepted of each input, and its gate knows what such an image looks like.
+    body_parts
+        Names of `pipelines.headers.body_part` that the pipeline is made for.
 
     Returns
     -------
     All checks in a fixed order, those that pass included.
     """
-    limits = package.card.inputs[0]
-    assessment = assess({limits.name: source.volume}, package)
-    return (*(judge(source, limits) for judge in _HEADER), *(_check(found) for found in assessment.findings))
+    found: list[Check] = []
+    for limits in package.card.inputs:
+        source = sources[limits.name]
+        found += [_modality(source, limits), _origin(source), _body_part(source, body_parts), _position(source)]
+        found += [check(source, limits) for check in _AGAINST_CARD]
+    assessment = assess({name: source.volume for name, source in sources.items()}, package)
+    return (*found, *(_check(finding) for finding in assessment.findings))
 
 
 def _modality(source: SourceSeries, limits: InputLimits) -> Check:
     found = str(source.header.get("Modality") or "nothing")
-    return judged("modality", found == limits.modality, Verdict.REJECT, found=found, accepted=limits.modality)
+    return conclude("modality", found == limits.modality, Verdict.REJECT, found=found, accepted=limits.modality)
 
 
-def _origin(source: SourceSeries, limits: InputLimits) -> Check:
+def _origin(source: SourceSeries) -> Check:
     kinds = [
         "made by a synthnode" if is_ours(dataset) else f"SyntheticData {dataset.get('SyntheticData')}"
         for dataset in source.datasets
@@ -63,37 +68,37 @@ def _origin(source: SourceSeries, limits: InputLimits) -> Check:
     ]
     kinds += ["ImageType DERIVED" for dataset in source.datasets if is_derived(Header.from_dataset(dataset))]
     found = kinds[0] if kinds else "original"
-    return judged("source-origin", not kinds, Verdict.REJECT, found=found, accepted="original images of a scanner")
+    return conclude("source-origin", not kinds, Verdict.REJECT, found=found, accepted="original images of a scanner")
 
 
-def _body_part(source: SourceSeries, limits: InputLimits) -> Check:
+def _body_part(source: SourceSeries, accepted: tuple[str, ...]) -> Check:
     found = read_body_part(Header.from_dataset(source.header))
     # Descriptions are free text: they never refuse a study, and never let one pass without a person's look.
     gravity = Verdict.REJECT if found.part and not found.from_descriptions else Verdict.REVIEW
     said = f", the descriptions say {found.part}" if found.part and found.from_descriptions else ""
-    return judged(
+    return conclude(
         "body-part",
-        found.part in HEAD_REGIONS and not found.from_descriptions,
+        found.part in accepted and not found.from_descriptions,
         gravity,
         found=(found.written or "nothing") + said,
-        accepted=", ".join(HEAD_REGIONS) + " and other words for these",
+        accepted=", ".join(accepted) + " and other words for these",
     )
 
 
-def _position(source: SourceSeries, limits: InputLimits) -> Check:
+def _position(source: SourceSeries) -> Check:
     stated = str(source.header.get("PatientPosition") or "")
     try:
         lying = posture(stated)
     except UnreadableSeries as why:
         return Check("patient-position", Verdict.REJECT, why.reason)
-    return judged(
+    return conclude(
         "patient-position", True, Verdict.REJECT, found=f"{stated}, {lying.name.lower()}", accepted="supine or prone"
     )
 
 
 def _identity(source: SourceSeries, limits: InputLimits) -> Check:
     missing = missing_patient_attributes(Header.from_dataset(source.header))
-    return judged(
+    return conclude(
         "patient-attributes", not missing, Verdict.REVIEW, found=", ".join(missing) or "none missing", accepted="none"
     )
 
@@ -103,7 +108,7 @@ def _contrast(source: SourceSeries, limits: InputLimits) -> Check:
     found, commas = weighting(header), header.decimal_commas(TIMING)
     gravity = Verdict.REJECT if found else Verdict.REVIEW
     said = f" ({', '.join(commas)} with a decimal comma)" if commas else ""
-    return judged(
+    return conclude(
         "contrast",
         found in limits.contrasts,
         gravity,
@@ -114,18 +119,13 @@ def _contrast(source: SourceSeries, limits: InputLimits) -> Check:
 
 def _agent(source: SourceSeries, limits: InputLimits) -> Check:
     given = has_contrast_agent(Header.from_dataset(source.header))
-    return judged("contrast-agent", not given, Verdict.REVIEW, found="given" if given else "none", accepted="none")
-
-
-def _agent(source: SourceSeries, limits: InputLimits) -> Check:
-    given = bool(str(source.header.get("ContrastBolusAgent") or "").strip())
-    return judged("contrast-agent", not given, Verdict.REVIEW, found="given" if given else "none", accepted="none")
+    return conclude("contrast-agent", not given, Verdict.REVIEW, found="given" if given else "none", accepted="none")
 
 
 def _age(source: SourceSeries, limits: InputLimits) -> Check:
     found = age_years(Header.from_dataset(source.header))
     least = limits.age_years_min
-    return judged(
+    return conclude(
         "patient-age",
         found is not None and found >= least,
         Verdict.REVIEW,
@@ -136,7 +136,7 @@ def _age(source: SourceSeries, limits: InputLimits) -> Check:
 
 def _distortion(source: SourceSeries, limits: InputLimits) -> Check:
     fits = is_distortion_corrected(Header.from_dataset(source.header)) or not limits.distortion_correction_required
-    return judged(
+    return conclude(
         "distortion-correction",
         fits,
         Verdict.REVIEW,
@@ -148,7 +148,7 @@ def _distortion(source: SourceSeries, limits: InputLimits) -> Check:
 def _strength(source: SourceSeries, limits: InputLimits) -> Check:
     found = field_strength(Header.from_dataset(source.header))
     accepted = limits.field_strength_tesla
-    return judged(
+    return conclude(
         "field-strength",
         accepted is None or (found is not None and accepted[0] <= found <= accepted[1]),
         Verdict.REVIEW,
@@ -159,14 +159,10 @@ def _strength(source: SourceSeries, limits: InputLimits) -> Check:
 
 def _compression(source: SourceSeries, limits: InputLimits) -> Check:
     lossy = any(str(dataset.get("LossyImageCompression") or "") == "01" for dataset in source.datasets)
-    return judged("lossy-compression", not lossy, Verdict.REVIEW, found="lossy" if lossy else "none", accepted="none")
+    return conclude("lossy-compression", not lossy, Verdict.REVIEW, found="lossy" if lossy else "none", accepted="none")
 
 
-_HEADER: tuple[Callable[[SourceSeries, InputLimits], Check], ...] = (
-    _modality,
-    _origin,
-    _body_part,
-    _position,
+_AGAINST_CARD: tuple[Callable[[SourceSeries, InputLimits], Check], ...] = (
     _identity,
     _contrast,
     _agent,

@@ -10,32 +10,51 @@ import numpy.typing as npt
 from models.field import contact_areas
 from models.masks.distance import distance_mm
 from models.volumes import Grid, Volume
+from pipelines.checks.conclusion import conclude
 from pipelines.contract import Check, Verdict
 from pipelines.geometry.target import TargetGrid
 from pipelines.masks.bone import BONE_HU
-from pipelines.synthetic_ct_head.judging import judged
 
 Mask = npt.NDArray[np.bool_]
-
-LEAST_OUTLINE_DICE, WORST_OUTLINE_DICE = 0.95, 0.85
-"""A made head scanned with slices of 4 mm gave 0.973 with its true CT: partial volume at the skin costs that much."""
-
-LARGEST_OUTLINE_MM = 15.0
-"""Above it the two outlines disagree by more than the nostrils and ear lobes where both are uncertain."""
-
-LARGEST_CUT_CM2 = 5.0
-"""Body that touches a face of the field other than the lowest over more than this is cut there, not just near it."""
-
-MOST_EMPTY_SLICES = 0.5
-SOFT_TISSUE_HU = (-20.0, 80.0)
-BONE_MEDIAN_HU = (350.0, 1400.0)
-BONE_SHARE = (0.05, 0.35)
 
 _SOFT_HU = (-150.0, 150.0)
 
 
+@dataclass(frozen=True, slots=True)
+class SyntheticCtLimits:
+    """What a site accepts of a synthetic CT.
+
+    Attributes
+    ----------
+    least_outline_dice, worst_outline_dice
+        Dice of the synthetic CT's body with the MR's: REVIEW under the first, REJECT under the second.
+    largest_outline_mm
+        Largest distance between the two outlines.
+    largest_cut_cm2
+        Body that touches a face of the field over more than this is cut there, not just near it.
+    open_sides
+        Sides on which the body always leaves the field, as `models.field` names them, e.g. ``("inferior",)``.
+    most_empty_slices
+        Share of slices without any body.
+    soft_tissue_hu, bone_median_hu
+        Lowest and highest median of soft tissue and of bone, HU.
+    bone_share
+        Lowest and highest share of the body that is bone.
+    """
+
+    least_outline_dice: float
+    worst_outline_dice: float
+    largest_outline_mm: float
+    largest_cut_cm2: float
+    open_sides: tuple[str, ...]
+    most_empty_slices: float
+    soft_tissue_hu: tuple[float, float]
+    bone_median_hu: tuple[float, float]
+    bone_share: tuple[float, float]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
-class Made:
+class SyntheticCt:
     """A synthetic CT with what it was made from and what was drawn on it; all arrays on one grid.
 
     Attributes
@@ -58,8 +77,10 @@ class Made:
     inside: Mask
 
 
-def image_checks(made: Made, source: Grid, target: TargetGrid, air_hu: float) -> tuple[Check, ...]:
-    """Judge what was made, in a fixed order, the checks that pass included.
+def check_synthetic_ct(
+    made: SyntheticCt, source: Grid, target: TargetGrid, air_hu: float, limits: SyntheticCtLimits
+) -> tuple[Check, ...]:
+    """Check what was made, in a fixed order, the checks that pass included.
 
     Parameters
     ----------
@@ -69,21 +90,23 @@ def image_checks(made: Made, source: Grid, target: TargetGrid, air_hu: float) ->
         The MR's grid, and the grid it was computed on.
     air_hu
         What the model's card gives to air outside the body.
+    limits
+        What the site accepts.
     """
     return (
-        _outline(made),
-        _cut(made, source),
-        _empty_ends(made),
+        _outline(made, limits),
+        _cut(made, source, limits),
+        _empty_ends(made, limits),
         _air(made, air_hu),
         _beyond(made),
-        _soft_tissue(made),
-        _bone_values(made),
-        _bone_volume(made),
+        _soft_tissue(made, limits),
+        _bone_values(made, limits),
+        _bone_volume(made, limits),
         _step(made, target),
     )
 
 
-def _outline(made: Made) -> Check:
+def _outline(made: SyntheticCt, limits: SyntheticCtLimits) -> Check:
     spacing = made.hu.grid.spacing
     both = int((made.body & made.raw_body).sum())
     dice = 2.0 * both / float(made.body.sum() + made.raw_body.sum())
@@ -91,13 +114,13 @@ def _outline(made: Made) -> Check:
         _farthest(made.body & ~made.raw_body, made.raw_body, spacing),
         _farthest(made.raw_body & ~made.body, made.body, spacing),
     )
-    gravity = Verdict.REJECT if dice < WORST_OUTLINE_DICE else Verdict.REVIEW
-    return judged(
+    gravity = Verdict.REJECT if dice < limits.worst_outline_dice else Verdict.REVIEW
+    return conclude(
         "body-outline",
-        dice >= LEAST_OUTLINE_DICE and largest <= LARGEST_OUTLINE_MM,
+        dice >= limits.least_outline_dice and largest <= limits.largest_outline_mm,
         gravity,
         found=f"Dice {dice:.3f}, largest distance {largest:.1f} mm",
-        accepted=f"Dice from {LEAST_OUTLINE_DICE}, at most {LARGEST_OUTLINE_MM:g} mm",
+        accepted=f"Dice from {limits.least_outline_dice}, at most {limits.largest_outline_mm:g} mm",
     )
 
 
@@ -105,35 +128,39 @@ def _farthest(part: Mask, reference: Mask, spacing: tuple[float, float, float]) 
     return float(distance_mm(reference, spacing)[part].max()) if part.any() else 0.0
 
 
-def _cut(made: Made, source: Grid) -> Check:
+def _cut(made: SyntheticCt, source: Grid, limits: SyntheticCtLimits) -> Check:
     areas = contact_areas(source, made.hu.grid, made.body)
-    # The neck always leaves through the lowest face.
-    cut = {face.side: area for face, area in areas.items() if face.side != "inferior" and area > LARGEST_CUT_CM2}
-    return judged(
+    cut = {
+        face.side: area
+        for face, area in areas.items()
+        if face.side not in limits.open_sides and area > limits.largest_cut_cm2
+    }
+    but = f" but {', '.join(limits.open_sides)}" if limits.open_sides else ""
+    return conclude(
         "field-of-view-cut",
         not cut,
         Verdict.REVIEW,
-        found=", ".join(f"{area:.0f} cm² {side}" for side, area in cut.items()) or "nowhere but below",
-        accepted=f"at most {LARGEST_CUT_CM2:g} cm² on any side but below",
+        found=", ".join(f"{area:.0f} cm² {side}" for side, area in cut.items()) or f"nowhere{but}",
+        accepted=f"at most {limits.largest_cut_cm2:g} cm² on any side{but}",
     )
 
 
-def _empty_ends(made: Made) -> Check:
+def _empty_ends(made: SyntheticCt, limits: SyntheticCtLimits) -> Check:
     filled = np.flatnonzero(made.body.any(axis=(1, 2)))
     total = made.body.shape[0]
     empty = total - (int(filled[-1]) - int(filled[0]) + 1)
-    return judged(
+    return conclude(
         "empty-end-slices",
-        empty <= MOST_EMPTY_SLICES * total,
+        empty <= limits.most_empty_slices * total,
         Verdict.REVIEW,
         found=f"{empty} of {total}",
-        accepted=f"at most {MOST_EMPTY_SLICES:.0%}",
+        accepted=f"at most {limits.most_empty_slices:.0%}",
     )
 
 
-def _air(made: Made, air_hu: float) -> Check:
+def _air(made: SyntheticCt, air_hu: float) -> Check:
     other = int(np.count_nonzero(made.hu.values[~made.body] != air_hu))
-    return judged(
+    return conclude(
         "air-outside",
         other == 0,
         Verdict.REJECT,
@@ -142,26 +169,26 @@ def _air(made: Made, air_hu: float) -> Check:
     )
 
 
-def _beyond(made: Made) -> Check:
+def _beyond(made: SyntheticCt) -> Check:
     share = 1.0 - float(made.inside.mean())
-    return judged("outside-the-field", True, Verdict.REVIEW, found=f"{share:.0%}", accepted="any share")
+    return conclude("outside-the-field", True, Verdict.REVIEW, found=f"{share:.0%}", accepted="any share")
 
 
-def _soft_tissue(made: Made) -> Check:
+def _soft_tissue(made: SyntheticCt, limits: SyntheticCtLimits) -> Check:
     low, high = _SOFT_HU
     values = made.hu.values[made.body]
     soft = values[(values > low) & (values < high)]
-    return _median_in("soft-tissue-hu", soft, SOFT_TISSUE_HU)
+    return _median_in("soft-tissue-hu", soft, limits.soft_tissue_hu)
 
 
-def _bone_values(made: Made) -> Check:
-    return _median_in("bone-hu", made.hu.values[made.bone], BONE_MEDIAN_HU)
+def _bone_values(made: SyntheticCt, limits: SyntheticCtLimits) -> Check:
+    return _median_in("bone-hu", made.hu.values[made.bone], limits.bone_median_hu)
 
 
 def _median_in(name: str, values: npt.NDArray[np.float32], accepted: tuple[float, float]) -> Check:
     low, high = accepted
     median = float(np.median(values)) if values.size else None
-    return judged(
+    return conclude(
         name,
         median is not None and low <= median <= high,
         Verdict.REVIEW,
@@ -170,11 +197,11 @@ def _median_in(name: str, values: npt.NDArray[np.float32], accepted: tuple[float
     )
 
 
-def _bone_volume(made: Made) -> Check:
-    low, high = BONE_SHARE
+def _bone_volume(made: SyntheticCt, limits: SyntheticCtLimits) -> Check:
+    low, high = limits.bone_share
     cc = float(made.bone.sum() * np.prod(made.hu.grid.spacing)) / 1000.0
     share = float(made.bone.sum()) / float(made.body.sum())
-    return judged(
+    return conclude(
         "bone-volume",
         low <= share <= high,
         Verdict.REVIEW,
@@ -183,8 +210,8 @@ def _bone_volume(made: Made) -> Check:
     )
 
 
-def _step(made: Made, target: TargetGrid) -> Check:
-    return judged(
+def _step(made: SyntheticCt, target: TargetGrid) -> Check:
+    return conclude(
         "slice-step",
         target.slice_stride == 1,
         Verdict.REVIEW,

@@ -1,0 +1,205 @@
+"""The skeleton of a run: read, gate, infer, contour, encode, check, preview. Importing this imports torch.
+
+A pipeline gives it a `Synthesis`, which says what varies: which inputs are accepted, on which grid is computed, what is
+made of a prediction, how that is written, checked and drawn. Nothing here knows a modality.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+from pydicom import Dataset
+
+from models.errors import DeviceError, InputError, PackageError
+from models.inference import Prediction, Predictor
+from models.packages import ModelPackage
+from models.volumes import Volume
+from pipelines.checks.objects import check_model
+from pipelines.contract import Check, Declaration, Outcome, Progress, RunIdentity, SourceInstance, Verdict
+from pipelines.errors import PipelineError, UnreadableSeries
+from pipelines.geometry.target import TargetGrid
+from pipelines.previews.presenter import MONTAGE, REPORT, Presenter
+from pipelines.reading.reader import read_series
+from pipelines.reading.series import SourceSeries
+from pipelines.stages import Stages
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What one run computes from.
+
+    Attributes
+    ----------
+    sources
+        The series by slot, in the order of the declaration's slots; an optional slot that is empty is absent.
+    package
+        The model, whose card says what it takes and gives.
+    run
+        Which run it is.
+    digest
+        What all derived UIDs follow from.
+    """
+
+    sources: Mapping[str, SourceSeries]
+    package: ModelPackage
+    run: RunIdentity
+    digest: str
+
+    @property
+    def reference(self) -> SourceSeries:
+        """The series of the first slot, in whose frame of reference outputs stand."""
+        return next(iter(self.sources.values()))
+
+    def by_input(self) -> dict[str, SourceSeries]:
+        """Return the series by the name of the card's input that each is given to, in the card's order."""
+        names = [one.name for one in self.package.card.inputs]
+        if set(names) == set(self.sources):
+            return {name: self.sources[name] for name in names}
+        # A site's own package may call its inputs otherwise: then their order says which is which.
+        if len(names) != len(self.sources):
+            raise PipelineError(
+                "model-unfit", model=self.package.card.name, found=", ".join(names), accepted=", ".join(self.sources)
+            )
+        return dict(zip(names, self.sources.values(), strict=True))
+
+
+Made = TypeVar("Made")
+"""What a pipeline makes of a prediction: an image on the grid that is written, with its regions."""
+
+
+class Synthesis(Protocol[Made]):
+    """What varies from pipeline to pipeline."""
+
+    @property
+    def declaration(self) -> Declaration:
+        """What the pipeline is."""
+        ...
+
+    @property
+    def figures(self) -> Mapping[str, str]:
+        """Which of the card's figures the report shows, and their headings."""
+        ...
+
+    def check_inputs(self, case: Case) -> tuple[Check, ...]:
+        """Check the series before inference; a REJECT means that nothing is computed."""
+        ...
+
+    def choose_target(self, case: Case) -> TargetGrid:
+        """Return the grid to compute on."""
+        ...
+
+    def make(self, case: Case, prediction: Prediction, target: TargetGrid) -> Made:
+        """Return what is written of a prediction, with its regions."""
+        ...
+
+    def encode(self, case: Case, made: Made) -> tuple[Dataset, ...]:
+        """Return the objects in the order in which they are sent: images before what refers to them."""
+        ...
+
+    def check_outputs(
+        self, case: Case, made: Made, target: TargetGrid, objects: Sequence[Dataset]
+    ) -> tuple[Check, ...]:
+        """Check what was made and what was encoded of it."""
+        ...
+
+    def draw(self, made: Made, presenter: Presenter) -> bytes:
+        """Return the picture (PNG) for people."""
+        ...
+
+
+class SynthesisPipeline(Generic[Made]):
+    """A `pipelines.contract.Pipeline` with one model: the skeleton around a `Synthesis`.
+
+    Parameters
+    ----------
+    synthesis
+        What varies.
+    role
+        The role of the model in the run's identity.
+    package
+        Its card says what is accepted and what comes out.
+    predictor
+        Runs the package's network; kept warm between runs.
+    """
+
+    def __init__(self, synthesis: Synthesis[Made], role: str, package: ModelPackage, predictor: Predictor) -> None:
+        self._synthesis = synthesis
+        self._role = role
+        self._package = package
+        self._predictor = predictor
+
+    @property
+    def declaration(self) -> Declaration:
+        """What this pipeline is."""
+        return self._synthesis.declaration
+
+    def run(self, inputs: Mapping[str, Sequence[SourceInstance]], run: RunIdentity, progress: Progress) -> Outcome:
+        """Compute the outcome for the series that fill the slots; no objects when a check of the input says REJECT.
+
+        Raises
+        ------
+        PipelineError
+            If a required slot is empty, a series cannot be read as one volume, or the model refuses what it is given.
+        """
+        synthesis, stages = self._synthesis, Stages(progress)
+        with stages.stage("read"):
+            case = Case(self._read(inputs), self._package, run, run.digest(inputs))
+        with stages.stage("gate"):
+            checks = (check_model(self._role, self._package, run), *synthesis.check_inputs(case))
+        presenter = Presenter(self._package, run, case.sources, self.declaration.task, synthesis.figures)
+        if Verdict.worst([check.verdict for check in checks]) is Verdict.REJECT:
+            return Outcome((), checks, {REPORT: presenter.page(checks, stages.seconds, (), None)}, stages.seconds)
+        with stages.stage("infer"):
+            target = synthesis.choose_target(case)
+            prediction = self._predict(case, target, stages)
+        with stages.stage("contour"):
+            made = synthesis.make(case, prediction, target)
+        with stages.stage("encode"):
+            objects = synthesis.encode(case, made)
+        with stages.stage("check"):
+            checks += synthesis.check_outputs(case, made, target, objects)
+        with stages.stage("preview"):
+            picture = synthesis.draw(made, presenter)
+        page = presenter.page(checks, stages.seconds, objects, picture)
+        return Outcome(objects, checks, {MONTAGE: picture, REPORT: page}, stages.seconds)
+
+    def _read(self, inputs: Mapping[str, Sequence[SourceInstance]]) -> dict[str, SourceSeries]:
+        for slot in self.declaration.slots:
+            if slot.required and not inputs.get(slot.name):
+                raise UnreadableSeries("slot-empty", slot=slot.name)
+        return {slot.name: read_series(given) for slot in self.declaration.slots if (given := inputs.get(slot.name))}
+
+    def _predict(self, case: Case, target: TargetGrid, stages: Stages) -> Prediction:
+        volumes: dict[str, Volume] = {name: source.volume for name, source in case.by_input().items()}
+        try:
+            return self._predictor.predict(volumes, target.grid, stages.within)
+        except (InputError, DeviceError, PackageError) as why:
+            raise PipelineError(why.code, **why.parameters) from why
+
+
+def check_model_fits(package: ModelPackage, site: str, inputs: Sequence[str], output: str) -> None:
+    """Refuse a package that makes something else than the pipeline writes.
+
+    Parameters
+    ----------
+    package
+        Any installed one: a rule may name it.
+    site, inputs, output
+        The card's body site, the modalities of its inputs, and of its output.
+
+    Raises
+    ------
+    PipelineError
+        ``model-unfit``: its labels, say, would be written as HU.
+    """
+    card = package.card
+    found = [one.modality for one in card.inputs]
+    if (card.body_site, card.output.modality, found) != (site, output, list(inputs)):
+        raise PipelineError(
+            "model-unfit",
+            model=card.name,
+            found=f"{'+'.join(found)} to {card.output.modality}, {card.body_site}",
+            accepted=f"{'+'.join(inputs)} to {output}, {site}",
+        )

@@ -1,0 +1,137 @@
+"""Synthetic CT from one MR series, for MR-only radiotherapy: air outside the MR's body, contours, axial CT images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from pydicom import Dataset
+
+from models.field import inside_field
+from models.inference import Prediction
+from models.volumes import Volume
+from pipelines.checks.inputs import check_inputs
+from pipelines.checks.objects import check_image_series
+from pipelines.checks.synthetic_ct import SyntheticCt, SyntheticCtLimits, check_synthetic_ct
+from pipelines.contract import Check, Declaration
+from pipelines.geometry.posture import Posture, posture
+from pipelines.geometry.target import TargetGrid, axial_target, thinned
+from pipelines.masks.body import ct_body, mr_body
+from pipelines.masks.bone import bone_mask
+from pipelines.objects.ct import synthetic_ct_series
+from pipelines.objects.rtstruct import Roi, structure_set
+from pipelines.previews.presenter import Presenter
+from pipelines.semantics import check_objects
+from pipelines.synthesis import Case
+
+_FIGURES = {
+    "mae_body": "MAE in body, HU",
+    "mae_soft": "MAE in soft tissue, HU",
+    "mae_bone": "MAE in bone, HU",
+    "dice_bone": "Dice of bone",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What a part of the body gives to its pipeline.
+
+    Attributes
+    ----------
+    picture_title
+        What the montage shows, e.g. ``CT of the head``.
+    body_parts
+        Names of `pipelines.headers.body_part` that are accepted.
+    limits
+        Of the checks of the synthetic CT.
+    rois
+        Draws the regions of the structure set; none of them may be empty.
+    """
+
+    picture_title: str
+    body_parts: tuple[str, ...]
+    limits: SyntheticCtLimits
+    rois: Callable[[SyntheticCt], tuple[Roi, ...]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Product:
+    """A synthetic CT with its regions, and what the picture shows beside it, all on the grid that is written."""
+
+    ct: SyntheticCt
+    rois: tuple[Roi, ...]
+    resampled: Volume
+    uncertainty: Volume | None
+
+
+@dataclass(frozen=True, slots=True)
+class SyntheticCtFromMr:
+    """A `pipelines.synthesis.Synthesis`: what all sites have in common.
+
+    Attributes
+    ----------
+    declaration
+        Of the pipeline.
+    site
+        What this part of the body gives.
+    """
+
+    declaration: Declaration
+    site: Site
+
+    @property
+    def figures(self) -> Mapping[str, str]:
+        """Errors of HU and the overlap of bone."""
+        return _FIGURES
+
+    def check_inputs(self, case: Case) -> tuple[Check, ...]:
+        """Compare the series with the model's card and with the site."""
+        return check_inputs(case.by_input(), case.package, self.site.body_parts)
+
+    def choose_target(self, case: Case) -> TargetGrid:
+        """Return the axial grid over the MR's field in the model's voxel size."""
+        return axial_target(case.reference.volume.grid, case.package.card.output.voxel_mm)
+
+    def make(self, case: Case, prediction: Prediction, target: TargetGrid) -> Product:
+        """Return the synthetic CT with air outside the MR's body, its masks and regions."""
+        (seen,) = prediction.resampled.values()
+        raw, resampled = thinned(prediction.synthetic, target.slice_stride), thinned(seen, target.slice_stride)
+        inside = inside_field(case.reference.volume.grid, raw.grid)
+        body = mr_body(resampled, inside)
+        hu = Volume(np.where(body, raw.values, np.float32(case.package.card.output.outside)), raw.grid)
+        ct = SyntheticCt(raw, hu, body, ct_body(raw, inside), bone_mask(hu, body), inside)
+        return Product(ct, self.site.rois(ct), resampled, _uncertainty(prediction, target, ct))
+
+    def encode(self, case: Case, made: Product) -> tuple[Dataset, ...]:
+        """Return the CT images and then their structure set."""
+        source, run = case.reference, case.run
+        prone = posture(str(source.header.PatientPosition)) is Posture.PRONE
+        images = synthetic_ct_series(
+            made.ct.hu, source, run, case.digest, resampled=True, prone=prone, profile=run.profile
+        )
+        return (*images, structure_set(made.rois, images, made.ct.hu.grid, source, run, case.digest, run.profile))
+
+    def check_outputs(
+        self, case: Case, made: Product, target: TargetGrid, objects: Sequence[Dataset]
+    ) -> tuple[Check, ...]:
+        """Check the HU and masks, the images as a receiver reads them, and the objects by the standard's rules."""
+        source, air_hu = case.reference, case.package.card.output.outside
+        images = [dataset for dataset in objects if dataset.Modality == self.declaration.outputs[0]]
+        return (
+            *check_synthetic_ct(made.ct, source.volume.grid, target, air_hu, self.site.limits),
+            *check_image_series(images, source, made.ct.hu),
+            *check_objects(objects, source),
+        )
+
+    def draw(self, made: Product, presenter: Presenter) -> bytes:
+        """Return the montage of MR, synthetic CT, contours and uncertainty."""
+        return presenter.picture(self.site.picture_title, made.resampled, made.ct.hu, made.rois, made.uncertainty)
+
+
+def _uncertainty(prediction: Prediction, target: TargetGrid, ct: SyntheticCt) -> Volume | None:
+    """Return the uncertainty in the body: outside it what is written is air by rule."""
+    if prediction.uncertainty is None:
+        return None
+    scale = thinned(prediction.uncertainty, target.slice_stride)
+    return Volume(np.where(ct.body, scale.values, np.float32(np.nan)), scale.grid)

@@ -18,13 +18,13 @@ from node.database import Database
 from node.deliver.deadline import TimeLimits
 from node.deliver.sender import DeliverySender
 from node.deliver.service import DeliveryService
-from node.jobs.computation import Computation
 from node.jobs.queue import JobQueue
-from node.jobs.results import Results
-from node.jobs.router import Router
 from node.layout import Layout
 from node.release.service import ReleaseService
+from node.routing.router import Router
 from node.rules import RuleSet, load_ruleset
+from node.runs.computation import Computation
+from node.runs.results import Results
 from node.settings import Settings
 from pipelines.contract import Pipeline
 from pipelines.installed import build, declarations

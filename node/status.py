@@ -12,9 +12,9 @@ from sqlalchemy.orm import Session
 from node.archive.catalogue import Catalogue
 from node.archive.tables import QuarantineRow, StudyRow
 from node.deliver.tables import DeliveryItemRow, DeliveryRow
-from node.jobs.results import Results
-from node.jobs.tables import DecisionRow, RunObjectRow, RunRow
 from node.reasons import text
+from node.runs.results import Results
+from node.runs.tables import DecisionRow, RunObjectRow, RunRow
 from pipelines.contract import Reason
 
 SCHEMA = 1

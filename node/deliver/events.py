@@ -7,7 +7,7 @@ from node.audit import AuditCode, AuditEvent
 from node.deliver.policy import is_warning
 from node.deliver.tables import DeliveryRow
 from node.deliver.target import recorded_peer
-from node.jobs.tables import RunRow
+from node.runs.tables import RunRow
 from pipelines.contract import Reason
 
 

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from node.database import change_state
 from node.deliver.tables import DeliveryItemRow, DeliveryRow
 from node.jobs.queue import JobQueue
-from node.jobs.tables import RunRow
+from node.runs.tables import RunRow
 from node.settings import Destination
 from node.states import DeliveryState, RunState
 

@@ -19,7 +19,7 @@ from node.deliver.tables import DeliveryItemRow, DeliveryRow
 from node.deliver.target import check_target
 from node.errors import Permanent, SettingsError, Transient
 from node.jobs.queue import JobQueue
-from node.jobs.tables import RunRow
+from node.runs.tables import RunRow
 from node.settings import Settings
 from node.states import DeliveryState, RunState
 from pipelines.contract import Reason

@@ -13,7 +13,7 @@ from node.deliver.tables import DeliveryRow
 from node.deliver.target import check_research, peer_of, recorded_peer
 from node.errors import Permanent, Refusal
 from node.jobs.queue import JobQueue
-from node.jobs.tables import RunRow
+from node.runs.tables import RunRow
 from node.settings import Destination, Settings
 from node.states import DeliveryState
 

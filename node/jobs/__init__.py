@@ -1,1 +1,1 @@
-"""Jobs: decided studies become runs on the durable engine, on a queue that the compute workers listen to."""
+"""Jobs: the door to the durable engine, and the engine in a process. Knows neither runs nor deliveries."""

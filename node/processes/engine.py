@@ -16,12 +16,12 @@ from node.composition import Node
 from node.database.migrate import refuse_other_revision
 from node.jobs.dbos_process import DbosProcess, Slots
 from node.jobs.queue import DELIVERY
-from node.jobs.reaper import Reaper
-from node.jobs.router import Router
-from node.jobs.workflows import register_delivery
 from node.observe.logs import configure_logging
 from node.processes.child import run_child
+from node.routing.router import Router
 from node.settings import load_settings
+from node.workflows.reaper import Reaper
+from node.workflows.workflows import register_delivery
 
 NAME = "engine"
 INTAKE_EVERY_S = 0.25

@@ -13,10 +13,10 @@ from node.composition import Node
 from node.database.migrate import refuse_other_revision
 from node.jobs.dbos_process import DbosProcess, Slots
 from node.jobs.queue import INFERENCE
-from node.jobs.workflows import register_synthesis
 from node.observe.logs import configure_logging
 from node.processes.child import run_child
 from node.settings import load_settings
+from node.workflows.workflows import register_synthesis
 from pipelines.installed import declarations
 
 _log = structlog.get_logger(__name__)

@@ -28,8 +28,8 @@ from node.deliver.orders import has_delivery, order_delivery, reopen_run
 from node.deliver.target import peer_of
 from node.errors import Refusal, SettingsError
 from node.jobs.queue import JobQueue
-from node.jobs.results import Manifest, check_to_json
-from node.jobs.tables import RunObjectRow, RunRow
+from node.runs.results import Manifest, check_to_json
+from node.runs.tables import RunObjectRow, RunRow
 from node.settings import Destination, Settings
 from node.states import RunState
 from pipelines.contract import Reason, Verdict

@@ -21,7 +21,7 @@ from node.archive.headers import read_header
 from node.clock import SetClock
 from node.composition import Node
 from node.database import Database, migrate
-from node.jobs.computation import Computation
+from node.runs.computation import Computation
 from node.settings import load_settings
 from pipelines.contract import (
     Check,

@@ -6,7 +6,7 @@ from sqlalchemy import event
 
 from node.actor import Actor
 from node.archive.catalogue import Catalogue
-from node.jobs.tables import RunRow
+from node.runs.tables import RunRow
 from node.status import StatusReport, report
 
 

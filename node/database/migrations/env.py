@@ -9,7 +9,7 @@ from sqlalchemy.sql.schema import SchemaItem
 
 from node.database.base import Utc
 from node.database.connection import Database
-from node.database.tables import metadata
+from node.tables import metadata
 
 
 def _ours(item: SchemaItem, name: str | None, kind: str, reflected: bool, _other: SchemaItem | None) -> bool:

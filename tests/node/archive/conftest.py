@@ -24,10 +24,10 @@ from node.audit.anchor import Anchor
 from node.audit.tables import AuditRow
 from node.clock import SetClock
 from node.database import Base, Database
-from node.database.tables import metadata
 from node.receive.entries import AssociationEnd, Sender
 from node.receive.intake import Incoming, Intake
 from node.receive.journal import Journal
+from node.tables import metadata
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

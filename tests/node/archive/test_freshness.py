@@ -11,9 +11,9 @@ from sqlalchemy import select
 
 from node.archive.freshness import MOST_UNREAD
 from node.archive.tables import JournalPositionRow
-from node.jobs.tables import RunRow
 from node.receive.entries import AssociationClosed, AssociationEnd, InstanceReceived, Sender
 from node.receive.journal import Journal, JournalReader
+from node.runs.tables import RunRow
 from pipelines.contract import Reason
 from pipelines.objects.encoding import encode
 

@@ -14,9 +14,9 @@ from node.audit import AuditCode, AuditEvent, PatientIdentity
 from node.audit.tables import AuditIdentity
 from node.cli.app import app
 from node.composition import Node
-from node.database.tables import metadata
 from node.errors import Refusal
 from node.settings import load_settings
+from node.tables import metadata
 
 pytestmark = pytest.mark.hazard("HAZ-12")
 

@@ -17,7 +17,7 @@ import node
 from node.archive.tables import QuarantineRow, StudyRow
 from node.cli.app import app, main
 from node.cli.output import console
-from node.jobs.tables import RunRow
+from node.runs.tables import RunRow
 from node.states import StudyState
 
 HOSTILE = "[/x][bold]:smile:\x1b[2J\x9b31m\u202e"

@@ -17,7 +17,7 @@ from node.deliver.deadline import TimeLimits
 from node.deliver.sender import DeliverySender
 from node.deliver.service import DeliveryService
 from node.deliver.tables import DeliveryRow
-from node.jobs.tables import RunRow
+from node.runs.tables import RunRow
 from node.settings import Destination
 
 PHYSICIST = Actor.person("m.curie")

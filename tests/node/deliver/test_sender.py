@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from node.deliver.sender import DeliverySender
 from node.deliver.tables import DeliveryRow
-from node.jobs.tables import RunRow
+from node.runs.tables import RunRow
 from node.states import DeliveryState, RunState
 from pipelines.contract import Reason
 

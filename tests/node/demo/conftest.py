@@ -21,10 +21,10 @@ from node.demo.result import DemoResult
 from node.demo.run import run_demo
 from node.demo.running_node import RunningNode
 from node.demo.stand_in_pacs import StandInPacs
-from node.jobs.computation import Computation
-from node.jobs.tables import RunRow
 from node.processes.receive import options_of
 from node.receive.reception import Reception
+from node.runs.computation import Computation
+from node.runs.tables import RunRow
 from node.states import DeliveryState, RunState
 from pipelines.contract import Check, Declaration, Outcome, Progress, Reason, RunIdentity, SourceInstance, Verdict
 from pipelines.masks.body import ct_body

@@ -14,8 +14,8 @@ from node.audit.tables import AuditRow
 from node.audit.verify import verify
 from node.deliver.tables import DeliveryRow
 from node.errors import NodeError, Refusal, SettingsError
-from node.jobs.tables import RunRow
 from node.release.service import held_run_of
+from node.runs.tables import RunRow
 from node.states import RunState
 from pipelines.contract import Check, Reason, Verdict
 

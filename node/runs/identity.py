@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from node.errors import Permanent
-from node.jobs.tables import RunInputRow, RunRow
+from node.runs.tables import RunInputRow, RunRow
 from pipelines.contract import ModelIdentity, RunIdentity
 from pipelines.objects.profiles import PlanningProfile
 

@@ -8,7 +8,7 @@ from node.archive import tables as _archive  # noqa: F401 (registers its tables)
 from node.audit import tables as _audit  # noqa: F401
 from node.database.base import Base
 from node.deliver import tables as _deliver  # noqa: F401
-from node.jobs import tables as _jobs  # noqa: F401
+from node.runs import tables as _runs  # noqa: F401
 
 
 def metadata() -> MetaData:

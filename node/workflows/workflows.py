@@ -16,11 +16,11 @@ from sqlalchemy.exc import OperationalError
 from node.actor import Actor
 from node.deliver.sender import DeliverySender
 from node.errors import NodeError, Transient
-from node.jobs.computation import Computation
 from node.jobs.queue import DELIVER, SYNTHESISE
-from node.jobs.results import Results
 from node.observe.logs import following
 from node.release.service import ReleaseService
+from node.runs.computation import Computation
+from node.runs.results import Results
 from pipelines.contract import Reason
 from pipelines.errors import PipelineError
 

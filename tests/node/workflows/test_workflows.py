@@ -14,14 +14,14 @@ from sqlalchemy.exc import OperationalError
 
 from node.actor import Actor
 from node.deliver.tables import DeliveryRow
-from node.jobs import workflows
 from node.jobs.dbos_process import DbosProcess
 from node.jobs.queue import DELIVERY
-from node.jobs.reaper import Reaper
-from node.jobs.tables import RunRow
-from node.jobs.workflows import register_delivery
 from node.processes.engine import DELIVERY_SLOTS
+from node.runs.tables import RunRow
 from node.states import DeliveryState, RunState
+from node.workflows import workflows
+from node.workflows.reaper import Reaper
+from node.workflows.workflows import register_delivery
 
 SERVICE = Actor.service("engine")
 

@@ -13,13 +13,14 @@ from models.errors import DeviceError, ModelsError, PackageError
 from models.packages import ModelPackage
 from node.actor import Actor
 from node.archive.files import ArchiveFiles
-from node.audit import AuditCode, AuditEvent, AuditTrail
+from node.audit import AuditTrail
 from node.clock import Clock
 from node.database import Database, change_state
 from node.errors import Permanent, Transient
-from node.jobs.identity import identity_of
-from node.jobs.results import KeptObject, Manifest, Results
-from node.jobs.tables import RunInputRow, RunRow
+from node.runs.events import run_started
+from node.runs.identity import identity_of
+from node.runs.results import KeptObject, Manifest, Results
+from node.runs.tables import RunInputRow, RunRow
 from node.states import RunState
 from pipelines.contract import Declaration, ModelIdentity, Outcome, Pipeline, RunIdentity, SourceInstance
 from pipelines.errors import PipelineError
@@ -125,22 +126,7 @@ class Computation:
             change_state(recording.session, run, RunState.RUNNING)
             if run.started_at is None:
                 run.started_at = self._clock.now()
-                recording.record(
-                    AuditEvent(
-                        code=AuditCode.RUN_STARTED,
-                        actor=worker,
-                        outcome="success",
-                        study_uid=run.study_uid,
-                        patient=None,
-                        correlation=run.correlation_id,
-                        details={
-                            "run": run.run_id,
-                            "pipeline": run.pipeline,
-                            "models": [model["name"] for _, model in sorted(run.models.items())],
-                            "inputs": len(run.inputs),
-                        },
-                    )
-                )
+                recording.record(run_started(run, worker))
             inputs: dict[str, list[RunInputRow]] = {}
             for row in run.inputs:
                 inputs.setdefault(row.slot, []).append(row)

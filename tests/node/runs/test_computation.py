@@ -12,7 +12,7 @@ from models.errors import DeviceError, ModelsError, PackageError, PackageTampere
 from models.packages import ModelPackage
 from node.actor import Actor
 from node.errors import Permanent, Refusal, Transient
-from node.jobs.tables import RunRow
+from node.runs.tables import RunRow
 from node.states import RunState
 from pipelines.contract import Pipeline, Reason
 

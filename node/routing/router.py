@@ -12,16 +12,18 @@ from models.packages import ModelPackage
 from node.actor import Actor
 from node.archive.catalogue import Catalogue
 from node.archive.tables import QuarantineRow, StudyRow
-from node.audit import AuditCode, AuditEvent, AuditTrail
+from node.audit import AuditTrail
 from node.audit.trail import Recording
 from node.clock import Clock
 from node.database import Database, change_state
 from node.errors import SettingsError
-from node.jobs.identity import models_to_json, profile_to_json, run_id_of
 from node.jobs.queue import JobQueue
-from node.jobs.tables import DecisionRow, RunInputRow, RunRow
 from node.priority import due_second
+from node.routing.events import study_routed, study_unrouted
 from node.rules import Firing, RuleSet, SeriesFacts, StudyFacts, decide
+from node.runs.events import run_queued, run_superseded
+from node.runs.identity import models_to_json, profile_to_json, run_id_of
+from node.runs.tables import DecisionRow, RunInputRow, RunRow
 from node.settings import Settings
 from node.states import RunState, StudyState
 from pipelines.contract import Declaration, ModelIdentity
@@ -114,19 +116,7 @@ class Router:
             return
         change_state(session, study, StudyState.ROUTED)
         study.reason_code = study.reason_parameters = None
-        recording.record(
-            AuditEvent(
-                code=AuditCode.STUDY_ROUTED,
-                actor=SETTLING,
-                study_uid=study.study_uid,
-                correlation=study.correlation_id,
-                details={
-                    "revision": study.revision,
-                    "rules": [firing.rule for firing in decision.firings],
-                    "ruleset": self._ruleset.version,
-                },
-            )
-        )
+        recording.record(study_routed(study, decision, SETTLING))
         ordered = {firing.rule: self._order(recording, study, firing) for firing in decision.firings}
         self._supersede(recording, study, ordered)
 
@@ -135,21 +125,13 @@ class Router:
     ) -> None:
         change_state(recording.session, study, StudyState.UNROUTED)
         study.reason_code, study.reason_parameters = code, parameters
-        recording.record(
-            AuditEvent(
-                code=AuditCode.STUDY_UNROUTED,
-                actor=SETTLING,
-                study_uid=study.study_uid,
-                correlation=study.correlation_id,
-                details={"revision": study.revision, "reason": code, "ruleset": self._ruleset.version},
-            )
-        )
+        recording.record(study_unrouted(study, code, self._ruleset.version, SETTLING))
 
     def _order(self, recording: Recording, study: StudyRow, firing: Firing) -> str:
         session = recording.session
         run = self._ordered_run(session, study, firing)
         while (earlier := session.get(RunRow, run_id_of(run, run.inputs))) is not None:
-            if not _came_to_nothing(earlier):
+            if not _ended_without_result(earlier):
                 # The same bytes through the same computation: what was made of them stands, for this revision too.
                 earlier.revision = study.revision
                 if earlier.state in _UNSENT:
@@ -160,15 +142,7 @@ class Router:
         session.add(run)
         session.flush()
         self._queue.enqueue_run(session, run.run_id, run.due)
-        recording.record(
-            AuditEvent(
-                code=AuditCode.RUN_QUEUED,
-                actor=SETTLING,
-                study_uid=study.study_uid,
-                correlation=study.correlation_id,
-                details={"run": run.run_id, "rule": run.rule, "pipeline": run.pipeline, "inputs": len(run.inputs)},
-            )
-        )
+        recording.record(run_queued(run, SETTLING))
         return run.run_id
 
     def _ordered_run(self, session: Session, study: StudyRow, firing: Firing) -> RunRow:
@@ -213,18 +187,10 @@ class Router:
             run.reason_code = "run-superseded" if by_run else "run-outdated"
             run.reason_parameters = {"by": by_run} if by_run else {}
             run.finished_at = self._clock.now()
-            recording.record(
-                AuditEvent(
-                    code=AuditCode.RUN_SUPERSEDED,
-                    actor=SETTLING,
-                    study_uid=study.study_uid,
-                    correlation=study.correlation_id,
-                    details={"run": run.run_id, "by": by_run},
-                )
-            )
+            recording.record(run_superseded(run, SETTLING, by_run))
 
 
-def _came_to_nothing(run: RunRow) -> bool:
+def _ended_without_result(run: RunRow) -> bool:
     """Return whether a run ended without a result, or its result was taken back before every destination had it."""
     return run.state in {RunState.SUPERSEDED, RunState.FAILED}
 

@@ -15,9 +15,9 @@ from node.archive.tables import StudyRow
 from node.audit.verify import verify
 from node.composition import Node
 from node.errors import SettingsError
-from node.jobs.router import Router
-from node.jobs.tables import DecisionRow, RunRow
+from node.routing.router import Router
 from node.rules import load_ruleset
+from node.runs.tables import DecisionRow, RunRow
 from node.settings import load_settings
 from node.states import RunState, StudyState
 from node.status import report

@@ -7,8 +7,8 @@ from node.database import Database
 from node.deliver.sender import DeliverySender
 from node.deliver.tables import DeliveryRow
 from node.jobs.queue import JobQueue
-from node.jobs.tables import RunRow
 from node.release.service import ReleaseService
+from node.runs.tables import RunRow
 from pipelines.contract import Reason
 
 

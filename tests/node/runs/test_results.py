@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from node.errors import Permanent, Transient
-from node.jobs.results import KeptObject, Manifest, Results
+from node.runs.results import KeptObject, Manifest, Results
 from pipelines.contract import Check, Reason, Verdict
 
 

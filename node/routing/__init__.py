@@ -1,0 +1,1 @@
+"""Routing: settled studies are decided by the rules and become runs."""

@@ -1,0 +1,1 @@
+"""Runs: what is computed from which frozen inputs, the computation itself, and its kept result."""

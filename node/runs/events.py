@@ -1,0 +1,33 @@
+"""The audit events of runs: which run of which pipeline, with how many inputs."""
+
+from __future__ import annotations
+
+from node.actor import Actor
+from node.audit import AuditCode, AuditEvent
+from node.runs.tables import RunRow
+
+
+def run_queued(run: RunRow, by: Actor) -> AuditEvent:
+    """Return that a run was ordered, by which rule."""
+    return _event(AuditCode.RUN_QUEUED, run, by, rule=run.rule, pipeline=run.pipeline, inputs=len(run.inputs))
+
+
+def run_started(run: RunRow, by: Actor) -> AuditEvent:
+    """Return that a run's first attempt began, with which models."""
+    models = [model["name"] for _, model in sorted(run.models.items())]
+    return _event(AuditCode.RUN_STARTED, run, by, pipeline=run.pipeline, models=models, inputs=len(run.inputs))
+
+
+def run_superseded(run: RunRow, by: Actor, by_run: str) -> AuditEvent:
+    """Return that the study's present revision replaced a run, by another run or (empty) by none."""
+    return _event(AuditCode.RUN_SUPERSEDED, run, by, by=by_run)
+
+
+def _event(code: AuditCode, run: RunRow, actor: Actor, **details: str | int | list[str]) -> AuditEvent:
+    return AuditEvent(
+        code=code,
+        actor=actor,
+        study_uid=run.study_uid,
+        correlation=run.correlation_id,
+        details={"run": run.run_id, **details},
+    )

@@ -49,6 +49,7 @@ def held(rooms, mr_study):
         return rooms, session.query(RunRow).one()
 
 
+@pytest.mark.hazard("HAZ-24")
 def test_a_study_of_any_name_is_listed(rooms, mr_study) -> None:
     rooms.file(*mr_study(1))
     with rooms.node.database.write() as session:
@@ -91,6 +92,7 @@ def test_a_study_of_any_name_is_listed(rooms, mr_study) -> None:
     assert HOSTILE in {study["study_uid"] for study in json.loads(found.stdout)["studies"]}
 
 
+@pytest.mark.hazard("HAZ-24")
 def test_a_reason_and_a_name_are_printed_as_they_were_given(held) -> None:
     rooms, run = held
     assert SHOWN in call(rooms, "reject", run.study_uid, "--by", HOSTILE, "--reason", HOSTILE)
@@ -106,6 +108,7 @@ def test_a_strangers_file_is_named(rooms) -> None:
     assert "[bold]:smile:\u241b[2J" in call(rooms, "archive", "verify")
 
 
+@pytest.mark.hazard("HAZ-24")
 def test_an_error_names_what_was_given(monkeypatch, capsys, tmp_path: Path) -> None:
     folder = str(tmp_path / "[/x]:smile:\x1b[2J")
     monkeypatch.setattr(sys, "argv", ["synthnode", "send", folder, "--to", "PACS@127.0.0.1:104"])

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from node.archive.attributes import attributes
 from node.archive.files import ArchiveFiles, Kept
 from node.archive.headers import Header, Unusable
+from node.archive.query_keys import QueryLevel, complete
 from node.archive.sameness import same_data_set
 from node.archive.tables import InstanceRow, PatientRow, QuarantineRow, SeriesRow, StudyRow
 from node.audit import PatientIdentity
@@ -143,8 +144,12 @@ class Filing:
         if series is not None and series.study_uid != header.study_uid:
             raise Quarantine("conflicting-series", series=header.series_uid, first=series.study_uid)
         study, reopened = self._study(header, arrival, origin)
+        # A patient's other values are who it is, and never change.
+        complete(study.patient, QueryLevel.PATIENT, {"PatientSex": header.query.get("PatientSex", "")})
+        complete(study, QueryLevel.STUDY, header.query)
         if series is None:
-            self._new_series(header, study, origin)
+            series = self._new_series(header, study, origin)
+        complete(series, QueryLevel.SERIES, header.query)
         row = InstanceRow(
             sop_instance_uid=header.sop_instance_uid,
             series_uid=header.series_uid,
@@ -156,6 +161,7 @@ class Filing:
             received_at=arrival.received_at,
             origin=origin,
         )
+        complete(row, QueryLevel.IMAGE, header.query)
         self._session.add(row)
         self._instances[row.sop_instance_uid] = row
         outcome = Outcome.FILED if origin is Origin.RECEIVED else Outcome.OWN
@@ -241,7 +247,7 @@ class Filing:
         # Without an ID nothing says that two studies are of one person, whatever their names.
         return PatientRow(patient_id=stated.patient_id or None, **columns)
 
-    def _new_series(self, header: Header, study: StudyRow, origin: Origin) -> None:
+    def _new_series(self, header: Header, study: StudyRow, origin: Origin) -> SeriesRow:
         row = SeriesRow(
             series_uid=header.series_uid,
             study_uid=study.study_uid,
@@ -251,6 +257,7 @@ class Filing:
         )
         self._session.add(row)
         self._session.flush()
+        return row
 
     def _set_apart(self, arrival: Arrival, reason: Reason) -> Filed:
         found = arrival.found

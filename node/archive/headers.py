@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import mmap
 import re
-from collections.abc import Set
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from pydicom import Dataset, dcmread
 from pydicom.uid import UID, RTStructureSetStorage
 
 from node.archive.part10 import MAX_HEAD, FileHead, read_head
+from node.archive.query_keys import read_query_values
 from node.archive.wholeness import Shape, walk
 from node.audit import PatientIdentity
 from node.errors import Permanent, Quarantine
@@ -35,6 +36,8 @@ class Header:
         A synthnode made it, judged from the data set alone.
     refers_to
         SOP Instance UIDs of the images that it is drawn on, when it is a structure set.
+    query
+        Values of the keys that queries may name (`node.archive.query_keys`), by keyword.
     dataset
         The header without pixel data.
     """
@@ -48,6 +51,7 @@ class Header:
     patient: PatientIdentity
     ours: bool
     refers_to: Set[str]
+    query: Mapping[str, str]
     dataset: Dataset
 
 
@@ -167,6 +171,7 @@ def _header(dataset: Dataset, head: FileHead) -> Header:
             ),
             ours=is_ours(dataset),
             refers_to=referenced_images(dataset) if structures else frozenset(),
+            query=read_query_values(dataset),
             dataset=dataset,
         )
     except Quarantine:

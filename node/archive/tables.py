@@ -12,7 +12,9 @@ from node.database.base import Base
 
 
 class PatientRow(Base):
-    """A patient as objects state them; the only place of the catalogue that holds patient identifiers.
+    """A patient as objects state them.
+
+    Beside it only a study's accession number, ID and description can identify somebody.
 
     Attributes
     ----------
@@ -23,13 +25,14 @@ class PatientRow(Base):
     """
 
     __tablename__ = "patients"
-    __table_args__ = (UniqueConstraint("patient_id", "issuer", "name", "birth_date"),)
+    __table_args__ = (UniqueConstraint("patient_id", "issuer", "name", "birth_date"), Index("ix_patients_name", "name"))
 
     id: Mapped[int] = mapped_column(primary_key=True)
     patient_id: Mapped[str | None]
     issuer: Mapped[str] = mapped_column(default="")
     name: Mapped[str] = mapped_column(default="")
     birth_date: Mapped[str] = mapped_column(default="")
+    sex: Mapped[str] = mapped_column(default="")
 
 
 class StudyRow(Base):
@@ -50,10 +53,16 @@ class StudyRow(Base):
         The same in logs, jobs and audit; 32 hexadecimal digits.
     calling_ae, called_ae
         AE titles of the association that brought the first instance; empty after a rebuild without journal.
+
+    The other columns are `node.archive.query_keys`, as here in the tables of patients, series and instances.
     """
 
     __tablename__ = "studies"
-    __table_args__ = (Index("ix_studies_settling", "state", "last_instance_at"),)
+    __table_args__ = (
+        Index("ix_studies_settling", "state", "last_instance_at"),
+        Index("ix_studies_study_date", "study_date"),
+        Index("ix_studies_accession_number", "accession_number"),
+    )
 
     study_uid: Mapped[str] = mapped_column(primary_key=True)
     patient_key: Mapped[int] = mapped_column(ForeignKey("patients.id"), index=True)
@@ -66,6 +75,12 @@ class StudyRow(Base):
     correlation_id: Mapped[str]
     calling_ae: Mapped[str]
     called_ae: Mapped[str]
+    study_date: Mapped[str] = mapped_column(default="")
+    study_time: Mapped[str] = mapped_column(default="")
+    accession_number: Mapped[str] = mapped_column(default="")
+    study_id: Mapped[str] = mapped_column(default="")
+    description: Mapped[str] = mapped_column(default="")
+    referring_physician: Mapped[str] = mapped_column(default="")
 
     patient: Mapped[PatientRow] = relationship(lazy="joined", innerjoin=True)
 
@@ -89,6 +104,15 @@ class SeriesRow(Base):
     modality: Mapped[str]
     attributes: Mapped[dict[str, Any]]
     origin: Mapped[str]
+    series_number: Mapped[str] = mapped_column(default="")
+    description: Mapped[str] = mapped_column(default="")
+    series_date: Mapped[str] = mapped_column(default="")
+    series_time: Mapped[str] = mapped_column(default="")
+    body_part: Mapped[str] = mapped_column(default="")
+    protocol_name: Mapped[str] = mapped_column(default="")
+    frame_of_reference_uid: Mapped[str] = mapped_column(default="")
+    performed_start_date: Mapped[str] = mapped_column(default="")
+    performed_start_time: Mapped[str] = mapped_column(default="")
 
 
 class InstanceRow(Base):
@@ -116,6 +140,10 @@ class InstanceRow(Base):
     location: Mapped[str]
     received_at: Mapped[datetime]
     origin: Mapped[str]
+    instance_number: Mapped[str] = mapped_column(default="")
+    number_of_frames: Mapped[str] = mapped_column(default="")
+    content_date: Mapped[str] = mapped_column(default="")
+    content_time: Mapped[str] = mapped_column(default="")
 
 
 class QuarantineRow(Base):

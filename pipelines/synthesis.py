@@ -23,6 +23,7 @@ from pipelines.geometry.target import TargetGrid
 from pipelines.previews.presenter import MONTAGE, REPORT, Presenter
 from pipelines.reading.reader import read_series
 from pipelines.reading.series import SourceSeries
+from pipelines.semantics import check_objects
 from pipelines.stages import Stages
 
 
@@ -101,7 +102,7 @@ class Synthesis(Protocol[Made]):
     def check_outputs(
         self, case: Case, made: Made, target: TargetGrid, objects: Sequence[Dataset]
     ) -> tuple[Check, ...]:
-        """Check what was made and what was encoded of it."""
+        """Check what was made and what its objects show; `pipelines.semantics` is asked by the skeleton."""
         ...
 
     def draw(self, made: Made, presenter: Presenter) -> bytes:
@@ -160,6 +161,7 @@ class SynthesisPipeline(Generic[Made]):
             objects = synthesis.encode(case, made)
         with stages.stage("check"):
             checks += synthesis.check_outputs(case, made, target, objects)
+            checks += check_objects(objects, case.reference)
         with stages.stage("preview"):
             picture = synthesis.draw(made, presenter)
         page = presenter.page(checks, stages.seconds, objects, picture)

@@ -163,6 +163,27 @@ def test_what_the_present_revision_does_not_order_cannot_be_released_any_more(ro
     assert verify(rooms.node.database, rooms.node.anchor).valid
 
 
+@pytest.mark.hazard("HAZ-08")
+@pytest.mark.parametrize("state", [RunState.HELD, RunState.RELEASED])
+def test_a_revision_that_no_rule_takes_ends_what_was_ordered_before(rooms, mr_study, tmp_path, state: RunState) -> None:
+    *images, late = mr_study(4)
+    rooms.file(*images)
+    rooms.settle()
+    rooms.compute(runs(rooms)[0].run_id)
+    if state == RunState.RELEASED:
+        rooms.node.release_service.release(runs(rooms)[0].run_id, Actor.person("m.curie"), "ok")
+    rules = tmp_path / "rules.yaml"
+    rules.write_text(rules.read_text().replace('Modality == "MR"', 'Modality == "PT"'))
+    started_anew = Node(rooms.node.settings, rooms.clock)
+    rooms.file(late)
+    rooms.clock.advance(31)
+    started_anew.router.settle_due()
+    started_anew.queue.close()
+    started_anew.database.close()
+    (run,) = runs(rooms)
+    assert (study(rooms).state, run.state, run.reason_code) == ("unrouted", RunState.SUPERSEDED, "run-outdated")
+
+
 @pytest.mark.hazard("HAZ-11")
 def test_a_new_revision_orders_again_what_came_to_nothing(rooms, mr_study) -> None:
     images = mr_study(3)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from postgresql import BOTH_DATABASES
 from sqlalchemy import event
 
 from node.actor import Actor
 from node.archive.catalogue import Catalogue
 from node.runs.tables import RunRow
 from node.status import StatusReport, report
+
+pytestmark = BOTH_DATABASES
 
 
 def asked(rooms) -> tuple[StatusReport, int]:

@@ -24,8 +24,8 @@ from node.workflows.reaper import Reaper
 from node.workflows.workflows import register_delivery
 
 NAME = "engine"
-INTAKE_EVERY_S = 0.25
-REAP_EVERY_S = 5.0
+INTAKE_EVERY_S = 1.0
+REAP_EVERY_S = 15.0
 DELIVERY_SLOTS = Slots(per_partition=1)
 """One association a destination at one time, however many destinations there are."""
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from node.jobs.queue import INFERENCE
+from node.runs.tables import RunRow
 
 
 def jobs(rooms) -> list[tuple[str, str]]:
@@ -33,3 +36,14 @@ def test_the_job_of_a_worker_that_is_started_stays_its_own(rooms, mr_study) -> N
     begun_by(rooms, "worker-1")
     assert rooms.node.queue.take_back({"engine", "worker-0", "worker-1"}) == 0
     assert jobs(rooms) == [("PENDING", INFERENCE)]
+
+
+@pytest.mark.hazard("HAZ-24")
+def test_what_the_engine_keeps_is_json_and_never_a_pickle(rooms, mr_study) -> None:
+    """Whoever can write the database could run code in every process that reads a pickle."""
+    rooms.file(*mr_study())
+    rooms.settle()
+    with rooms.node.database.read() as session:
+        (run,) = session.scalars(select(RunRow))
+        (kept,) = session.execute(text("SELECT inputs FROM workflow_input")).scalars()
+    assert run.run_id in json.dumps(json.loads(kept))

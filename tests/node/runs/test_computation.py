@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Callable, Mapping
 
 import pytest
@@ -11,6 +12,8 @@ from sqlalchemy import select
 from models.errors import DeviceError, ModelsError, PackageError, PackageTampered
 from models.packages import ModelPackage
 from node.actor import Actor
+from node.audit import AuditCode
+from node.audit.tables import AuditRow
 from node.errors import Permanent, Refusal, Transient
 from node.runs.tables import RunRow
 from node.states import RunState
@@ -193,3 +196,16 @@ def test_what_cannot_be_warmed_is_told_and_keeps_nothing_else_cold(rooms, run_id
     assert built == [rooms.pipeline.declaration.name]
     computation.compute_and_keep(run_id, WORKER)
     assert len(built) == 1
+
+
+@pytest.mark.hazard("HAZ-12")
+def test_the_beginning_of_a_run_is_audited_once_with_worker_and_models(rooms, run_id: str) -> None:
+    rooms.pipeline.error = RuntimeError("killed")
+    with pytest.raises(RuntimeError):
+        rooms.computation().compute_and_keep(run_id, WORKER)
+    rooms.pipeline.error = None
+    rooms.computation().compute_and_keep(run_id, WORKER)
+    with rooms.node.database.read() as session:
+        (row,) = session.scalars(select(AuditRow).where(AuditRow.code == AuditCode.RUN_STARTED))
+    details = json.loads(row.details)
+    assert (details["run"], details["models"]) == (run_id, ["head-mr-to-ct"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -96,6 +97,18 @@ def test_any_other_fault_of_a_job_ends_its_delivery_by_name(rooms, released: str
         delivery, run = session.scalars(select(DeliveryRow)).one(), session.scalars(select(RunRow)).one()
     assert (delivery.state, delivery.reason_code) == (DeliveryState.FAILED, "job-given-up")
     assert (run.state, run.reason_code) == (RunState.UNDELIVERED, "job-given-up")
+
+
+@pytest.mark.hazard("HAZ-24")
+def test_what_a_process_of_the_engine_keeps_is_json_and_never_a_pickle(rooms, released: str, engine: Callable) -> None:
+    """Whoever can write the database could run code in every process that reads a pickle."""
+    engine(Attempts(ValueError("a fault of ours")))
+    assert ended(rooms, f"delivery/{released}/1") == "ERROR"
+    with rooms.node.database.read() as session:
+        jobs = session.execute(text("SELECT inputs, output, error FROM workflow_status")).all()
+        steps = session.execute(text("SELECT output, error FROM operation_outputs")).all()
+    kept = [value for row in (*jobs, *steps) for value in row if value is not None]
+    assert any("a fault of ours" in json.dumps(json.loads(value)) for value in kept)
 
 
 class Stalling:

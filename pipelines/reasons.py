@@ -154,7 +154,8 @@ _SEMANTICS = {
     "object-pixel-length": "Instance {instance} has {found} bytes of pixel data; accepted: {accepted} ({clause}).",
     "object-values-beyond-bits": "Instance {instance} stores {found}, which {accepted} bits cannot hold ({clause}).",
     "object-values-beyond-range": "Instance {instance} holds {found}; accepted: {accepted} ({clause}).",
-    "object-source-missing": "Instance {instance} does not name the images it was derived from ({clause}).",
+    "object-source-missing": "Instance {instance} or its series does not name all images that it was derived"
+    " from ({clause}).",
     "object-source-unknown": "Instance {instance} names {found} as its source, which it is not ({clause}).",
     "object-reference-dangling": "Instance {instance} refers to {found}, which does not go along ({clause}).",
     "object-roi-unmatched": "{attribute} of instance {instance} has {found} items for {accepted} regions, or for others"

@@ -14,6 +14,7 @@ from pipelines.checks.conclusion import conclude
 from pipelines.contract import Check, Verdict
 from pipelines.geometry.target import TargetGrid
 from pipelines.masks.bone import BONE_HU
+from pipelines.objects.rtstruct import SOURCE_FIELD_ROI
 
 Mask = npt.NDArray[np.bool_]
 
@@ -171,7 +172,13 @@ def _air(made: SyntheticCt, air_hu: float) -> Check:
 
 def _beyond(made: SyntheticCt) -> Check:
     share = 1.0 - float(made.inside.mean())
-    return conclude("outside-the-field", True, Verdict.REVIEW, found=f"{share:.0%}", accepted="any share")
+    return conclude(
+        "outside-the-field",
+        bool(made.inside.any()),
+        Verdict.REJECT,
+        found=f"{share:.0%}, the margin included; the MR covers the region {SOURCE_FIELD_ROI}",
+        accepted="less than all",
+    )
 
 
 def _soft_tissue(made: SyntheticCt, limits: SyntheticCtLimits) -> Check:

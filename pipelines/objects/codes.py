@@ -10,12 +10,17 @@ OUR_SCHEME = "99SYNTHNODE"
 """Private coding scheme, for what the standard has no code for."""
 
 MR_TO_CT = Code("MR-TO-CT", OUR_SCHEME, "Synthesis of CT from MR")
+CT_TO_MR = Code("CT-TO-MR", OUR_SCHEME, "Synthesis of MR from CT")
+MR_TO_MR = Code("MR-TO-MR", OUR_SCHEME, "Synthesis of MR from MR")
+SEGMENTATION = Code("SEGMENTATION", OUR_SCHEME, "Segmentation by a network")
+UNCERTAINTY = Code("UNCERTAINTY", OUR_SCHEME, "Uncertainty of a synthesis")
 SPATIAL_RESAMPLING = Code("113085", "DCM", "Spatial resampling")
 SOURCE_FOR_PROCESSING = Code("121322", "DCM", "Source image for image processing operation")
 ACQUISITION_EQUIPMENT = Code("109101", "DCM", "Acquisition Equipment")
 PROCESSING_EQUIPMENT = Code("109102", "DCM", "Processing Equipment")
 ARTIFICIAL_INTELLIGENCE = Code("123110", "DCM", "Artificial Intelligence")
-BODY = Code("123037004", "SCT", "Body structure")
+EXTERNAL = Code("130047", "DCM", "External Body Model")
+SOURCE_FIELD = Code("SOURCE-FIELD", OUR_SCHEME, "Field of view of the source images")
 BONE = Code("272673000", "SCT", "Bone")
 
 

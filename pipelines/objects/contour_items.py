@@ -17,14 +17,19 @@ from models.volumes import Grid
 from pipelines.errors import UnfitObject
 from pipelines.objects.contours import Contour, trace
 from pipelines.objects.decimals import exact, text
+from pipelines.objects.profiles import HoleStyle
 from pipelines.objects.provenance import references
 
 _CONTOUR_DATA = Tag(0x3006, 0x0050)
 _HALF = Decimal("0.5")
 
 
-def contour_sequence(name: str, mask: npt.NDArray[np.bool_], grid: Grid, images: Mapping[Decimal, Dataset]) -> Sequence:
-    """Return ContourSequence (PS3.3 C.8.8.6) of a mask, one CLOSED_PLANAR item a contour.
+def contour_sequence(
+    name: str, mask: npt.NDArray[np.bool_], grid: Grid, images: Mapping[Decimal, Dataset], style: HoleStyle
+) -> Sequence:
+    """Return ContourSequence (PS3.3 C.8.8.6) of a mask.
+
+    Items are CLOSED_PLANAR; of a mask with holes, in style XOR, all are CLOSEDPLANAR_XOR: a region mixes no types.
 
     Parameters
     ----------
@@ -36,6 +41,8 @@ def contour_sequence(name: str, mask: npt.NDArray[np.bool_], grid: Grid, images:
         Identity direction (LPS).
     images
         Image by the height of its plane, mm.
+    style
+        How holes are written.
 
     Raises
     ------
@@ -47,12 +54,14 @@ def contour_sequence(name: str, mask: npt.NDArray[np.bool_], grid: Grid, images:
     x_edges = _edges(grid.origin[0], grid.spacing[0], i0, i1)
     y_edges = _edges(grid.origin[1], grid.spacing[1], j0, j1)
     items = []
-    for number, contour in enumerate(trace(mask[k0:k1, j0:j1, i0:i1]), start=1):
+    contours = list(trace(mask[k0:k1, j0:j1, i0:i1], keyholes=style is HoleStyle.KEYHOLE))
+    kind = "CLOSEDPLANAR_XOR" if any(contour.hole for contour in contours) else "CLOSED_PLANAR"
+    for number, contour in enumerate(contours, start=1):
         height = exact(grid.origin[2]) + (contour.k + k0) * exact(grid.spacing[2])
         image = images.get(height)
         if image is None:
             raise UnfitObject("object-contour-without-image", roi=name, position=text(height))
-        items.append(_item(number, contour, x_edges, y_edges, text(height).encode(), image))
+        items.append(_item(number, kind, contour, x_edges, y_edges, text(height).encode(), image))
     return Sequence(items)
 
 
@@ -63,12 +72,12 @@ def _edges(origin: float, spacing: float, first: int, last: int) -> list[bytes]:
 
 
 def _item(
-    number: int, contour: Contour, x_edges: list[bytes], y_edges: list[bytes], z: bytes, image: Dataset
+    number: int, kind: str, contour: Contour, x_edges: list[bytes], y_edges: list[bytes], z: bytes, image: Dataset
 ) -> Dataset:
     item = Dataset()
     item.ContourNumber = number
     item.ContourImageSequence = references([image])
-    item.ContourGeometricType = "CLOSED_PLANAR"
+    item.ContourGeometricType = kind
     item.NumberOfContourPoints = len(contour.points)
     written = b"\\".join(b"%b\\%b\\%b" % (x_edges[x], y_edges[y], z) for x, y in contour.points.tolist())
     # As encoded bytes: a number object for each coordinate would take most of the time of the whole structure set.

@@ -1,4 +1,4 @@
-"""Masks to closed planar contours that follow the voxels' edges exactly, holes joined by keyholes."""
+"""Masks to closed planar contours that follow the voxels' edges exactly."""
 
 from __future__ import annotations
 
@@ -27,23 +27,28 @@ class Contour:
     points
         Vertices, array (n, 2) of (x, y) in voxel edges: x = 0 is the left edge of column 0 and x = 1 its right edge.
         The last vertex joins the first. Without the keyholes no three neighbours are collinear.
+    hole
+        Whether it goes around a hole, to be combined with the contour around it by exclusive or.
     """
 
     k: int
     points: Ints
+    hole: bool = False
 
 
-def trace(mask: npt.NDArray[np.bool_]) -> Iterator[Contour]:
+def trace(mask: npt.NDArray[np.bool_], keyholes: bool = True) -> Iterator[Contour]:
     """Yield the contours of a mask, slice by slice.
 
     Filling the contours of a slice by the even-odd rule gives back the mask exactly. Voxels that touch only by a
-    corner belong to different contours. A hole is no contour of its own: its outline is joined to the outline around
-    it by a bridge of no width (keyhole), because readers disagree on nested contours.
+    corner belong to different contours.
 
     Parameters
     ----------
     mask
         Array [k, j, i].
+    keyholes
+        Whether a hole is joined to the outline around it by a bridge of no width instead of being a contour of its own:
+        readers disagree on nested contours.
 
     Notes
     -----
@@ -55,7 +60,7 @@ def trace(mask: npt.NDArray[np.bool_]) -> Iterator[Contour]:
     if len(corners.k):
         bounds = np.flatnonzero(np.diff(corners.k)) + 1
         for start, stop in zip([0, *bounds], [*bounds, len(corners.k)], strict=True):
-            yield from _slice_contours(corners, int(start), int(stop))
+            yield from _slice_contours(corners, int(start), int(stop), keyholes)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -108,7 +113,7 @@ def _paired(order: npt.NDArray[np.integer]) -> Ints:
     return partner
 
 
-def _slice_contours(corners: _Corners, start: int, stop: int) -> Iterator[Contour]:
+def _slice_contours(corners: _Corners, start: int, stop: int, keyholes: bool) -> Iterator[Contour]:
     here = _Slice(
         points=np.column_stack([corners.x[start:stop], corners.y[start:stop]]),
         begins_inside=corners.begins_inside[start:stop],
@@ -119,9 +124,12 @@ def _slice_contours(corners: _Corners, start: int, stop: int) -> Iterator[Contou
     # A loop begins at its topmost left corner: below right of it is inside, unless it goes around a hole.
     outer = [loop for loop in loops if here.begins_inside[loop[0]]]
     holes = [loop for loop in loops if not here.begins_inside[loop[0]]]
-    outlines = _keyholed(here, outer, holes) if holes else (here.points[loop] for loop in outer)
-    for outline in outlines:
-        yield Contour(int(corners.k[start]), outline)
+    k = int(corners.k[start])
+    if holes and keyholes:
+        yield from (Contour(k, outline) for outline in _joined_by_keyholes(here, outer, holes))
+        return
+    yield from (Contour(k, here.points[loop]) for loop in outer)
+    yield from (Contour(k, here.points[loop], hole=True) for loop in holes)
 
 
 def _loops(here: _Slice) -> list[list[int]]:
@@ -143,7 +151,7 @@ def _loops(here: _Slice) -> list[list[int]]:
     return loops
 
 
-def _keyholed(here: _Slice, outer: list[list[int]], holes: list[list[int]]) -> Iterator[Ints]:
+def _joined_by_keyholes(here: _Slice, outer: list[list[int]], holes: list[list[int]]) -> Iterator[Ints]:
     """Join every hole to the outline that lies to the left of its first corner.
 
     That corner's row is inside on both sides until the outline, so the bridge crosses nothing. The outline belongs to

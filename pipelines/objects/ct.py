@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from decimal import Decimal
 
 import numpy as np
@@ -15,12 +16,20 @@ from pipelines.contract import RunIdentity
 from pipelines.errors import UnfitObject
 from pipelines.geometry.posture import Posture, posture
 from pipelines.objects.checked import checked
+from pipelines.objects.codes import MR_TO_CT
 from pipelines.objects.copied import frame_of_reference_module, general_study_module, patient_module, text_and_time
 from pipelines.objects.decimals import exact, text
 from pipelines.objects.encoding import as_raw, file_meta, with_shared
 from pipelines.objects.equipment import general_equipment_module
-from pipelines.objects.profiles import DEFAULT, PlanningProfile
-from pipelines.objects.provenance import contributing_equipment, derivation, marks
+from pipelines.objects.profiles import PlanningProfile
+from pipelines.objects.provenance import (
+    Derivation,
+    contributing_equipment,
+    derivation_module,
+    marks,
+    nearest_images,
+    source_images,
+)
 from pipelines.objects.times import Moment, moment
 from pipelines.objects.uids import derive
 from pipelines.reading.series import SourceSeries
@@ -44,8 +53,8 @@ def synthetic_ct_series(
     digest: str,
     resampled: bool,
     prone: bool,
-    profile: PlanningProfile = DEFAULT,
     body_part: str = "HEAD",
+    others: Sequence[SourceSeries] = (),
 ) -> tuple[Dataset, ...]:
     """Return the instances of a synthetic CT in the source's study and frame of reference, foot to head.
 
@@ -63,10 +72,10 @@ def synthetic_ct_series(
     prone
         Write rows and columns turned by 180 degrees, with the orientation that planning systems take for a prone
         patient. It must agree with the source's PatientPosition.
-    profile
-        Equipment attributes for the planning system.
     body_part
         BodyPartExamined where the source states none that is unpaired.
+    others
+        Further series that it was computed from.
 
     Raises
     ------
@@ -78,9 +87,10 @@ def synthetic_ct_series(
     Notes
     -----
     Pixels are unsigned, twelve bits stored, slope 1, intercept -1024. KVP, equipment and ImageType value 2 come from
-    `profile`. There is no ConvolutionKernel and no exposure: nothing was exposed.
+    the run's planning profile; ConvolutionKernel only where it asks for one. There is no exposure: nothing was exposed.
+    The first instance names every source image, the others the nearest one of each source.
     """
-    _prove_fit(hu, source, prone)
+    _check_fit(hu, source, prone)
     created = moment(run, source.header)
     shared = Dataset()
     for part in (
@@ -88,23 +98,27 @@ def synthetic_ct_series(
         general_study_module(source),
         frame_of_reference_module(source),
         text_and_time(source, created),
-        general_equipment_module(profile, run),
+        general_equipment_module(run),
         _general_series_module(source, run, digest, created, body_part),
         _general_acquisition_module(source),
-        _image_module(source, created, profile),
+        _image_module(source, created, run.profile),
         _plane_of_all(hu.grid, prone),
         _image_pixel_module(hu.grid),
-        _ct_image_module(profile),
+        _ct_image_module(run.profile),
         _voi_lut_module(),
-        derivation(source, run, "CT", resampled),
+        derivation_module(Derivation(MR_TO_CT, "CT", (source, *others), resampled), run),
         contributing_equipment(source, run),
         marks(),
     ):
         shared.update(part)
     template = as_raw(shared)
-    # What slices share is judged once, on a copy: judging decodes the encoded values that make writing fast.
-    checked(_slice(with_shared(template), hu, 0, digest, prone))
-    return tuple(_slice(with_shared(template), hu, k, digest, prone) for k in range(hu.grid.size[2]))
+    images = tuple(_slice(with_shared(template), hu, k, digest, prone) for k in range(hu.grid.size[2]))
+    for k, image in enumerate(images):
+        image.update(nearest_images((source, *others), _middle(hu.grid, k)) if k else source_images((source, *others)))
+    # What slices share is checked once, on a copy: checking decodes the encoded values that make writing fast.
+    first = with_shared(images[0])
+    checked(first)
+    return images
 
 
 def stored_values(hu: Array) -> npt.NDArray[np.uint16]:
@@ -121,7 +135,7 @@ def stored_values(hu: Array) -> npt.NDArray[np.uint16]:
     return (np.clip(np.rint(hu), low, high) - low).astype("<u2")
 
 
-def _prove_fit(hu: Volume, source: SourceSeries, prone: bool) -> None:
+def _check_fit(hu: Volume, source: SourceSeries, prone: bool) -> None:
     grid = hu.grid
     if not np.allclose(grid.direction, np.eye(3), rtol=0, atol=1e-9):
         raise UnfitObject("object-grid-oblique", accepted="an axial grid, directions identity in LPS")
@@ -146,6 +160,11 @@ def _slice(begun: Dataset, hu: Volume, k: int, digest: str, prone: bool) -> Data
     begun["PixelData"].VR = "OW"
     begun.file_meta = file_meta(begun)
     return begun
+
+
+def _middle(grid: Grid, k: int) -> tuple[float, float, float]:
+    x, y, z = grid.affine[:3, :3] @ [(grid.size[0] - 1) / 2, (grid.size[1] - 1) / 2, k] + grid.affine[:3, 3]
+    return float(x), float(y), float(z)
 
 
 def first_pixel(grid: Grid, k: int, prone: bool) -> tuple[Decimal, Decimal, Decimal]:
@@ -231,6 +250,8 @@ def _ct_image_module(profile: PlanningProfile) -> Dataset:
     ds = Dataset()
     ds.SOPClassUID = CTImageStorage
     ds.KVP = profile.kvp
+    if profile.convolution_kernel:
+        ds.ConvolutionKernel = profile.convolution_kernel
     ds.RescaleIntercept = str(HU_RANGE[0])
     ds.RescaleSlope = "1"
     ds.RescaleType = "HU"

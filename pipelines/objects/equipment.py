@@ -5,11 +5,11 @@ from __future__ import annotations
 from pydicom import Dataset
 
 from pipelines.contract import RunIdentity
-from pipelines.objects.profiles import PlanningProfile
 
 
-def general_equipment_module(profile: PlanningProfile, run: RunIdentity) -> Dataset:
+def general_equipment_module(run: RunIdentity) -> Dataset:
     """General Equipment module (PS3.3 C.7.5.1). The scanner stands in the contributing equipment instead."""
+    profile = run.profile
     ds = Dataset()
     ds.Manufacturer = profile.manufacturer
     ds.ManufacturerModelName = profile.model_name

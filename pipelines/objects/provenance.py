@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable
+from collections.abc import Sequence as Several
+from dataclasses import dataclass
 
+import numpy as np
 from pydicom import Dataset
 from pydicom.sequence import Sequence
 from pydicom.sr.coding import Code
 
 from pipelines.contract import RunIdentity
+from pipelines.geometry.target import to_index
 from pipelines.objects.codes import (
     ACQUISITION_EQUIPMENT,
-    MR_TO_CT,
     OUR_SCHEME,
     PROCESSING_EQUIPMENT,
     SOURCE_FOR_PROCESSING,
@@ -61,30 +64,63 @@ def contributing_equipment(source: SourceSeries, run: RunIdentity) -> Dataset:
     return ds
 
 
-def derivation(source: SourceSeries, run: RunIdentity, what: str, resampled: bool) -> Dataset:
-    """Return how the pixels were derived (PS3.3 C.7.6.1.1.3), and from which images.
+@dataclass(frozen=True, slots=True, eq=False)
+class Derivation:
+    """How an object was derived, and from what.
 
-    Parameters
+    Attributes
     ----------
-    source
-        Every one of its images is named: each output voxel may depend on any of them.
-    run
-        What computed.
+    code
+        The kind: one of ours in `pipelines.objects.codes`, since the standard has none for synthesis.
     what
         The object in words, for the description.
+    sources
+        Every series that it was computed from, the one whose frame of reference it stands in first.
     resampled
-        Whether the source was resampled, which is then said too.
+        Whether sources were resampled onto another grid, which is then said too.
     """
+
+    code: Code
+    what: str
+    sources: tuple[SourceSeries, ...]
+    resampled: bool = False
+
+
+def derivation_module(derivation: Derivation, run: RunIdentity) -> Dataset:
+    """Return how the pixels were derived (PS3.3 C.7.6.1.1.3); from what, `source_images` says."""
+    modalities = " and ".join(dict.fromkeys(str(source.header.Modality) for source in derivation.sources))
     ds = Dataset()
     models = [f"{model} (SHA-256 {model.sha256})" for _, model in sorted(run.models.items())]
     ds.DerivationDescription = (
-        f"SYNTHETIC: {what} computed from MR by {' with '.join(models)} with "
+        f"SYNTHETIC: {derivation.what} computed from {modalities} by {' with '.join(models)} with "
         f"pipeline {run.pipeline} {run.pipeline_version}, run {run.run_number}"
-        f"{', resampled to an axial grid' if resampled else ''}. {DISCLAIMER}"
+        f"{', resampled to an axial grid' if derivation.resampled else ''}. {DISCLAIMER}"
     )
-    codes = (MR_TO_CT, SPATIAL_RESAMPLING) if resampled else (MR_TO_CT,)
+    codes = (derivation.code, SPATIAL_RESAMPLING) if derivation.resampled else (derivation.code,)
     ds.DerivationCodeSequence = Sequence([item for code in codes for item in coded(code)])
-    ds.SourceImageSequence = references(source.datasets, SOURCE_FOR_PROCESSING)
+    return ds
+
+
+def source_images(sources: Several[SourceSeries]) -> Dataset:
+    """Return SourceImageSequence (PS3.3 C.7.6.1.1.4) with every image of `sources`: each voxel may depend on any.
+
+    The first instance of a series carries it. The others name `nearest_images`: in each of two hundred slices a full
+    list would repeat the same two hundred images, and the sequence is of Type 3.
+    """
+    ds = Dataset()
+    ds.SourceImageSequence = references([image for one in sources for image in one.datasets], SOURCE_FOR_PROCESSING)
+    return ds
+
+
+def nearest_images(sources: Several[SourceSeries], point: tuple[float, float, float]) -> Dataset:
+    """Return SourceImageSequence with the one image of each of `sources` that passes nearest to `point` (LPS, mm)."""
+    at = np.array([point])
+    nearest = []
+    for one in sources:
+        index = round(float(to_index(one.volume.grid, at)[0, 2]))
+        nearest.append(one.datasets[min(max(index, 0), len(one.datasets) - 1)])
+    ds = Dataset()
+    ds.SourceImageSequence = references(nearest, SOURCE_FOR_PROCESSING)
     return ds
 
 

@@ -18,7 +18,7 @@ from models.volumes import Grid
 from pipelines.contract import RunIdentity
 from pipelines.errors import UnfitObject
 from pipelines.objects.checked import checked
-from pipelines.objects.codes import ARTIFICIAL_INTELLIGENCE, coded
+from pipelines.objects.codes import ARTIFICIAL_INTELLIGENCE, MR_TO_CT, coded
 from pipelines.objects.contour_items import contour_sequence
 from pipelines.objects.copied import frame_of_reference_module, general_study_module, patient_module, text_and_time
 from pipelines.objects.ct import series_number
@@ -26,14 +26,26 @@ from pipelines.objects.decimals import exact, text
 from pipelines.objects.encoding import file_meta
 from pipelines.objects.equipment import general_equipment_module
 from pipelines.objects.lengths import SHORT_LIMIT
-from pipelines.objects.profiles import DEFAULT, PlanningProfile
-from pipelines.objects.provenance import contributing_equipment, derivation, marks, references
+from pipelines.objects.profiles import HoleStyle
+from pipelines.objects.provenance import (
+    Derivation,
+    contributing_equipment,
+    derivation_module,
+    marks,
+    references,
+    source_images,
+)
 from pipelines.objects.times import Moment, moment
 from pipelines.objects.uids import derive
 from pipelines.reading.series import SourceSeries
 
 _DETACHED_STUDY = "1.2.840.10008.3.1.2.3.1"
 """The retired class that RTReferencedStudySequence names a study by (PS3.3 C.8.8.5)."""
+
+
+SOURCE_FIELD_ROI = "zSource_Field"
+"""Name of the region that the source images cover; what lies outside was written as air, and nobody saw it. AAPM TG-263
+begins the names of what is no anatomy with a z."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,7 +61,7 @@ class Roi:
     mask
         Boolean array [k, j, i] on the grid of the structure set.
     interpreted_type
-        RTROIInterpretedType: ORGAN, or EXTERNAL for the body.
+        RTROIInterpretedType: ORGAN, EXTERNAL for the body, empty for what is no anatomy.
     code
         What it is.
     colour
@@ -71,7 +83,7 @@ def structure_set(
     source: SourceSeries,
     run: RunIdentity,
     digest: str,
-    profile: PlanningProfile = DEFAULT,
+    others: Sequence[SourceSeries] = (),
 ) -> Dataset:
     """Return the structure set of `rois`, with every contour on a slice of `images`.
 
@@ -84,9 +96,9 @@ def structure_set(
     grid
         Identity direction (LPS).
     source, run, digest
-        As for the images.
-    profile
-        Equipment attributes for the planning system.
+        As for the images; the run's planning profile says how holes are written.
+    others
+        Further series that the images were computed from.
 
     Raises
     ------
@@ -98,7 +110,7 @@ def structure_set(
     -----
     ApprovalStatus is UNAPPROVED whatever this node's reviewers said: approval belongs to the planning system.
     """
-    _prove_fit(rois, images, grid, source)
+    _check_fit(rois, images, grid, source)
     created = moment(run, source.header)
     ds = Dataset()
     for part in (
@@ -106,13 +118,14 @@ def structure_set(
         general_study_module(source),
         frame_of_reference_module(source),
         text_and_time(source, created),
-        general_equipment_module(profile, run),
+        general_equipment_module(run),
         _rt_series_module(source, run, digest, created),
-        _structure_set_module(rois, images, grid, run, created),
-        _roi_contour_module(rois, images, grid),
+        _structure_set_module(rois, images, grid, run, digest, created),
+        _roi_contour_module(rois, images, grid, run.profile.hole_style),
         _rt_roi_observations_module(rois),
         _approval_module(),
-        derivation(source, run, "contours on a synthetic CT", resampled=False),
+        derivation_module(Derivation(MR_TO_CT, "contours on a synthetic CT", (source, *others)), run),
+        source_images((source, *others)),
         contributing_equipment(source, run),
         marks(),
     ):
@@ -123,7 +136,7 @@ def structure_set(
     return checked(ds)
 
 
-def _prove_fit(rois: Sequence[Roi], images: Sequence[Dataset], grid: Grid, source: SourceSeries) -> None:
+def _check_fit(rois: Sequence[Roi], images: Sequence[Dataset], grid: Grid, source: SourceSeries) -> None:
     if not rois:
         raise UnfitObject("object-no-rois", accepted="at least one")
     if not np.allclose(grid.direction, np.eye(3), rtol=0, atol=1e-9):
@@ -136,10 +149,10 @@ def _prove_fit(rois: Sequence[Roi], images: Sequence[Dataset], grid: Grid, sourc
             if count > 1:
                 raise UnfitObject("object-roi-doubled", attribute=what, found=key)
     for roi in rois:
-        _prove_roi(roi, grid)
+        _check_roi(roi, grid)
 
 
-def _prove_roi(roi: Roi, grid: Grid) -> None:
+def _check_roi(roi: Roi, grid: Grid) -> None:
     if not 1 <= len(roi.name) <= SHORT_LIMIT or not roi.name.isascii() or "\\" in roi.name:
         raise UnfitObject("object-roi-name", found=roi.name, accepted=f"1 to {SHORT_LIMIT} ASCII characters")
     if roi.number < 1:
@@ -163,12 +176,13 @@ def _rt_series_module(source: SourceSeries, run: RunIdentity, digest: str, creat
 
 
 def _structure_set_module(
-    rois: Sequence[Roi], images: Sequence[Dataset], grid: Grid, run: RunIdentity, created: Moment
+    rois: Sequence[Roi], images: Sequence[Dataset], grid: Grid, run: RunIdentity, digest: str, created: Moment
 ) -> Dataset:
     """Structure Set module (PS3.3 C.8.8.5)."""
     ds = Dataset()
     ds.InstanceNumber = 1
-    ds.StructureSetLabel = "SYNTHETIC"
+    # Planning systems list sets by label: that of another run of the same patient must differ.
+    ds.StructureSetLabel = f"SYNTH-{digest[:8]}"
     ds.StructureSetName = "SYNTHETIC CT contours"
     ds.StructureSetDate, ds.StructureSetTime = created.date, created.time
     ds.ReferencedFrameOfReferenceSequence = Items([_referenced_frame(images)])
@@ -207,7 +221,7 @@ def _listed(roi: Roi, frame: str, grid: Grid, run: RunIdentity) -> Dataset:
     return item
 
 
-def _roi_contour_module(rois: Iterable[Roi], images: Sequence[Dataset], grid: Grid) -> Dataset:
+def _roi_contour_module(rois: Iterable[Roi], images: Sequence[Dataset], grid: Grid, style: HoleStyle) -> Dataset:
     """ROI Contour module (PS3.3 C.8.8.6)."""
     by_height = {Decimal(str(image.ImagePositionPatient[2])): image for image in images}
     items = []
@@ -215,7 +229,7 @@ def _roi_contour_module(rois: Iterable[Roi], images: Sequence[Dataset], grid: Gr
         item = Dataset()
         item.ROIDisplayColor = list(roi.colour)
         item.ReferencedROINumber = roi.number
-        item.ContourSequence = contour_sequence(roi.name, roi.mask, grid, by_height)
+        item.ContourSequence = contour_sequence(roi.name, roi.mask, grid, by_height, style)
         items.append(item)
     ds = Dataset()
     ds.ROIContourSequence = Items(items)

@@ -93,14 +93,10 @@ def _solid(subject: Subject) -> Iterator[Finding]:
 
 
 def _has_hole(drawn: Drawn) -> bool:
-    """Tell whether a contour walks any of its edges twice, as a keyhole does, or is one of several to be combined."""
+    """Return whether a contour meets itself, as a keyhole or a pinched outline does, or is to be combined."""
     if drawn.points is None or drawn.item.get("ContourGeometricType") == "CLOSEDPLANAR_XOR":
         return True
-    ends = np.roll(drawn.points, -1, axis=0)
-    forward = drawn.points[:, 0] + 1j * drawn.points[:, 1]
-    backward = ends[:, 0] + 1j * ends[:, 1]
-    edges = np.sort(np.column_stack([forward, backward]), axis=1)
-    return len(np.unique(edges, axis=0)) < len(edges)
+    return len(np.unique(drawn.points, axis=0)) < len(drawn.points)
 
 
 def _one_external(subject: Subject) -> Iterator[Finding]:

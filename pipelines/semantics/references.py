@@ -12,21 +12,19 @@ from pipelines.semantics.rules import Finding, Rule, Subject, drawn_on, finding,
 
 
 def _sources(subject: Subject) -> Iterator[Finding]:
+    """Each object names source images, and each series all of them."""
     known = {uid_of(dataset) for dataset in subject.source.datasets}
-    seen: set[object] = set()
+    listed: dict[str, set[str]] = {}
     for dataset in subject.objects:
-        encoded = dataset.get_item("SourceImageSequence")
-        if encoded is None or not encoded.value:
+        named = {str(item.get("ReferencedSOPInstanceUID", "")) for item in dataset.get("SourceImageSequence") or ()}
+        if not named:
             yield finding("object-source-missing", dataset)
-            continue
-        if isinstance(encoded.value, bytes):
-            if encoded.value in seen:
-                continue
-            seen.add(encoded.value)
-        for item in dataset.SourceImageSequence:
-            named = str(item.get("ReferencedSOPInstanceUID", ""))
-            if named not in known:
-                yield finding("object-source-unknown", dataset, found=named)
+        for uid in sorted(named - known):
+            yield finding("object-source-unknown", dataset, found=uid)
+        listed.setdefault(str(dataset.get("SeriesInstanceUID", "")), set()).update(named)
+    for dataset in subject.objects:
+        if known - listed.pop(str(dataset.get("SeriesInstanceUID", "")), known):
+            yield finding("object-source-missing", dataset)
 
 
 def _images(subject: Subject) -> Iterator[Finding]:

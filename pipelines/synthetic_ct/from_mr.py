@@ -15,12 +15,14 @@ from pipelines.checks.inputs import check_inputs
 from pipelines.checks.objects import check_image_series
 from pipelines.checks.synthetic_ct import SyntheticCt, SyntheticCtLimits, check_synthetic_ct
 from pipelines.contract import Check, Declaration
+from pipelines.geometry.margin import Margin, air_margin, pad
 from pipelines.geometry.posture import Posture, posture
 from pipelines.geometry.target import TargetGrid, axial_target, thinned
 from pipelines.masks.body import ct_body, mr_body
 from pipelines.masks.bone import bone_mask
+from pipelines.objects.codes import SOURCE_FIELD
 from pipelines.objects.ct import synthetic_ct_series
-from pipelines.objects.rtstruct import Roi, structure_set
+from pipelines.objects.rtstruct import SOURCE_FIELD_ROI, Roi, structure_set
 from pipelines.previews.presenter import Presenter
 from pipelines.synthesis import Case
 
@@ -95,21 +97,22 @@ class SyntheticCtFromMr:
     def make(self, case: Case, prediction: Prediction, target: TargetGrid) -> Product:
         """Return the synthetic CT with air outside the MR's body, its masks and regions."""
         (seen,) = prediction.resampled.values()
-        raw, resampled = thinned(prediction.synthetic, target.slice_stride), thinned(seen, target.slice_stride)
+        air_hu, profile = case.package.card.output.outside, case.run.profile
+        margin = air_margin(target.grid, profile.air_margin_mm, profile.square_matrix)
+        raw = pad(thinned(prediction.synthetic, target.slice_stride), margin, air_hu)
+        resampled = pad(thinned(seen, target.slice_stride), margin, 0.0)
         inside = inside_field(case.reference.volume.grid, raw.grid)
         body = mr_body(resampled, inside)
-        hu = Volume(np.where(body, raw.values, np.float32(case.package.card.output.outside)), raw.grid)
+        hu = Volume(np.where(body, raw.values, np.float32(air_hu)), raw.grid)
         ct = SyntheticCt(raw, hu, body, ct_body(raw, inside), bone_mask(hu, body), inside)
-        return Product(ct, self.site.rois(ct), resampled, _uncertainty(prediction, target, ct))
+        return Product(ct, _with_field(self.site.rois(ct), ct), resampled, _uncertainty(prediction, target, margin, ct))
 
     def encode(self, case: Case, made: Product) -> tuple[Dataset, ...]:
         """Return the CT images and then their structure set."""
         source, run = case.reference, case.run
         prone = posture(str(source.header.PatientPosition)) is Posture.PRONE
-        images = synthetic_ct_series(
-            made.ct.hu, source, run, case.digest, resampled=True, prone=prone, profile=run.profile
-        )
-        return (*images, structure_set(made.rois, images, made.ct.hu.grid, source, run, case.digest, run.profile))
+        images = synthetic_ct_series(made.ct.hu, source, run, case.digest, resampled=True, prone=prone)
+        return (*images, structure_set(made.rois, images, made.ct.hu.grid, source, run, case.digest))
 
     def check_outputs(
         self, case: Case, made: Product, target: TargetGrid, objects: Sequence[Dataset]
@@ -127,9 +130,15 @@ class SyntheticCtFromMr:
         return presenter.picture(self.site.picture_title, made.resampled, made.ct.hu, made.rois, made.uncertainty)
 
 
-def _uncertainty(prediction: Prediction, target: TargetGrid, ct: SyntheticCt) -> Volume | None:
+def _with_field(rois: tuple[Roi, ...], ct: SyntheticCt) -> tuple[Roi, ...]:
+    """Return `rois` and the region that the MR covers: what lies outside was written as air, and nobody saw it."""
+    number = max(roi.number for roi in rois) + 1
+    return (*rois, Roi(number, SOURCE_FIELD_ROI, ct.inside, "", SOURCE_FIELD, (90, 150, 255)))
+
+
+def _uncertainty(prediction: Prediction, target: TargetGrid, margin: Margin, ct: SyntheticCt) -> Volume | None:
     """Return the uncertainty in the body: outside it what is written is air by rule."""
     if prediction.uncertainty is None:
         return None
-    scale = thinned(prediction.uncertainty, target.slice_stride)
+    scale = pad(thinned(prediction.uncertainty, target.slice_stride), margin, 0.0)
     return Volume(np.where(ct.body, scale.values, np.float32(np.nan)), scale.grid)

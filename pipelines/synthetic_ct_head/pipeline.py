@@ -8,8 +8,9 @@ from models.inference import Predictor
 from models.packages import ModelPackage
 from pipelines.checks.synthetic_ct import SyntheticCt, SyntheticCtLimits
 from pipelines.contract import Pipeline
-from pipelines.objects.codes import BODY, BONE
+from pipelines.objects.codes import BONE, EXTERNAL
 from pipelines.objects.rtstruct import Roi
+from pipelines.objects.solids import solid
 from pipelines.synthesis import SynthesisPipeline, check_model_fits
 from pipelines.synthetic_ct.from_mr import Site, SyntheticCtFromMr
 from pipelines.synthetic_ct_head.declaration import DECLARATION, GENERATOR
@@ -52,6 +53,6 @@ def synthetic_ct_head(package: ModelPackage, predictor: Predictor) -> Pipeline:
 
 def draw_rois(ct: SyntheticCt) -> tuple[Roi, ...]:
     """Return the patient's outline, and the bone where there is any: an empty region cannot be contoured."""
-    external = Roi(1, "External", ct.body, "EXTERNAL", BODY, (0, 200, 0))
+    external = Roi(1, "External", solid(ct.body), "EXTERNAL", EXTERNAL, (0, 200, 0))
     bone = (Roi(2, "Bone", ct.bone, "ORGAN", BONE, (255, 220, 120)),) if ct.bone.any() else ()
     return (external, *bone)

@@ -12,7 +12,7 @@ from pydicom.uid import MRImageStorage
 
 from models.volumes import Grid, Volume
 from pipelines.contract import ModelIdentity, RunIdentity
-from pipelines.objects.codes import BODY, BONE
+from pipelines.objects.codes import BONE, EXTERNAL
 from pipelines.objects.ct import synthetic_ct_series
 from pipelines.objects.rtstruct import Roi, structure_set
 from pipelines.reading.series import SourceSeries
@@ -89,7 +89,7 @@ def regions(grid: Grid = GRID) -> tuple[Roi, ...]:
     """Return the body, and bone as a closed shell: in the middle slices a ring."""
     distance = radius(grid)
     return (
-        Roi(1, "External", distance < 1.0, "EXTERNAL", BODY, (0, 200, 0)),
+        Roi(1, "External", distance < 1.0, "EXTERNAL", EXTERNAL, (0, 200, 0)),
         Roi(2, "Bone", (distance < 0.9) & (distance >= 0.75), "ORGAN", BONE, (240, 220, 120)),
     )
 

@@ -28,7 +28,7 @@ from node.runs.tables import RunRow
 from node.states import DeliveryState, RunState
 from pipelines.contract import Check, Declaration, Outcome, Progress, Reason, RunIdentity, SourceInstance, Verdict
 from pipelines.masks.body import ct_body
-from pipelines.objects.codes import BODY
+from pipelines.objects.codes import EXTERNAL
 from pipelines.objects.ct import synthetic_ct_series
 from pipelines.objects.rtstruct import Roi, structure_set
 from pipelines.phantoms.head import head_series, head_truth, sagittal_grid
@@ -57,7 +57,7 @@ class TruthPipeline:
         digest = run.digest(inputs)
         images = synthetic_ct_series(hu, source, run, digest, resampled=True, prone=False)
         body = ct_body(hu, np.ones(hu.values.shape, dtype=bool))
-        external = Roi(1, "External", body, "EXTERNAL", BODY, (0, 200, 0))
+        external = Roi(1, "External", body, "EXTERNAL", EXTERNAL, (0, 200, 0))
         structures = structure_set((external,), images, hu.grid, source, run, digest)
         return Outcome((*images, structures), self.checks, {"montage.png": b"png"}, {"infer": 0.001})
 

@@ -74,6 +74,14 @@ def test_a_ring_becomes_one_keyhole_polygon() -> None:
     assert area == mask.sum()
 
 
+@pytest.mark.hazard("HAZ-21")
+def test_without_keyholes_outlines_and_holes_combine_by_exclusive_or() -> None:
+    mask = np.random.default_rng(2).random((3, 30, 30)) > 0.4
+    contours = list(trace(mask, keyholes=False))
+    assert any(contour.hole for contour in contours)
+    assert np.array_equal(even_odd(contours, mask.shape), mask)
+
+
 def test_holes_that_hang_on_holes_and_islands_in_holes() -> None:
     mask = np.ones((1, 40, 40), dtype=bool)
     mask[0, 5:30, 5:10] = False

@@ -8,10 +8,13 @@ import pytest
 from derived import DIGEST, GRID, RUN, derived, regions, source_series
 from pydicom import dcmread
 
+from pipelines.contract import Verdict
 from pipelines.errors import UnfitObject
 from pipelines.objects.encoding import encode
+from pipelines.objects.profiles import HoleStyle, PlanningProfile
 from pipelines.objects.provenance import is_ours, referenced_images
 from pipelines.objects.rtstruct import Roi, structure_set
+from pipelines.semantics import check_objects
 
 MADE = derived()
 
@@ -112,3 +115,21 @@ def test_images_of_another_frame_are_refused() -> None:
     with pytest.raises(UnfitObject) as caught:
         structure_set(regions(), other.images, GRID, MADE.source, RUN, DIGEST)
     assert caught.value.reason.code == "object-frames-differ"
+
+
+def test_holes_are_keyholes_or_combined_by_exclusive_or_as_the_profile_says() -> None:
+    run = replace(RUN, profile=PlanningProfile(hole_style=HoleStyle.XOR))
+    xor = structure_set(regions(), MADE.images, GRID, MADE.source, run, DIGEST)
+    kinds = [{c.ContourGeometricType for c in roi.ContourSequence} for roi in xor.ROIContourSequence]
+    assert kinds == [{"CLOSED_PLANAR"}, {"CLOSEDPLANAR_XOR"}]
+    assert {c.ContourGeometricType for roi in MADE.structures.ROIContourSequence for c in roi.ContourSequence} == {
+        "CLOSED_PLANAR"
+    }
+    checks = check_objects((*MADE.images, xor), MADE.source)
+    assert [check.name for check in checks if check.verdict is not Verdict.PASS] == []
+
+
+def test_the_label_tells_runs_apart_and_is_short() -> None:
+    other = structure_set(regions(), MADE.images, GRID, MADE.source, RUN, "ef" * 32)
+    assert other.StructureSetLabel != MADE.structures.StructureSetLabel
+    assert len(other.StructureSetLabel) <= 16

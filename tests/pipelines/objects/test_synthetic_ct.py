@@ -18,7 +18,7 @@ from pipelines.contract import RunIdentity, Verdict
 from pipelines.errors import UnfitObject, UnreadableSeries
 from pipelines.objects.ct import synthetic_ct_series
 from pipelines.objects.encoding import encode, file_meta
-from pipelines.objects.profiles import PlanningProfile
+from pipelines.objects.profiles import InvalidProfile, PlanningProfile
 from pipelines.reading.series import SourceSeries
 from pipelines.semantics import check_objects
 
@@ -123,10 +123,49 @@ def test_without_resampling_no_resampling_is_claimed() -> None:
 
 
 def test_equipment_and_kvp_come_from_the_planning_systems_profile() -> None:
-    profile = PlanningProfile("Maker", "Model", "CT9", "77", "120", "PRIMARY")
-    image = synthetic_ct_series(head(), source_series(), RUN, DIGEST, True, False, profile)[0]
+    profile = PlanningProfile("Maker", "Model", "CT9", "77", "120", "PRIMARY", "FC07")
+    image = made(run=replace(RUN, profile=profile))[0]
     assert (image.Manufacturer, image.ManufacturerModelName, image.StationName) == ("Maker", "Model", "CT9")
     assert (image.DeviceSerialNumber, image.KVP, image.ImageType[1]) == ("77", 120, "PRIMARY")
+    assert image.ConvolutionKernel == "FC07"
+
+
+@pytest.mark.parametrize(
+    ("attribute", "value"),
+    [
+        ("manufacturer", ""),
+        ("model_name", "Änderung"),
+        ("station_name", "A" * 17),
+        ("device_serial", "1\\2"),
+        ("kvp", "120 kV"),
+        ("image_type_2", "OTHER"),
+        ("convolution_kernel", "B" * 17),
+        ("hole_style", "NESTED"),
+        ("air_margin_mm", -1.0),
+        ("air_margin_mm", float("nan")),
+    ],
+)
+def test_a_profile_that_planning_systems_would_refuse_is_refused(attribute: str, value: object) -> None:
+    with pytest.raises(InvalidProfile) as caught:
+        PlanningProfile(**{attribute: value})  # type: ignore[arg-type]
+    assert caught.value.parameters["attribute"] == attribute
+
+
+def test_sources_are_named_once_a_series_and_every_series_that_took_part() -> None:
+    second = source_series(SeriesInstanceUID="1.2.826.0.1.3680043.8.498.33")
+    images = synthetic_ct_series(head(), source_series(), RUN, DIGEST, True, False, others=[second])
+    assert len(images[0].SourceImageSequence) == 12
+    assert {len(image.SourceImageSequence) for image in images[1:]} == {2}
+
+
+def test_a_slice_names_the_source_image_that_passes_nearest() -> None:
+    axial = Grid((4, 4, 6), (9.0, 9.0, 10.0), (-13.0, -13.0, -25.0))
+    plain = source_series()
+    source = SourceSeries(plain.datasets, Volume(np.zeros(axial.shape, dtype=np.float32), axial))
+    named = [image.SourceImageSequence[0].ReferencedSOPInstanceUID for image in made(source=source)[1:]]
+    heights = [GRID.origin[2] + k * GRID.spacing[2] for k in range(1, GRID.size[2])]
+    nearest = [min(range(6), key=lambda n: abs(-25.0 + 10.0 * n - height)) for height in heights]
+    assert named == [plain.datasets[n].SOPInstanceUID for n in nearest]
 
 
 @pytest.mark.hazard("HAZ-02")

@@ -247,11 +247,21 @@ def not_in_hounsfield_units(objects: Objects) -> None:
 
 @breaks("sources-named")
 def source_of_another_series(objects: Objects) -> None:
-    objects[3].SourceImageSequence[0].ReferencedSOPInstanceUID = "1.2.3"
+    objects[0].SourceImageSequence[0].ReferencedSOPInstanceUID = "1.2.3"
 
 
 @breaks("sources-named")
 def no_source(objects: Objects) -> None:
+    del objects[0].SourceImageSequence
+
+
+@breaks("sources-named")
+def one_source_image_left_out(objects: Objects) -> None:
+    del objects[0].SourceImageSequence[2]
+
+
+@breaks("sources-named")
+def a_slice_without_source(objects: Objects) -> None:
     del objects[3].SourceImageSequence
 
 

@@ -74,8 +74,8 @@ def test_the_images_show_the_head_where_it_is(good: Outcome, truth_at: Callable[
 
 def test_names_types_and_solids_of_the_regions(good: Outcome) -> None:
     structures = good.objects[-1]
-    assert [item.ROIName for item in structures.StructureSetROISequence] == ["External", "Bone"]
-    assert [item.RTROIInterpretedType for item in structures.RTROIObservationsSequence] == ["EXTERNAL", "ORGAN"]
+    assert [item.ROIName for item in structures.StructureSetROISequence] == ["External", "Bone", "zSource_Field"]
+    assert [item.RTROIInterpretedType for item in structures.RTROIObservationsSequence] == ["EXTERNAL", "ORGAN", ""]
     external = structures.ROIContourSequence[0].ContourSequence
     heights = [float(contour.ContourData[2]) for contour in external]
     assert len(heights) > 30
@@ -183,7 +183,7 @@ def test_a_model_that_calls_everything_water_is_held(
 ) -> None:
     outcome = spoilt(lambda hu: np.where(hu > -500, 0.0, hu), package, identity, head_volume, knowing)
     assert {"bone-hu", "bone-volume"} <= set(troubles(outcome))
-    assert [item.ROIName for item in outcome.objects[-1].StructureSetROISequence] == ["External"]
+    assert [item.ROIName for item in outcome.objects[-1].StructureSetROISequence] == ["External", "zSource_Field"]
 
 
 def test_air_by_rule_has_no_uncertainty_in_the_montage(

@@ -112,7 +112,7 @@ def _contrast(source: SourceSeries, limits: InputLimits) -> Check:
         "contrast",
         found in limits.contrasts,
         gravity,
-        found=(found or "not told by the sequence's timing") + said,
+        found=(found or "not decided by the sequence's timing") + said,
         accepted=", ".join(limits.contrasts),
     )
 

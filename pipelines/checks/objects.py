@@ -82,7 +82,7 @@ def _geometry(returned: Volume, hu: Volume) -> Check:
 def _laterality(images: Sequence[Dataset], returned: Volume, source: SourceSeries) -> Check:
     """Compare the objects with the source as scanned, as they are and mirrored left to right.
 
-    No head is quite symmetric: what the MR tells of the CT at the same points must not be told better by its mirror.
+    No head is quite symmetric: the MR must not share more information with the mirrored CT than with the CT as it is.
     """
     position = {str(image.get("PatientPosition", "")) for image in images}
     same_position = position == {str(source.header.get("PatientPosition", ""))}
@@ -92,7 +92,7 @@ def _laterality(images: Sequence[Dataset], returned: Volume, source: SourceSerie
         same_position and mirrored <= _MIRROR_SLACK * upright,
         Verdict.REJECT,
         overridable=False,
-        found=f"PatientPosition {', '.join(sorted(position))}; the MR tells {upright:.3f} bits of it, mirrored"
+        found=f"PatientPosition {', '.join(sorted(position))}; {upright:.3f} bits shared with the MR, mirrored"
         f" {mirrored:.3f}",
         accepted=f"the source's PatientPosition; mirrored at most {_MIRROR_SLACK:g} times as much",
     )

@@ -46,7 +46,7 @@ def _kind(header: Header) -> _Kind | None:
     """Return the kind of echo that ScanningSequence names.
 
     GE writes RM (research mode) there for sequences of its own making, BRAVO and CUBE among them, and some converters
-    write nothing: then only a repetition that no spin echo could have, a preparation, or an echo train tells.
+    write nothing: then only a repetition that no spin echo could have, a preparation, or an echo train decides.
     """
     sequence = set(header.codes("ScanningSequence"))
     if "EP" in sequence or header.text("EchoPlanarPulseSequence") == "YES":

@@ -20,7 +20,7 @@ def mr_body(volume: Volume, inside: Mask) -> Mask:
     UnreadableSeries
         ``body-not-found``.
     """
-    with _refusals_ours():
+    with _input_errors_as_unreadable():
         return body.mr_body(volume, inside)
 
 
@@ -32,12 +32,12 @@ def ct_body(volume: Volume, inside: Mask) -> Mask:
     UnreadableSeries
         ``body-not-found``.
     """
-    with _refusals_ours():
+    with _input_errors_as_unreadable():
         return body.ct_body(volume, inside)
 
 
 @contextmanager
-def _refusals_ours() -> Iterator[None]:
+def _input_errors_as_unreadable() -> Iterator[None]:
     try:
         yield
     except InputError as why:

@@ -188,5 +188,5 @@ def _footer(canvas: Canvas, top: float, rois: Sequence[Roi], remark: str) -> Non
         canvas.box((left, top + 12, left + 22, top + 18), roi.colour, radius=3)
         canvas.text((left + 30, top + 15), roi.name, 14, anchor="lm")
         left += 30 + canvas.width_of(roi.name, 14) + 28
-    told = f"The patient's right is at the left of the picture.{remark}"
-    canvas.text((left + 8, top + 15), told, 14, MUTED, anchor="lm")
+    remarks = f"The patient's right is at the left of the picture.{remark}"
+    canvas.text((left + 8, top + 15), remarks, 14, MUTED, anchor="lm")

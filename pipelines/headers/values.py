@@ -13,7 +13,8 @@ _WHOLE_NUMBERS = frozenset({"IS", "SL", "SS", "UL", "US", "SV", "UV"})
 _NUMBERS = frozenset({"DS", "FL", "FD"})
 _TEXT = frozenset({"AE", "AS", "CS", "DA", "DT", "LO", "LT", "PN", "SH", "ST", "TM", "UC", "UI", "UR", "UT"})
 _CEL_INTEGERS = range(-(2**63), 2**63)
-_DECIMAL_COMMA = re.compile(r"\s*[+-]?\d+,\d+\s*")
+# With three digits behind it a comma may part thousands ("1,900"): such a number is missing, not guessed.
+_DECIMAL_COMMA = re.compile(r"\s*[+-]?\d+,(\d{1,2}|\d{4,})\s*")
 
 
 def typed_value(keyword: str, value: Any) -> Any:
@@ -21,7 +22,7 @@ def typed_value(keyword: str, value: Any) -> Any:
 
     Numbers are numbers, text is without padding, and an attribute that may hold several values is a list even when
     it holds one, so that ``"IR" in ScanningSequence`` means the same for every scanner. A decimal comma is read as a
-    point (`has_decimal_comma` says so): the other reading, a separator of thousands, is in no decimal string.
+    point (`has_decimal_comma` says so), unless it may as well part thousands.
     """
     tag = tag_for_keyword(keyword)
     return None if tag is None else _value(dictionary_VR(tag), dictionary_VM(tag), value)

@@ -124,4 +124,5 @@ def test_a_number_that_is_none_is_missing_or_named_but_never_guessed(broken: byt
 
 
 def test_a_separator_of_thousands_is_no_decimal_comma() -> None:
-    assert Header.from_attributes({"RepetitionTime": "1,900.5"}).number("RepetitionTime") is None
+    for written in ("1,900.5", "1,900", "2,520"):
+        assert Header.from_attributes({"RepetitionTime": written}).number("RepetitionTime") is None

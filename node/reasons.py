@@ -53,8 +53,8 @@ TEXTS: Mapping[str, str] = {
     "again, or a part of it, to have it routed anew.",
     "class-mismatch": "The request names SOP class {found}, its presentation context {negotiated}: a fault of the "
     "sender.",
-    "conflicting-instance": "Another file with this SOP Instance UID came first and has other content (first {first}, "
-    "this one {second}): compare the two and have the sender correct the UID.",
+    "conflicting-instance": "Another file with this SOP Instance UID came first and differs in {differing} "
+    "(first {first}, this one {second}): compare the two and have the sender correct the UID.",
     "conflicting-patient": "Study {study} belongs to a patient with another {attributes}: correct the wrong one at "
     "its source and send it again under a new study UID.",
     "conflicting-series": "Series {series} belongs to study {first} already: have the sender correct the UID.",
@@ -89,6 +89,9 @@ TEXTS: Mapping[str, str] = {
     "instance-class-mismatch": "The object was sent as SOP class {stated}, but says {found}: have the sender correct "
     "it.",
     "instance-file-missing": "The received file {file} is not in the archive: have it sent again.",
+    "instance-not-filed": "It could not be entered into the catalogue ({error}): a fault of this software, told in the "
+    "log; the file is kept. Report it, and send the object again after an update.",
+    "instance-too-complex": "Its header has {found}, {accepted} can be read here: a fault of the sender, or an attack.",
     "instance-truncated": "The object is cut: {attribute} declares {declared} bytes, {found} are there. Send it again.",
     "instance-uid-invalid": "{attribute} is no UID ({found}): have the sender correct it.",
     "instance-uid-mismatch": "The object was sent as SOP Instance UID {stated}, but says {found}: have the sender "

@@ -92,4 +92,5 @@ def _single(value: Any) -> str | int | float | None:
         number = None
     if number is not None:
         return number if math.isfinite(number) else None
-    return str(value)[:_MAX_TEXT] or None
+    # PostgreSQL holds no NUL.
+    return str(value)[:_MAX_TEXT].replace("\x00", "") or None

@@ -15,9 +15,6 @@ from node.archive.tables import InstanceRow, QuarantineRow, SeriesRow, StudyRow
 from node.errors import Permanent
 from node.states import StudyState
 
-REPAIRABLE = ("instance-truncated", "instance-unreadable", "instance-attribute-missing", "pixel-data-short")
-"""Reasons that are settled when a whole file of the same SOP Instance UID comes."""
-
 
 class Catalogue:
     """Asks the catalogue; never commits.
@@ -77,10 +74,7 @@ class Catalogue:
         return self._session.get(InstanceRow, sop_instance_uid)
 
     def quarantined(self, study_uid: str | None) -> Sequence[QuarantineRow]:
-        """Return what is set apart of a study; of None, what belongs to no study of the catalogue.
-
-        A damaged file is not listed any more once a whole one of the same SOP Instance UID was filed.
-        """
+        """Return what is set apart of a study and not settled; of None, what belongs to no study of the catalogue."""
         of_study: ColumnElement[bool] = QuarantineRow.study_uid == study_uid
         if study_uid is None:
             of_study = ~select(StudyRow).where(StudyRow.study_uid == QuarantineRow.study_uid).exists()
@@ -102,9 +96,8 @@ class Catalogue:
         ]
 
     def _set_apart(self, of_study: ColumnElement[bool]) -> Sequence[QuarantineRow]:
-        filed = select(InstanceRow).where(InstanceRow.sop_instance_uid == QuarantineRow.sop_instance_uid).exists()
-        repaired = QuarantineRow.reason_code.in_(REPAIRABLE) & filed
-        return self._session.scalars(select(QuarantineRow).where(of_study, ~repaired).order_by(QuarantineRow.id)).all()
+        unsettled = select(QuarantineRow).where(of_study, QuarantineRow.settled_at.is_(None))
+        return self._session.scalars(unsettled.order_by(QuarantineRow.id)).all()
 
 
 def own_arrival(files: ArchiveFiles, location: str, sha256: str, at: datetime) -> Arrival:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from types import MappingProxyType
 
+import structlog
 from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from node.archive.attributes import attributes
+from node.archive.equivalence import differences
 from node.archive.files import ArchiveFiles, Kept
 from node.archive.headers import Header, Unusable
 from node.archive.query_keys import QueryLevel, complete
-from node.archive.sameness import same_data_set
 from node.archive.tables import InstanceRow, PatientRow, QuarantineRow, SeriesRow, StudyRow
 from node.audit import PatientIdentity
 from node.database import change_state
@@ -23,7 +25,23 @@ from node.errors import Quarantine
 from node.states import StudyState
 from pipelines.contract import Reason
 
+log = structlog.get_logger(__name__)
+
 _AT_ONCE = 500
+
+_MENDED_BY_SENDING_AGAIN = (
+    "file-damaged",
+    "instance-attribute-missing",
+    "instance-class-mismatch",
+    "instance-file-missing",
+    "instance-truncated",
+    "instance-uid-mismatch",
+    "instance-unreadable",
+    "pixel-data-short",
+)
+"""Reasons that are over when the instance comes whole: nothing is left that anybody could decide."""
+
+_NOBODY = frozenset({"ANON", "ANONYMOUS", "N/A", "NA", "NOID", "NONE", "NULL", "UNKNOWN"})
 
 
 class Origin(StrEnum):
@@ -103,11 +121,20 @@ class Filing:
         The transaction's session.
     files
         For a look at both files when two have one SOP Instance UID.
+    compared
+        What two such files differ in, by their hashes, where it was found out before the transaction: comparing may
+        mean decoding, during which nobody else should have to wait.
     """
 
-    def __init__(self, session: Session, files: ArchiveFiles) -> None:
+    def __init__(
+        self,
+        session: Session,
+        files: ArchiveFiles,
+        compared: Mapping[tuple[str, str], tuple[str, ...]] = MappingProxyType({}),
+    ) -> None:
         self._session = session
         self._files = files
+        self._compared = compared
         self._instances: dict[str, InstanceRow | None] = {}
 
     def expect(self, arrivals: Iterable[Arrival]) -> None:
@@ -119,11 +146,22 @@ class Filing:
             self._instances[row.sop_instance_uid] = row
 
     def file(self, arrival: Arrival) -> Filed:
-        """File one arrival; the same one again changes nothing."""
+        """File one arrival; the same one again changes nothing.
+
+        Whatever goes wrong with one arrival sets that one apart by name and leaves the transaction whole; only a fault
+        of the database itself is raised.
+        """
         try:
-            return self._file(arrival)
+            with self._session.begin_nested():
+                return self._file(arrival)
         except Quarantine as why:
             return self._set_apart(arrival, why.reason)
+        except OperationalError:
+            raise
+        except Exception as error:  # the rest of the batch must not wait for this one
+            log.exception("instance not filed", file=arrival.kept.location)
+            self._instances.pop(arrival.sop_instance_uid, None)
+            return self._set_apart(arrival, Reason("instance-not-filed", {"error": type(error).__name__}))
 
     def _file(self, arrival: Arrival) -> Filed:
         if isinstance(arrival.found, Unusable):
@@ -135,10 +173,10 @@ class Filing:
             raise Quarantine("instance-class-mismatch", stated=arrival.sop_class_uid, found=header.sop_class_uid)
         earlier = self._earlier(header.sop_instance_uid)
         if earlier is not None:
-            self._refuse_conflict(earlier, arrival)
+            self._check_conflict(earlier, arrival)
             if earlier.origin != Origin.RECEIVED:
                 return Filed(Outcome.OWN, header.study_uid)
-            return Filed(Outcome.DUPLICATE, header.study_uid, self._awakened(header.study_uid, arrival))
+            return Filed(Outcome.DUPLICATE, header.study_uid, self._sent_again(header.study_uid, arrival))
         origin = self._origin(header)
         series = self._session.get(SeriesRow, header.series_uid)
         if series is not None and series.study_uid != header.study_uid:
@@ -147,6 +185,7 @@ class Filing:
         # A patient's other values are who it is, and never change.
         complete(study.patient, QueryLevel.PATIENT, {"PatientSex": header.query.get("PatientSex", "")})
         complete(study, QueryLevel.STUDY, header.query)
+        self._settle_quarantine(arrival, header)
         if series is None:
             series = self._new_series(header, study, origin)
         complete(series, QueryLevel.SERIES, header.query)
@@ -172,12 +211,26 @@ class Filing:
             self._instances[sop_instance_uid] = self._session.get(InstanceRow, sop_instance_uid)
         return self._instances[sop_instance_uid]
 
-    def _refuse_conflict(self, earlier: InstanceRow, arrival: Arrival) -> None:
-        if earlier.sha256 == arrival.kept.sha256:
+    def _check_conflict(self, earlier: InstanceRow, arrival: Arrival) -> None:
+        first, second = earlier.sha256, arrival.kept.sha256
+        if first == second:
             return
-        if same_data_set(self._files.path(earlier.location), self._files.path(arrival.kept.location)):
-            return
-        raise Quarantine("conflicting-instance", first=earlier.sha256, second=arrival.kept.sha256)
+        differing = self._compared.get((first, second))
+        if differing is None:
+            differing = differences(self._files.path(earlier.location), self._files.path(arrival.kept.location))
+        if differing:
+            raise Quarantine("conflicting-instance", first=first, second=second, differing=", ".join(differing))
+
+    def _settle_quarantine(self, arrival: Arrival, header: Header) -> None:
+        """Take what was set apart because it came damaged or misnamed off the study, now that it came whole."""
+        apart = select(QuarantineRow).where(
+            QuarantineRow.study_uid == header.study_uid,
+            QuarantineRow.reason_code.in_(_MENDED_BY_SENDING_AGAIN),
+            QuarantineRow.settled_at.is_(None),
+        )
+        for row in self._session.scalars(apart):
+            if header.sop_instance_uid in (row.sop_instance_uid, row.reason_parameters.get("stated")):
+                row.settled_at, row.settled_by = arrival.received_at, f"sent again as {arrival.kept.sha256}"
 
     def _origin(self, header: Header) -> Origin:
         if header.ours:
@@ -192,8 +245,11 @@ class Filing:
     def _study(self, header: Header, arrival: Arrival, origin: Origin) -> tuple[StudyRow, bool]:
         study = self._session.get(StudyRow, header.study_uid)
         if study is None:
-            return self._new_study(header, arrival, origin), False
-        _refuse_other_patient(study.patient, header.patient, study.study_uid)
+            return self._new_study(header.study_uid, header.patient, arrival, origin), False
+        if self._session.scalars(select(SeriesRow.series_uid).filter_by(study_uid=study.study_uid).limit(1)).first():
+            _check_patient(study.patient, header.patient, study.study_uid)
+        else:  # so far all of it was set apart, and that says nothing of whose study it is
+            study.patient = self._patient(header.patient)
         if origin is not Origin.RECEIVED:
             return study, False
         return study, self._reopened(study, arrival)
@@ -209,7 +265,7 @@ class Filing:
         study.last_instance_at = arrival.received_at
         return reopened
 
-    def _awakened(self, study_uid: str, arrival: Arrival) -> StudyRow | None:
+    def _sent_again(self, study_uid: str, arrival: Arrival) -> StudyRow | None:
         """Reopen a rebuilt study: what was made of these bytes is not known any more, so sending them again counts."""
         study = self._session.get_one(StudyRow, study_uid)
         if study.state != StudyState.REBUILT:
@@ -217,11 +273,11 @@ class Filing:
         self._reopened(study, arrival)
         return study
 
-    def _new_study(self, header: Header, arrival: Arrival, origin: Origin) -> StudyRow:
+    def _new_study(self, study_uid: str, patient: PatientIdentity, arrival: Arrival, origin: Origin) -> StudyRow:
         received = origin is Origin.RECEIVED
         study = StudyRow(
-            study_uid=header.study_uid,
-            patient=self._patient(header.patient),
+            study_uid=study_uid,
+            patient=self._patient(patient),
             # A study of nothing but our own objects has nothing to settle; an instance from outside reopens it.
             state=StudyState.RECEIVING if received else StudyState.UNROUTED,
             reason_code=None if received else "own-objects-only",
@@ -252,7 +308,7 @@ class Filing:
             series_uid=header.series_uid,
             study_uid=study.study_uid,
             modality=header.modality,
-            attributes=attributes(header.dataset),
+            attributes=dict(header.attributes),
             origin=origin,
         )
         self._session.add(row)
@@ -283,7 +339,25 @@ class Filing:
                 reason_parameters=dict(reason.parameters),
             )
         )
-        return Filed(Outcome.QUARANTINED, study_uid)
+        return Filed(Outcome.QUARANTINED, study_uid, self._show_in_study(arrival, study_uid, uid))
+
+    def _show_in_study(self, arrival: Arrival, study_uid: str, sop_instance_uid: str) -> StudyRow | None:
+        """Let the study wait for quiet again, so that what lies apart is decided on, and a run on less is superseded.
+
+        A study of which nothing else came gets its row. What a peer altered of an object of our own is no input.
+        """
+        if not study_uid or (isinstance(arrival.found, Header) and arrival.found.ours):
+            return None
+        earlier = self._earlier(sop_instance_uid)
+        if earlier is not None and earlier.origin != Origin.RECEIVED:
+            return None
+        study = self._session.get(StudyRow, study_uid)
+        if study is None:
+            found = arrival.found
+            patient = found.patient if isinstance(found, Header) else PatientIdentity("", "", "", "")
+            self._new_study(study_uid, patient, arrival, Origin.RECEIVED)
+            return None
+        return study if self._reopened(study, arrival) else None
 
     def _rows(self, uids: Iterable[str]) -> list[InstanceRow]:
         wanted = sorted(uids)
@@ -299,20 +373,32 @@ def identity_of(patient: PatientRow) -> PatientIdentity:
     return PatientIdentity(patient.patient_id or "", patient.issuer, patient.name, patient.birth_date)
 
 
-def _refuse_other_patient(known: PatientRow, stated: PatientIdentity, study_uid: str) -> None:
-    """Refuse an instance whose patient is not the study's: other ID, issuer or birth date, where stated twice.
+def _check_patient(known: PatientRow, stated: PatientIdentity, study_uid: str) -> None:
+    """Check that an instance's patient is the study's: ID, issuer and birth date, where stated twice.
 
-    Names are not compared: systems spell one person's name differently, and the ID tells.
+    Names are compared only where the ID names nobody: systems spell one person's name differently, and the ID tells.
     """
+    nobody = not _names_somebody(known.patient_id or "") and not _names_somebody(stated.patient_id)
     differing = [
         keyword
         for keyword, first, second, differs in (
             ("PatientID", known.patient_id or "", stated.patient_id, True),
             ("IssuerOfPatientID", known.issuer, stated.issuer, bool(known.issuer and stated.issuer)),
             ("PatientBirthDate", known.birth_date, stated.birth_date, bool(known.birth_date and stated.birth_date)),
+            ("PatientName", _spelling(known.name), _spelling(stated.name), nobody),
         )
         if differs and first != second
     ]
     if differing:
         # The values themselves are identifiers: they stay in the files.
         raise Quarantine("conflicting-patient", study=study_uid, attributes=", ".join(differing))
+
+
+def _names_somebody(patient_id: str) -> bool:
+    """Tell whether an ID can be a person's: not empty, not zeros, and no word that stands for nobody."""
+    return patient_id.upper() not in _NOBODY and any(c.isalnum() and c != "0" for c in patient_id)
+
+
+def _spelling(name: str) -> str:
+    """Return a name as it is compared: the first of its representations, without case, separators and spaces."""
+    return "".join(c for c in name.partition("=")[0].casefold() if c.isalnum())

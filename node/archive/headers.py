@@ -7,20 +7,26 @@ import mmap
 import re
 from collections.abc import Mapping, Set
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 from pydicom import Dataset, dcmread
 from pydicom.uid import UID, RTStructureSetStorage
 
+from node.archive.attributes import attributes
+from node.archive.integrity import Shape, walk
 from node.archive.part10 import MAX_HEAD, FileHead, read_head
 from node.archive.query_keys import read_query_values
-from node.archive.wholeness import Shape, walk
 from node.audit import PatientIdentity
 from node.errors import Permanent, Quarantine
 from pipelines.contract import Reason
 from pipelines.objects.provenance import is_ours, referenced_images
 
 _UID = re.compile(r"[0-9.]{1,64}")
+_PIXELS_BY_ANOTHER_NAME = frozenset({"Segmentation Storage", "Enhanced US Volume Storage"})
+_MOST_SHOWN = 256
+"""Characters of an odd value that are shown: all of any value that somebody typed."""
 _SUBSAMPLED = ("_422", "_420")
 
 
@@ -38,8 +44,8 @@ class Header:
         SOP Instance UIDs of the images that it is drawn on, when it is a structure set.
     query
         Values of the keys that queries may name (`node.archive.query_keys`), by keyword.
-    dataset
-        The header without pixel data.
+    attributes
+        What rules and queries may look at; see `node.archive.attributes`.
     """
 
     sop_class_uid: str
@@ -52,7 +58,7 @@ class Header:
     ours: bool
     refers_to: Set[str]
     query: Mapping[str, str]
-    dataset: Dataset
+    attributes: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +100,13 @@ def read_header(file: Path) -> Header:
     Raises
     ------
     Quarantine
-        ``instance-unreadable``, ``instance-truncated``, ``pixel-data-short``, ``instance-attribute-missing`` or
-        ``instance-uid-invalid``, with what was found.
+        ``instance-unreadable``, ``instance-truncated``, ``instance-too-complex``, ``pixel-data-short``,
+        ``instance-attribute-missing`` or ``instance-uid-invalid``, with what was found.
     OSError
         The file is not there or cannot be read.
     """
+    if not file.stat().st_size:
+        raise Quarantine("instance-unreadable", found="an empty file")
     with file.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
         try:
             head = read_head(mapped[:MAX_HEAD])
@@ -109,16 +117,15 @@ def read_header(file: Path) -> Header:
             shape = walk(content, head.length, head.transfer_syntax_uid)
         finally:
             content.release()
-    dataset = _dataset(file)
+        # From memory: what is raised now is about the bytes, never about the disk. pydicom raises OSError for both.
+        dataset = _dataset(mapped[: shape.header_end])
     _check_pixels(dataset, head, shape)
     return _header(dataset, head)
 
 
-def _dataset(file: Path) -> Dataset:
+def _dataset(header: bytes) -> Dataset:
     try:
-        return dcmread(file, stop_before_pixels=True, force=True)
-    except OSError:
-        raise
+        return dcmread(BytesIO(header), stop_before_pixels=True, force=True)
     except Exception as error:  # whatever a parser of foreign bytes raises, the file is unreadable
         raise Quarantine("instance-unreadable", found=f"a header that ends in {type(error).__name__}") from error
 
@@ -128,7 +135,7 @@ def _check_pixels(dataset: Dataset, head: FileHead, shape: Shape) -> None:
 
     Rows, columns, samples, frames and bits say how long it must be; subsampled colour is left alone.
     """
-    if not shape.has_pixels and ("Rows" in dataset or "Image Storage" in UID(head.sop_class_uid).name):
+    if not shape.has_pixels and _needs_pixels(dataset, UID(head.sop_class_uid)):
         # A file that is cut between two elements looks like this.
         raise Quarantine("instance-attribute-missing", attribute="PixelData")
     if shape.native_bytes is None:
@@ -153,6 +160,17 @@ def _check_pixels(dataset: Dataset, head: FileHead, shape: Shape) -> None:
         raise Quarantine("pixel-data-short", declared=declared, found=found)
 
 
+def _needs_pixels(dataset: Dataset, sop_class: UID) -> bool:
+    """Tell whether an object of that SOP class must have pixel data.
+
+    Spectra, raw data, reports and presentation states may have Rows and are whole without. Of a class that is not known
+    Rows are taken for an image's.
+    """
+    if sop_class.is_private or sop_class.name == str(sop_class):
+        return "Rows" in dataset
+    return "Image Storage" in sop_class.name or sop_class.name in _PIXELS_BY_ANOTHER_NAME
+
+
 def _header(dataset: Dataset, head: FileHead) -> Header:
     try:
         structures = dataset.get("SOPClassUID") == RTStructureSetStorage
@@ -172,7 +190,7 @@ def _header(dataset: Dataset, head: FileHead) -> Header:
             ours=is_ours(dataset),
             refers_to=referenced_images(dataset) if structures else frozenset(),
             query=read_query_values(dataset),
-            dataset=dataset,
+            attributes=attributes(dataset),
         )
     except Quarantine:
         raise
@@ -195,9 +213,10 @@ def _uid(dataset: Dataset, keyword: str) -> str:
     if not value:
         raise Quarantine("instance-attribute-missing", attribute=keyword)
     if _UID.fullmatch(value) is None:
-        raise Quarantine("instance-uid-invalid", attribute=keyword, found=value[:64])
+        raise Quarantine("instance-uid-invalid", attribute=keyword, found=value[:_MOST_SHOWN])
     return value
 
 
 def _text(dataset: Dataset, keyword: str) -> str:
-    return str(dataset.get(keyword) or "").strip(" \x00")
+    # PostgreSQL holds no NUL, which some senders pad with, in the middle of names too.
+    return str(dataset.get(keyword) or "").replace("\x00", "").strip()

@@ -6,18 +6,19 @@ twice changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 
 import structlog
 
 from node.actor import Actor
+from node.archive.equivalence import differences
 from node.archive.files import ArchiveFiles, Kept
 from node.archive.filing import Arrival, Filing, Provenance
 from node.archive.headers import look_at
 from node.archive.receipts import Receipts
-from node.archive.tables import JournalPositionRow, StudyRow
+from node.archive.tables import InstanceRow, JournalPositionRow, StudyRow
 from node.audit import AuditCode, AuditEvent, AuditTrail
 from node.audit.trail import Recording
 from node.database import Database
@@ -78,8 +79,9 @@ class Ingest:
             for index, line in enumerate(lines)
             if isinstance(line.entry, InstanceReceived)
         }
+        compared = self._compare(arrivals.values())
         with self._trail.recording() as recording:
-            filing = Filing(recording.session, self._files)
+            filing = Filing(recording.session, self._files, compared)
             filing.expect(arrivals.values())
             self._take(recording, receiver, lines, arrivals, filing)
             self._advance(recording, receiver, position, lines[-1].after)
@@ -110,6 +112,17 @@ class Ingest:
                 case None:
                     # What it said is still in the archive: `archive verify` names the file that has no row.
                     log.error("journal line damaged", receiver=receiver, before=str(line.after))
+
+    def _compare(self, arrivals: Iterable[Arrival]) -> dict[tuple[str, str], tuple[str, ...]]:
+        """Compare what came with what is filed under the same UID, before anybody waits for this transaction."""
+        came = {one.sop_instance_uid: one.kept for one in arrivals}
+        with self._database.read() as session:
+            known = [row for uid in came if (row := session.get(InstanceRow, uid)) is not None]
+        return {
+            (row.sha256, kept.sha256): differences(self._files.path(row.location), self._files.path(kept.location))
+            for row in known
+            if (kept := came[row.sop_instance_uid]).sha256 != row.sha256
+        }
 
     def _arrival(self, entry: InstanceReceived) -> Arrival:
         return Arrival(

@@ -42,6 +42,8 @@ class Rebuilt:
         In the catalogue now.
     filed, own, duplicates, quarantined
         Files by what became of them; `own` are objects that a synthnode made, and structure sets drawn on them.
+    missing
+        Files that were acknowledged and are gone; they are among the quarantined.
     """
 
     studies: int
@@ -49,6 +51,7 @@ class Rebuilt:
     own: int
     duplicates: int
     quarantined: int
+    missing: int
 
 
 def rebuild(journal: Path, files: ArchiveFiles, trail: AuditTrail, by: Actor) -> Rebuilt:
@@ -71,8 +74,10 @@ def rebuild(journal: Path, files: ArchiveFiles, trail: AuditTrail, by: Actor) ->
         ``catalogue-not-empty``: there are studies; nothing is changed.
     """
     reader = JournalReader(journal)
-    receipts = _first_receipts(reader)
-    in_order = iter(sorted(files.locations(), key=lambda location: _came(files, receipts, location)))
+    receipts = first_receipts(reader)
+    there = set(files.locations())
+    missing = receipts.keys() - there
+    in_order = iter(sorted(there | missing, key=lambda location: _came(files, receipts, location)))
     counts = dict.fromkeys(Outcome, 0)
     with trail.recording() as recording:
         session = recording.session
@@ -94,6 +99,7 @@ def rebuild(journal: Path, files: ArchiveFiles, trail: AuditTrail, by: Actor) ->
             own=counts[Outcome.OWN],
             duplicates=counts[Outcome.DUPLICATE],
             quarantined=counts[Outcome.QUARANTINED],
+            missing=len(missing),
         )
         recording.record(
             AuditEvent(
@@ -105,6 +111,7 @@ def rebuild(journal: Path, files: ArchiveFiles, trail: AuditTrail, by: Actor) ->
                     "own": result.own,
                     "duplicates": result.duplicates,
                     "quarantined": result.quarantined,
+                    "missing": result.missing,
                 },
             )
         )
@@ -123,7 +130,8 @@ def _refers(arrival: Arrival) -> bool:
     return isinstance(arrival.found, Header) and bool(arrival.found.refers_to)
 
 
-def _first_receipts(reader: JournalReader) -> Mapping[str, InstanceReceived]:
+def first_receipts(reader: JournalReader) -> Mapping[str, InstanceReceived]:
+    """Return the first receipt of each file that was acknowledged, by its name in the archive."""
     first: dict[str, InstanceReceived] = {}
     for receiver in reader.receivers():
         for line in reader.read(receiver):
@@ -150,10 +158,9 @@ def _arrival(files: ArchiveFiles, location: str, receipt: InstanceReceived | Non
     sha256 = Path(location).stem
     if isinstance(found, Header) and files.hash_of(location) != sha256:
         found = Unusable(Reason("file-damaged", {"file": location}), found.study_uid, found.series_uid)
-    size = file.stat().st_size
     if receipt is not None:
         return Arrival(
-            kept=Kept(sha256, size, location),
+            kept=Kept(sha256, receipt.size, location),
             received_at=receipt.at,
             provenance=Provenance(receipt.sender.association_id, receipt.sender.calling_ae, receipt.sender.called_ae),
             sop_class_uid=receipt.sop_class_uid,
@@ -163,7 +170,7 @@ def _arrival(files: ArchiveFiles, location: str, receipt: InstanceReceived | Non
         )
     known = found if isinstance(found, Header) else None
     return Arrival(
-        kept=Kept(sha256, size, location),
+        kept=Kept(sha256, file.stat().st_size, location),
         received_at=_file_time(file),
         provenance=Provenance(),
         sop_class_uid=known.sop_class_uid if known else "",

@@ -156,6 +156,8 @@ class QuarantineRow(Base):
         may be empty.
     association_id
         The association that brought it; empty after a rebuild without journal.
+    settled_at, settled_by
+        When and how it was settled; NULL while it keeps its study from being computed.
     """
 
     __tablename__ = "quarantine"
@@ -175,6 +177,8 @@ class QuarantineRow(Base):
     calling_ae: Mapped[str]
     reason_code: Mapped[str]
     reason_parameters: Mapped[dict[str, Any]]
+    settled_at: Mapped[datetime | None]
+    settled_by: Mapped[str | None]
 
 
 class ReceiptRow(Base):

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from sqlalchemy import select
 
 from node.archive.files import ArchiveFiles
+from node.archive.rebuild import first_receipts
 from node.archive.tables import InstanceRow, QuarantineRow
 from node.database import Database
 from node.errors import Permanent
+from node.receive.journal import JournalReader
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +26,7 @@ class Verification:
     damaged
         Their bytes are not those that their name promises, or cannot be read.
     missing
-        The catalogue has them, the folder has not.
+        The catalogue or a receipt names them, the folder does not have them.
     unlisted
         Sound files that the catalogue does not name: not yet taken in, never acknowledged, or the same data set in a
         second encoding. Harmless.
@@ -43,18 +46,27 @@ class Verification:
         return not self.damaged and not self.missing
 
 
-def verify(files: ArchiveFiles, database: Database) -> Verification:
-    """Read every file of the archive and compare; changes nothing, and may run beside the node."""
+def verify(files: ArchiveFiles, journal: Path, database: Database) -> Verification:
+    """Read every file of the archive and compare; changes nothing, and may run beside the node.
+
+    Parameters
+    ----------
+    files, database
+        The archive's files and the catalogue.
+    journal
+        Folder of the receivers' journals: what was acknowledged must be there, filed already or not.
+    """
     with database.read() as session:
         listed = set(session.scalars(select(InstanceRow.location)))
         listed |= set(session.scalars(select(QuarantineRow.location)))
     found = list(files.locations())
     damaged = [location for location in found if not _sound(files, location)]
+    acknowledged = listed | first_receipts(JournalReader(journal)).keys()
     accounted = listed.union(damaged)
     return Verification(
         checked=len(found),
         damaged=tuple(damaged),
-        missing=tuple(sorted(listed - set(found))),
+        missing=tuple(sorted(acknowledged - set(found))),
         unlisted=tuple(location for location in found if location not in accounted),
         foreign=tuple(str(path) for path in files.foreign()),
     )

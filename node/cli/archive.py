@@ -31,7 +31,7 @@ def archive() -> None:
 def verify(as_json: AsJson = False, config: Config = None, data: Data = None) -> None:
     """Read every kept file and compare its hash. Exit status 1 when one is damaged or missing."""
     node = existing_node(config, data)
-    found = verify_files(node.files, node.database)
+    found = verify_files(node.files, node.layout.journal, node.database)
     if as_json:
         print_json({"schema": 1, **asdict(found), "sound": found.sound})
     else:
@@ -69,5 +69,6 @@ def rebuild(as_json: AsJson = False, config: Config = None, data: Data = None) -
     else:
         console().print(
             f"{rebuilt.studies} studies rebuilt from {rebuilt.filed} images, {rebuilt.own} objects of a node's own, "
-            f"{rebuilt.duplicates} duplicates; {rebuilt.quarantined} files are set apart. Nothing runs by itself."
+            f"{rebuilt.duplicates} duplicates; {rebuilt.quarantined} files are set apart, {rebuilt.missing} "
+            "of them acknowledged and gone. Nothing runs by itself."
         )

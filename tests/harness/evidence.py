@@ -61,6 +61,11 @@ SUITES: Mapping[str, Suite] = {
         seed=20261121,
         covers=("node", "pipelines", "tests/e2e", "tests/node/receive"),
     ),
+    "odd-objects": Suite(
+        about="Headers with bytes changed are filed or set apart, and a good object behind them is filed.",
+        seed=20261129,
+        covers=("node/archive", "tests/node/archive/test_odd_objects.py"),
+    ),
     "front-door": Suite(
         about="Association requests, stores and releases with bytes changed, cut, doubled or left out: every "
         "connection ends, every thread ends, and a scanner is served in between.",

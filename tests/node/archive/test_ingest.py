@@ -168,7 +168,11 @@ def test_one_uid_with_other_bytes_is_set_apart_and_both_files_stay(bench: Bench,
     assert bench.quarantine() == [("conflicting-instance", f"{SERIES}.1")]
     (apart,) = bench.rows(QuarantineRow)
     (first,) = bench.instances()
-    assert apart.reason_parameters == {"first": first.sha256, "second": apart.sha256}
+    assert apart.reason_parameters == {
+        "first": first.sha256,
+        "second": apart.sha256,
+        "differing": "SeriesDescription",
+    }
     assert bench.files.path(apart.location).exists()
     assert bench.files.path(first.location).exists()
     (row,) = bench.audit("instance-quarantined")
@@ -215,7 +219,7 @@ def test_a_series_in_two_studies_is_set_apart(bench: Bench) -> None:
     bench.receive(ct(1), ct(2, study=f"{ROOT}.2"))
     bench.take_in()
     assert bench.quarantine() == [("conflicting-series", f"{SERIES}.2")]
-    assert bench.study().study_uid == STUDY
+    assert [row.study_uid for row in bench.rows(SeriesRow)] == [STUDY]
 
 
 def body(**changes: Any) -> bytes:
@@ -241,7 +245,8 @@ def test_what_cannot_be_used_is_set_apart(
     assert [reason for reason, _ in bench.quarantine()] == [code]
     assert bench.instances() == []
     with bench.database.read() as session:
-        assert len(Catalogue(session).quarantined(None)) == 1
+        catalogue = Catalogue(session)
+        assert len([*catalogue.quarantined(None), *catalogue.quarantined(STUDY)]) == 1
     (row,) = bench.audit("instances-received")
     assert json.loads(row.details)["quarantined"] == 1
 

@@ -70,7 +70,7 @@ def test_the_same_catalogue_comes_back_and_nothing_runs(filled: Bench, new_node_
     database, trail = lost(filled, new_node_database)
     found = rebuild(filled.root / "journal", filled.files, trail, BY)
     assert content(database) == before
-    assert found == Rebuilt(studies=2, filed=3, own=2, duplicates=0, quarantined=3)
+    assert found == Rebuilt(studies=2, filed=3, own=2, duplicates=0, quarantined=3, missing=0)
     states = {(row.state, row.reason_code) for row in filled.rows(StudyRow)}
     assert states == {("rebuilt", "catalogue-rebuilt")}
     with database.read() as session:
@@ -124,7 +124,7 @@ def test_a_catalogue_that_has_studies_is_left_alone(filled: Bench) -> None:
 
 @pytest.mark.hazard("HAZ-01")
 def test_verify_names_what_is_damaged_missing_and_foreign(filled: Bench) -> None:
-    sound = verify(filled.files, filled.database)
+    sound = verify(filled.files, filled.root / "journal", filled.database)
     assert sound.sound
     assert (sound.checked, sound.damaged, sound.missing, sound.unlisted, sound.foreign) == (8, (), (), (), ())
     first, second = (row.location for row in filled.rows(InstanceRow)[:2])
@@ -137,12 +137,42 @@ def test_verify_names_what_is_damaged_missing_and_foreign(filled: Bench) -> None
     nested = damaged.parent / "x.dcm"
     nested.write_text("not ours either")
     unlisted = filled.files.keep(io.BytesIO(file_of(ct(77))))
-    found = verify(filled.files, filled.database)
+    found = verify(filled.files, filled.root / "journal", filled.database)
     assert not found.sound
     assert found.damaged == (first,)
     assert found.missing == (second,)
     assert found.unlisted == (unlisted.location,)
     assert set(found.foreign) == {str(stranger), str(nested)}
+
+
+@pytest.mark.hazard("HAZ-01")
+def test_what_was_acknowledged_and_is_gone_is_named_before_and_after_a_rebuild(
+    filled: Bench, new_node_database: Any
+) -> None:
+    filled.receive(ct(55))  # acknowledged, and not yet taken in
+    gone = filled.files.path(next(iter(filled.files.locations())))
+    gone.unlink()
+    (late,) = (set(filled.files.locations()) | {f"{gone.parent.name}/{gone.name}"}) - {
+        row.location for table in (InstanceRow, QuarantineRow) for row in filled.rows(table)
+    }
+    filled.files.path(late).unlink(missing_ok=True)
+    missing = verify(filled.files, filled.root / "journal", filled.database).missing
+    assert late in missing
+    _database, trail = lost(filled, new_node_database)
+    found = rebuild(filled.root / "journal", filled.files, trail, BY)
+    assert found.missing == len(missing)
+    named = {row.location for row in filled.rows(QuarantineRow, reason_code="instance-file-missing")}
+    assert named == set(missing)
+
+
+@pytest.mark.hazard("HAZ-24")
+def test_an_empty_file_stops_no_rebuild(filled: Bench, new_node_database: Any) -> None:
+    emptied = filled.files.path(next(row.location for row in filled.rows(InstanceRow)))
+    emptied.chmod(0o600)
+    emptied.write_bytes(b"")
+    _database, trail = lost(filled, new_node_database)
+    rebuild(filled.root / "journal", filled.files, trail, BY)
+    assert filled.rows(QuarantineRow, location=f"{emptied.parent.name}/{emptied.name}")
 
 
 def test_the_archive_opens_by_uid(filled: Bench) -> None:
@@ -203,4 +233,4 @@ class TestEnteringOurOwn:
 
 
 def test_a_rebuild_of_nothing_is_nothing(bench: Bench, tmp_path: Path) -> None:
-    assert rebuild(tmp_path / "journal", bench.files, bench.trail, BY) == Rebuilt(0, 0, 0, 0, 0)
+    assert rebuild(tmp_path / "journal", bench.files, bench.trail, BY) == Rebuilt(0, 0, 0, 0, 0, 0)

@@ -1,7 +1,9 @@
-"""Is the file all there? A walk over the elements of a data set that looks at tags and lengths and decodes nothing.
+"""Check that a file is whole: a walk over its elements that looks at tags and lengths and decodes nothing.
 
 An element that claims more bytes than the file has is how a transfer that was cut shows itself (PS3.5 7.1). The walk
-knows little endian, explicit and implicit, which is all that the receiver accepts.
+knows little endian, explicit and implicit, which is all that the receiver accepts. What is merely untidy passes, as no
+reader takes it for anything else: elements out of order (PS3.5 7.1), and zeros behind the pixel data. What could be
+read in two ways does not: an element that comes twice.
 """
 
 from __future__ import annotations
@@ -18,7 +20,12 @@ PIXEL_DATA = 0x7FE00010
 _LONG_VRS = frozenset({b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"})
 _UNDEFINED = 0xFFFFFFFF
 _ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
+_ITEM_BYTES = b"\xfe\xff\x00\xe0"
 _MAX_DEPTH = 32
+_MAX_ELEMENTS = 20_000
+"""On the top level; a header of a scanner has some hundreds."""
+_MAX_ITEMS = 200_000
+"""Items of sequences in a header, each of which costs a kilobyte to read; ten thousand enhanced frames have 100,000."""
 _TAG_AND_LENGTH = struct.Struct("<HHL")
 _SHORT_LENGTH = struct.Struct("<H")
 _LONG_LENGTH = struct.Struct("<L")
@@ -34,10 +41,13 @@ class Shape:
         Whether there is pixel data of any kind (group 7FE0).
     native_bytes
         Length of Pixel Data in bytes; None when there is none or it is encapsulated.
+    header_end
+        Byte at which the pixel data begin, or the data set ends.
     """
 
     has_pixels: bool
     native_bytes: int | None
+    header_end: int
 
 
 def walk(content: memoryview, start: int, transfer_syntax_uid: str) -> Shape:
@@ -47,9 +57,14 @@ def walk(content: memoryview, start: int, transfer_syntax_uid: str) -> Shape:
     ------
     Quarantine
         ``instance-truncated``: an element or item goes beyond the end; names the attribute, what it declares and what
-        is there. ``instance-unreadable``: what stands there is no element.
+        is there. ``instance-unreadable``: what stands there is no element, or one that was there before.
+        ``instance-too-complex``: more elements or items than can be read at a reasonable cost.
     """
-    return _Walk(content, transfer_syntax_uid == ImplicitVRLittleEndian).top_level(start)
+    shape = _Walk(content, transfer_syntax_uid == ImplicitVRLittleEndian).top_level(start)
+    items = bytes(content[start : shape.header_end]).count(_ITEM_BYTES)
+    if items > _MAX_ITEMS:
+        raise Quarantine("instance-too-complex", found=f"{items} items of sequences", accepted=f"at most {_MAX_ITEMS}")
+    return shape
 
 
 class _Walk:
@@ -59,17 +74,23 @@ class _Walk:
         self._implicit = implicit
 
     def top_level(self, at: int) -> Shape:
-        last, has_pixels, native_bytes = -1, False, None
+        seen: set[int] = set()
+        native_bytes, header_end = None, None
         while at < self._end:
+            if header_end is not None and not any(self._content[at:]):
+                break  # padding
             tag, length, value, implicit = self._element(at, self._implicit)
-            if tag <= last:
-                raise _no_element(at, f"{_named(tag)} after {_named(last)}")
-            last = tag
+            if tag in seen:
+                raise _no_element(at, f"{_named(tag)} for the second time")
+            seen.add(tag)
+            if len(seen) > _MAX_ELEMENTS:
+                raise Quarantine("instance-too-complex", found="more elements", accepted=f"at most {_MAX_ELEMENTS}")
+            if tag >> 16 == PIXEL_DATA >> 16 and header_end is None:
+                header_end = at
             at = self._after(tag, length, value, implicit, depth=0)
-            has_pixels = has_pixels or tag >> 16 == PIXEL_DATA >> 16
             if tag == PIXEL_DATA and length != _UNDEFINED:
                 native_bytes = length
-        return Shape(has_pixels, native_bytes)
+        return Shape(header_end is not None, native_bytes, self._end if header_end is None else header_end)
 
     def _element(self, at: int, implicit: bool) -> tuple[int, int, int, bool]:
         """Return tag, length, where the value begins, and whether what is nested in it is implicit."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import fcntl
 import os
 import signal
@@ -104,6 +105,8 @@ def run_child(name: str, run_folder: Path, start: Callable[[], Callable[[], None
         Starts the work and returns what stops it in good order.
     """
     lifeline = Lifeline()
+    # For whoever asks where a child stands (docs/extending.md): all threads' stacks, to standard error, and it goes on.
+    faulthandler.register(signal.SIGUSR1, all_threads=True)
     with alone(run_folder / f"{name}.lock"):
         Heartbeat(run_folder / f"{name}.beat")
         stop = start()

@@ -102,3 +102,18 @@ def test_only_one_may_hold_a_name(tmp_path: Path) -> None:
         pass
     with alone(tmp_path / "x.lock", wait_s=0.2):
         pass
+
+
+def test_a_child_prints_where_its_threads_stand_and_goes_on(tmp_path: Path) -> None:
+    child = subprocess.Popen(
+        [sys.executable, "-c", CHILD, str(tmp_path)], stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        assert until((tmp_path / "dummy.ready").exists)
+        child.send_signal(signal.SIGUSR1)
+        child.terminate()
+        _, said = child.communicate(timeout=20)
+        assert "in run_child" in said
+        assert (tmp_path / "stopped").read_text() == "in good order"
+    finally:
+        child.kill()

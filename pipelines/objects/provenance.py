@@ -43,17 +43,6 @@ _OF_THE_SCANNER = (
 )
 
 
-def marks() -> Dataset:
-    """Return what marks every output: SyntheticData YES, ContentQualification RESEARCH (PS3.3 C.12.1).
-
-    There is no setting for PRODUCT: it would claim an approved product.
-    """
-    ds = Dataset()
-    ds.SyntheticData = "YES"
-    ds.ContentQualification = "RESEARCH"
-    return ds
-
-
 def contributing_equipment(source: SourceSeries, run: RunIdentity) -> Dataset:
     """Return ContributingEquipmentSequence (PS3.3 C.12.1.1.5): what the source lists, the scanner, then this node."""
     inherited = [copy.deepcopy(item) for item in source.header.get("ContributingEquipmentSequence") or ()]

@@ -17,26 +17,21 @@ from pydicom.uid import RTStructureSetStorage
 from models.volumes import Grid
 from pipelines.contract import RunIdentity
 from pipelines.errors import UnfitObject
-from pipelines.objects.checked import checked
 from pipelines.objects.codes import ARTIFICIAL_INTELLIGENCE, MR_TO_CT, coded
 from pipelines.objects.contour_items import contour_sequence
-from pipelines.objects.copied import frame_of_reference_module, general_study_module, patient_module, text_and_time
-from pipelines.objects.ct import series_number
 from pipelines.objects.decimals import exact, text
 from pipelines.objects.encoding import file_meta
-from pipelines.objects.equipment import general_equipment_module
 from pipelines.objects.lengths import SHORT_LIMIT
+from pipelines.objects.modules.equipment import general_equipment_module
+from pipelines.objects.modules.frame_of_reference import frame_of_reference_module
+from pipelines.objects.modules.patient_study import general_study_module, patient_module
+from pipelines.objects.modules.series import series_module
+from pipelines.objects.modules.sop_common import sop_common_module
 from pipelines.objects.profiles import HoleStyle
-from pipelines.objects.provenance import (
-    Derivation,
-    contributing_equipment,
-    derivation_module,
-    marks,
-    references,
-    source_images,
-)
+from pipelines.objects.provenance import Derivation, derivation_module, references, source_images
 from pipelines.objects.times import Moment, moment
 from pipelines.objects.uids import derive
+from pipelines.objects.validation import validate
 from pipelines.reading.series import SourceSeries
 
 _DETACHED_STUDY = "1.2.840.10008.3.1.2.3.1"
@@ -117,23 +112,21 @@ def structure_set(
         patient_module(source),
         general_study_module(source),
         frame_of_reference_module(source),
-        text_and_time(source, created),
         general_equipment_module(run),
-        _rt_series_module(source, run, digest, created),
+        _rt_series_module(source, run, digest),
         _structure_set_module(rois, images, grid, run, digest, created),
         _roi_contour_module(rois, images, grid, run.profile.hole_style),
         _rt_roi_observations_module(rois),
         _approval_module(),
         derivation_module(Derivation(MR_TO_CT, "contours on a synthetic CT", (source, *others)), run),
         source_images((source, *others)),
-        contributing_equipment(source, run),
-        marks(),
+        sop_common_module(source, run),
     ):
         ds.update(part)
     ds.SOPClassUID = RTStructureSetStorage
     ds.SOPInstanceUID = derive(digest, "rtstruct")
     ds.file_meta = file_meta(ds)
-    return checked(ds)
+    return validate(ds)
 
 
 def _check_fit(rois: Sequence[Roi], images: Sequence[Dataset], grid: Grid, source: SourceSeries) -> None:
@@ -163,14 +156,9 @@ def _check_roi(roi: Roi, grid: Grid) -> None:
         raise UnfitObject("object-roi-empty", roi=roi.name)
 
 
-def _rt_series_module(source: SourceSeries, run: RunIdentity, digest: str, created: Moment) -> Dataset:
+def _rt_series_module(source: SourceSeries, run: RunIdentity, digest: str) -> Dataset:
     """RT Series module (PS3.3 C.8.8.1)."""
-    ds = Dataset()
-    ds.Modality = "RTSTRUCT"
-    ds.SeriesInstanceUID = derive(digest, "rtstruct-series")
-    ds.SeriesNumber = series_number(source, run, 1)
-    ds.SeriesDate, ds.SeriesTime = created.date, created.time
-    ds.SeriesDescription = f"SYNTHETIC CT contours, {run.models_text}"[:64].rstrip()
+    ds = series_module(source, run, digest, "rtstruct-series", 1, "RTSTRUCT", "CT contours")
     ds.OperatorsName = ""
     return ds
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pydicom import Dataset
 from pydicom.uid import UID, CTImageStorage, RTStructureSetStorage
 
-from pipelines.objects.copied import IDENTITY
+from pipelines.objects.modules.patient_study import IDENTITY
 from pipelines.semantics.rules import Finding, Rule, Subject, finding, uid_of
 
 _MODALITIES = {str(CTImageStorage): "CT", str(RTStructureSetStorage): "RTSTRUCT"}

@@ -1,4 +1,4 @@
-"""The last look of a constructor at what it returns."""
+"""Validation of a complete data set by the constructor that returns it."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from pydicom import Dataset
 from pydicom.tag import Tag
 
 from pipelines.errors import UnfitObject
-from pipelines.objects.copied import IDENTITY
 from pipelines.objects.lengths import too_long
+from pipelines.objects.modules.patient_study import IDENTITY
 from pipelines.objects.required import missing
 
 _CARRIED = frozenset(Tag(keyword) for keyword in IDENTITY)
 
 
-def checked(dataset: Dataset) -> Dataset:
+def validate(dataset: Dataset) -> Dataset:
     """Return `dataset`, which has all attributes of Type 1 and 2 and no value of our own over its limit.
 
     What is carried from the source is carried as it is: where that is too long, the semantic check holds the result

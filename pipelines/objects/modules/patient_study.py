@@ -1,4 +1,4 @@
-"""Modules whose attributes are the source's: patient, study, frame of reference. Copied exactly, never invented."""
+"""Patient and General Study modules: the source's attributes, copied exactly and never invented."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Iterable
 
 from pydicom import Dataset
 
-from pipelines.objects.times import Moment
 from pipelines.reading.series import SourceSeries
 
 PATIENT = ("PatientName", "PatientID", "PatientBirthDate", "PatientSex")
@@ -68,33 +67,16 @@ IDENTITY = (*PATIENT, *STUDY, *PATIENT_OPTIONAL, *STUDY_OPTIONAL)
 
 def patient_module(source: SourceSeries) -> Dataset:
     """Patient module (PS3.3 C.7.1.1), as the source has it."""
-    return _copied(source.header, PATIENT, PATIENT_OPTIONAL)
+    return copy_attributes(source.header, PATIENT, PATIENT_OPTIONAL)
 
 
 def general_study_module(source: SourceSeries) -> Dataset:
     """General Study module with the patient's age, size and weight (PS3.3 C.7.2.1, C.7.2.2), as the source has them."""
-    return _copied(source.header, STUDY, STUDY_OPTIONAL)
+    return copy_attributes(source.header, STUDY, STUDY_OPTIONAL)
 
 
-def frame_of_reference_module(source: SourceSeries) -> Dataset:
-    """Frame of Reference module (PS3.3 C.7.4.1): the source's frame.
-
-    The reference indicator stays empty: a landmark that a technologist set is not known here.
-    """
-    ds = _copied(source.header, ("FrameOfReferenceUID",))
-    ds.PositionReferenceIndicator = ""
-    return ds
-
-
-def text_and_time(source: SourceSeries, created: Moment) -> Dataset:
-    """Return how texts and times of this data set are to be read (PS3.3 C.12.1), as in the source, and its creation."""
-    ds = _copied(source.header, (), ("SpecificCharacterSet", "TimezoneOffsetFromUTC"))
-    ds.InstanceCreationDate = created.date
-    ds.InstanceCreationTime = created.time
-    return ds
-
-
-def _copied(header: Dataset, present: Iterable[str], optional: Iterable[str] = ()) -> Dataset:
+def copy_attributes(header: Dataset, present: Iterable[str], optional: Iterable[str] = ()) -> Dataset:
+    """Return the attributes `present`, empty where the header lacks them, and those of `optional` that it has."""
     ds = Dataset()
     for keyword in present:
         if keyword in header:

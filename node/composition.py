@@ -11,6 +11,7 @@ from models.packages import ModelPackage, installed, package_installed
 from node.archive.files import ArchiveFiles
 from node.archive.freshness import Freshness
 from node.archive.ingest import Ingest
+from node.archive.quarantine import QuarantineService
 from node.audit import AuditTrail
 from node.audit.anchor import Anchor
 from node.clock import Clock, SystemClock
@@ -109,6 +110,11 @@ class Node:
     def deliveries(self) -> DeliveryService:
         """The acts of people on deliveries."""
         return DeliveryService(self.trail, self.queue, self.settings, self.freshness, self.clock)
+
+    @cached_property
+    def quarantine(self) -> QuarantineService:
+        """The acts of people on what is set apart."""
+        return QuarantineService(self.database, self.trail, self.files, self.clock)
 
     @cached_property
     def ruleset(self) -> RuleSet:

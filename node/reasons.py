@@ -91,6 +91,7 @@ TEXTS: Mapping[str, str] = {
     "instance-file-missing": "The received file {file} is not in the archive: have it sent again.",
     "instance-not-filed": "It could not be entered into the catalogue ({error}): a fault of this software, told in the "
     "log; the file is kept. Report it, and send the object again after an update.",
+    "instance-replaced": "A named person took another file of this instance in its place ({by}).",
     "instance-too-complex": "Its header has {found}, {accepted} can be read here: a fault of the sender, or an attack.",
     "instance-truncated": "The object is cut: {attribute} declares {declared} bytes, {found} are there. Send it again.",
     "instance-uid-invalid": "{attribute} is no UID ({found}): have the sender correct it.",
@@ -133,6 +134,14 @@ TEXTS: Mapping[str, str] = {
     "pixel-data-short": "The pixel data are cut: rows, columns and frames ask for {declared} bytes, {found} are "
     "there. Send it again.",
     "port-not-free": "{host}:{port} cannot be listened on ({error}): end what uses the port, or set another one.",
+    "quarantine-foreign": "Entry {entry} states another {attributes} than what is filed, and kept bytes are never "
+    "changed: have it corrected at its source, sent under new UIDs, and discard this one.",
+    "quarantine-needs-reason": "To settle what is set apart needs a reason.",
+    "quarantine-own-object": "Entry {entry} is another copy of an object that this node made, or says that it is: "
+    "discard it.",
+    "quarantine-settled": "Entry {entry} is settled already: {how}.",
+    "quarantine-unknown": "Nothing that is set apart has the number {entry}.",
+    "quarantine-unreadable": "Entry {entry} is no whole DICOM object ({found}): have it sent again, or discard it.",
     "rebuild-unfinished": "A rebuild of the catalogue in {data} was cut short: run `synthnode archive rebuild` again.",
     "receiver-running": "Another process receives as {receiver} into this journal folder.",
     "receipts-unread": "Images were received that are not in the catalogue yet, of study {study} perhaps: see that the "
@@ -144,7 +153,7 @@ TEXTS: Mapping[str, str] = {
     "release-never": "A rejected {checks} can never be released.",
     "release-no-destination": "No destination is left for this result: name one that may have it. Withheld are "
     "{withheld}: a result of a model of status reference goes only where the settings mark `research: true`.",
-    "release-not-a-person": "Only a named person releases, rejects or sends again, not {actor}.",
+    "release-not-a-person": "Only a named person decides on images and results, not {actor}.",
     "release-nothing-held": "No result of study {study} is held.",
     "release-several-held": "Study {study} has several held results: name one by --run ({runs}).",
     "request-incomplete": "The request lacks {lacking}: a fault of the sender.",

@@ -17,10 +17,11 @@ from sqlalchemy.orm import Session
 from node.archive.equivalence import differences
 from node.archive.files import ArchiveFiles, Kept
 from node.archive.headers import Header, Unusable
+from node.archive.patients import check_patient
 from node.archive.query_keys import QueryLevel, complete
+from node.archive.revisions import reopen
 from node.archive.tables import InstanceRow, PatientRow, QuarantineRow, SeriesRow, StudyRow
 from node.audit import PatientIdentity
-from node.database import change_state
 from node.errors import Quarantine
 from node.states import StudyState
 from pipelines.contract import Reason
@@ -40,8 +41,6 @@ _MENDED_BY_SENDING_AGAIN = (
     "pixel-data-short",
 )
 """Reasons that are over when the instance comes whole: nothing is left that anybody could decide."""
-
-_NOBODY = frozenset({"ANON", "ANONYMOUS", "N/A", "NA", "NOID", "NONE", "NULL", "UNKNOWN"})
 
 
 class Origin(StrEnum):
@@ -153,7 +152,7 @@ class Filing:
         """
         try:
             with self._session.begin_nested():
-                return self._file(arrival)
+                return self.enter(arrival)
         except Quarantine as why:
             return self._set_apart(arrival, why.reason)
         except OperationalError:
@@ -163,9 +162,16 @@ class Filing:
             self._instances.pop(arrival.sop_instance_uid, None)
             return self._set_apart(arrival, Reason("instance-not-filed", {"error": type(error).__name__}))
 
-    def _file(self, arrival: Arrival) -> Filed:
+    def enter(self, arrival: Arrival) -> Filed:
+        """File one arrival, or say why it cannot be filed.
+
+        Raises
+        ------
+        Quarantine
+            The reason for which `file` sets it apart.
+        """
         if isinstance(arrival.found, Unusable):
-            return self._set_apart(arrival, arrival.found.reason)
+            raise Quarantine(arrival.found.reason.code, **arrival.found.reason.parameters)
         header = arrival.found
         if header.sop_instance_uid != arrival.sop_instance_uid:
             raise Quarantine("instance-uid-mismatch", stated=arrival.sop_instance_uid, found=header.sop_instance_uid)
@@ -247,30 +253,19 @@ class Filing:
         if study is None:
             return self._new_study(header.study_uid, header.patient, arrival, origin), False
         if self._session.scalars(select(SeriesRow.series_uid).filter_by(study_uid=study.study_uid).limit(1)).first():
-            _check_patient(study.patient, header.patient, study.study_uid)
+            check_patient(study.patient, header.patient, study.study_uid)
         else:  # so far all of it was set apart, and that says nothing of whose study it is
             study.patient = self._patient(header.patient)
         if origin is not Origin.RECEIVED:
             return study, False
-        return study, self._reopened(study, arrival)
-
-    def _reopened(self, study: StudyRow, arrival: Arrival) -> bool:
-        """Let the study wait for quiet again, and say whether that began its next revision."""
-        reopened = study.state != StudyState.RECEIVING
-        if reopened:
-            change_state(self._session, study, StudyState.RECEIVING)
-            study.reason_code = study.reason_parameters = None
-            study.revision += 1
-        # Arrivals come in the order of the journal; after the clock was set back the later one has the earlier time.
-        study.last_instance_at = arrival.received_at
-        return reopened
+        return study, reopen(self._session, study, arrival.received_at)
 
     def _sent_again(self, study_uid: str, arrival: Arrival) -> StudyRow | None:
         """Reopen a rebuilt study: what was made of these bytes is not known any more, so sending them again counts."""
         study = self._session.get_one(StudyRow, study_uid)
         if study.state != StudyState.REBUILT:
             return None
-        self._reopened(study, arrival)
+        reopen(self._session, study, arrival.received_at)
         return study
 
     def _new_study(self, study_uid: str, patient: PatientIdentity, arrival: Arrival, origin: Origin) -> StudyRow:
@@ -357,7 +352,7 @@ class Filing:
             patient = found.patient if isinstance(found, Header) else PatientIdentity("", "", "", "")
             self._new_study(study_uid, patient, arrival, Origin.RECEIVED)
             return None
-        return study if self._reopened(study, arrival) else None
+        return study if reopen(self._session, study, arrival.received_at) else None
 
     def _rows(self, uids: Iterable[str]) -> list[InstanceRow]:
         wanted = sorted(uids)
@@ -366,39 +361,3 @@ class Filing:
             some = wanted[start : start + _AT_ONCE]
             rows += self._session.scalars(select(InstanceRow).where(InstanceRow.sop_instance_uid.in_(some)))
         return rows
-
-
-def identity_of(patient: PatientRow) -> PatientIdentity:
-    """Return a catalogue's patient as the audit names one."""
-    return PatientIdentity(patient.patient_id or "", patient.issuer, patient.name, patient.birth_date)
-
-
-def _check_patient(known: PatientRow, stated: PatientIdentity, study_uid: str) -> None:
-    """Check that an instance's patient is the study's: ID, issuer and birth date, where stated twice.
-
-    Names are compared only where the ID names nobody: systems spell one person's name differently, and the ID tells.
-    """
-    nobody = not _names_somebody(known.patient_id or "") and not _names_somebody(stated.patient_id)
-    differing = [
-        keyword
-        for keyword, first, second, differs in (
-            ("PatientID", known.patient_id or "", stated.patient_id, True),
-            ("IssuerOfPatientID", known.issuer, stated.issuer, bool(known.issuer and stated.issuer)),
-            ("PatientBirthDate", known.birth_date, stated.birth_date, bool(known.birth_date and stated.birth_date)),
-            ("PatientName", _spelling(known.name), _spelling(stated.name), nobody),
-        )
-        if differs and first != second
-    ]
-    if differing:
-        # The values themselves are identifiers: they stay in the files.
-        raise Quarantine("conflicting-patient", study=study_uid, attributes=", ".join(differing))
-
-
-def _names_somebody(patient_id: str) -> bool:
-    """Tell whether an ID can be a person's: not empty, not zeros, and no word that stands for nobody."""
-    return patient_id.upper() not in _NOBODY and any(c.isalnum() and c != "0" for c in patient_id)
-
-
-def _spelling(name: str) -> str:
-    """Return a name as it is compared: the first of its representations, without case, separators and spaces."""
-    return "".join(c for c in name.partition("=")[0].casefold() if c.isalnum())

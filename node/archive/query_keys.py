@@ -122,6 +122,13 @@ def complete(row: object, level: QueryLevel, values: Mapping[str, str]) -> None:
             setattr(row, key.column, value)
 
 
+def overwrite(row: object, level: QueryLevel, values: Mapping[str, str]) -> None:
+    """Enter values into all columns of a level's row but the unique key's: its instance has other bytes now."""
+    for key in QUERY_KEYS:
+        if key.level is level and key.column is not None and key.type is not KeyType.UNIQUE:
+            setattr(row, key.column, values.get(key.keyword, ""))
+
+
 def _text(dataset: Dataset, keyword: str) -> str:
     try:
         value = dataset.get(keyword)

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from sqlalchemy import func, select
 
 from node.actor import Actor
-from node.archive.filing import Filed, Outcome, identity_of
+from node.archive.filing import Filed, Outcome
+from node.archive.patients import identity_of
 from node.archive.tables import QuarantineRow, ReceiptRow, StudyRow
 from node.audit import AuditCode, AuditEvent
 from node.audit.events import Detail

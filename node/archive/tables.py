@@ -45,10 +45,12 @@ class StudyRow(Base):
     reason_code, reason_parameters
         Why it ended where it stands, if it ended without being routed.
     revision
-        1 for the first set of instances; one more each time an instance came after the study had settled.
+        1 for the first set of instances; one more each time an instance came, or what was set apart was settled by a
+        person, after the study had settled.
         0 while it has only objects of our own.
     last_instance_at
-        When its last instance from outside came; NULL while it has only objects of our own.
+        When its last instance from outside came, or a person settled what was set apart of it; NULL while it has only
+        objects of our own.
     correlation_id
         The same in logs, jobs and audit; 32 hexadecimal digits.
     calling_ae, called_ae
@@ -157,7 +159,8 @@ class QuarantineRow(Base):
     association_id
         The association that brought it; empty after a rebuild without journal.
     settled_at, settled_by
-        When and how it was settled; NULL while it keeps its study from being computed.
+        When and how it was settled: sent again whole, taken, discarded or replaced; NULL while it keeps its study from
+        being computed.
     """
 
     __tablename__ = "quarantine"

@@ -27,6 +27,7 @@ class AuditCode(StrEnum):
     ASSOCIATION_REFUSED = "association-refused"
     INSTANCES_RECEIVED = "instances-received"
     INSTANCE_QUARANTINED = "instance-quarantined"
+    QUARANTINE_SETTLED = "quarantine-settled"
     OWN_OBJECTS_RETURNED = "own-objects-returned"
     STUDY_REVISED = "study-revised"
     STUDY_ROUTED = "study-routed"

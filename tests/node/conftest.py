@@ -17,7 +17,7 @@ from pydicom.uid import CTImageStorage, MRImageStorage, generate_uid
 from models.packages import ModelPackage
 from node.actor import Actor
 from node.archive.filing import Arrival, Filing, Provenance
-from node.archive.headers import read_header
+from node.archive.headers import look_at
 from node.clock import SetClock
 from node.composition import Node
 from node.database import Database, migrate
@@ -121,17 +121,17 @@ class Rooms:
     pipeline: PretendedPipeline
     model: ModelPackage
 
-    def file(self, *datasets: Dataset) -> None:
-        """File instances as if they had come in now."""
+    def file(self, *datasets: Dataset, stated_uid: str = "") -> None:
+        """File instances as if they had come in now, under the UID that their sender stated if it is another one."""
         for dataset in datasets:
             kept = self.node.files.keep(io.BytesIO(encode(dataset)))
-            header = read_header(self.node.files.path(kept.location))
+            header = look_at(self.node.files.path(kept.location))
             arrival = Arrival(
                 kept=kept,
                 received_at=self.clock.now(),
                 provenance=Provenance("a1", "SCANNER", "SYNTHNODE"),
                 sop_class_uid=str(dataset.SOPClassUID),
-                sop_instance_uid=str(dataset.SOPInstanceUID),
+                sop_instance_uid=stated_uid or str(dataset.SOPInstanceUID),
                 transfer_syntax_uid=str(dataset.file_meta.TransferSyntaxUID),
                 found=header,
             )

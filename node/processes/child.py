@@ -40,7 +40,9 @@ class Lifeline:
 
     def wait(self) -> None:
         """Wait until the child is to stop."""
-        self._stop.wait()
+        # A signal that the kernel gives to another thread wakes nobody: its handler runs when this thread next does.
+        while not self._stop.wait(1.0):
+            pass
 
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
         self._stop.set()

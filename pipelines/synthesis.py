@@ -15,6 +15,7 @@ from pydicom import Dataset
 from models.errors import DeviceError, InputError, PackageError
 from models.inference import Prediction, Predictor
 from models.packages import ModelPackage
+from models.quantities import Quantity
 from models.volumes import Volume
 from pipelines.checks.objects import check_model
 from pipelines.contract import Check, Declaration, Outcome, Progress, RunIdentity, SourceInstance, Verdict
@@ -181,7 +182,7 @@ class SynthesisPipeline(Generic[Made]):
             raise PipelineError(why.code, **why.parameters) from why
 
 
-def check_model_fits(package: ModelPackage, site: str, inputs: Sequence[str], output: str) -> None:
+def check_model_fits(package: ModelPackage, site: str, inputs: Sequence[Quantity], output: Quantity) -> None:
     """Refuse a package that makes something else than the pipeline writes.
 
     Parameters
@@ -189,7 +190,7 @@ def check_model_fits(package: ModelPackage, site: str, inputs: Sequence[str], ou
     package
         Any installed one: a rule may name it.
     site, inputs, output
-        The card's body site, the modalities of its inputs, and of its output.
+        The card's body site, the quantities of its inputs, and that of its output.
 
     Raises
     ------
@@ -197,11 +198,11 @@ def check_model_fits(package: ModelPackage, site: str, inputs: Sequence[str], ou
         ``model-unfit``: its labels, say, would be written as HU.
     """
     card = package.card
-    found = [one.modality for one in card.inputs]
-    if (card.body_site, card.output.modality, found) != (site, output, list(inputs)):
+    found = [one.quantity for one in card.inputs]
+    if (card.body_site, card.output.quantity, found) != (site, output, list(inputs)):
         raise PipelineError(
             "model-unfit",
             model=card.name,
-            found=f"{'+'.join(found)} to {card.output.modality}, {card.body_site}",
+            found=f"{'+'.join(found)} to {card.output.quantity}, {card.body_site}",
             accepted=f"{'+'.join(inputs)} to {output}, {site}",
         )

@@ -11,6 +11,7 @@ from models.cli.telling import Json, Packages, as_json, brief, for_people, refus
 from models.errors import InputError, PackageError
 from models.packages import card_text, installed, package_named
 from models.packages.card_text import NO_SCALE
+from models.quantities import Quantity
 
 Which = Annotated[str, typer.Argument(metavar="PACKAGE", help="Name of an installed model, or a package's folder.")]
 Device = Annotated[str, typer.Option(help="Where to compute: cpu, cuda:0.")]
@@ -57,7 +58,7 @@ def verify(
         golden = check_golden(found, device)
     except ModelsError as why:
         _not_verified(why, json)
-    unit = {"HU": "HU", "label": "of the voxels"}.get(found.card.output.unit, "in its unit")
+    unit = "of the voxels" if found.card.output.quantity is Quantity.LABEL else found.card.output.unit
     outcome = "within" if golden.within else "NOT within"
     told = f"golden  largest difference {golden.difference:.4g} {unit} on {golden.device} in {golden.precision}"
     if json:

@@ -12,6 +12,7 @@ from models.errors import InputError
 from models.gate import content
 from models.gate.finding import Finding, Gravity, finding
 from models.packages import InputLimits
+from models.quantities import Quantity
 from models.volumes import Grid, Volume
 
 LARGEST_FIELD_MM = 600.0
@@ -49,7 +50,7 @@ def check_image(volume: Volume, limits: InputLimits, body_site: str) -> tuple[Fi
     """
     sampling = (_slices(volume.grid, limits), _voxels(volume.grid, limits), _extent(volume.grid, limits))
     values = _values(volume.values, limits)
-    if limits.modality != "MR" or not is_image(volume):
+    if limits.quantity is not Quantity.MR_SIGNAL or not is_image(volume):
         return (*sampling, *values)
     return (*sampling, *values, *_of_content(volume, body_site))
 
@@ -113,7 +114,7 @@ def _values(values: npt.NDArray[np.float32], limits: InputLimits) -> tuple[Findi
         found=f"values from {low:g} to {high:g}",
         accepted="an image that shows something",
     )
-    if limits.modality != "MR" or high <= low:
+    if limits.quantity is not Quantity.MR_SIGNAL or high <= low:
         return finite, varied
     # Interpolation rings a little below 0 beside edges; CT and standardised values lie there with whole regions.
     negative = float((values < -_SLIGHTLY * max(abs(low), abs(high))).mean())

@@ -251,6 +251,7 @@ def _filled(card: Mapping[str, Any], plans: Plans) -> dict[str, Any]:
         "inputs": inputs,
         "output": {
             "modality": "SEG",
+            "quantity": "label",
             "unit": "label",
             "lowest": 0,
             "highest": len(plans.labels),

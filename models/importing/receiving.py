@@ -53,7 +53,7 @@ def packaged(card: Mapping[str, Any], graph: Path, out: Path) -> ModelPackage:
         "parameters": _parameters(model),
         "fields": _fields(model),
     }
-    golden = {"tolerance_hu": _tolerance(card)}
+    golden = {"tolerance": _tolerance(card)}
     return write_with_golden(out, {**card, "network": counted, "golden": golden}, graph.read_bytes())
 
 

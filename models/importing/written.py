@@ -96,7 +96,7 @@ def prove_card(card: Mapping[str, Any], file: Path) -> None:
         ``card-invalid`` with all keys that are missing or hold something else than they should.
     """
     counted = {"kind": "onnx", "parameters": 1, **card["network"]}
-    golden = {"voxels": [1, 1, 1], "tolerance_hu": 1}
+    golden = {"voxels": [1, 1, 1], "tolerance": 1}
     try:
         card_of({**card, "network": counted, "golden": golden, "sha256": "0" * 64}, file)
     except PackageError as why:

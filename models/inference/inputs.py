@@ -15,17 +15,16 @@ from torch.nn import functional
 from models.errors import InputError
 from models.inference.body import body_cells, cell_side
 from models.inference.plan import Voxels
-from models.inference.resampling import resampled
+from models.inference.resampling import field_of, resampled
 from models.inference.scaling import Scaling, scaling_of
+from models.inference.working_grid import labels_on
 from models.intensity import reference_intensity
 from models.packages import ForegroundPercentile, InputLimits
-from models.tissues import AIR_HU
+from models.quantities import Quantity
 from models.volumes import Grid, Volume
 
 AIR_LEVEL = 0.12
 """Share of the foreground's 90th percentile under which nothing in an MR image is tissue; noise stays below it."""
-
-_BODY_ABOVE_HU = -500.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -110,7 +109,7 @@ def prepare(
     for volume, limits in zip(volumes, accepted, strict=True):
         _refuse_unfit(volume, limits.name)
     raws, fields = zip(
-        *(resampled(volume, target, device, _outside(one)) for volume, one in zip(volumes, accepted, strict=True)),
+        *(brought_onto(target, volume, one.quantity, device) for volume, one in zip(volumes, accepted, strict=True)),
         strict=True,
     )
     field = torch.stack(fields).all(dim=0)
@@ -126,13 +125,32 @@ def prepare(
     pad, inside = _padding(target.shape, tile)
     cell = cell_side(tile)
     return Prepared(
-        raw=tuple(_padded(raw, pad, _outside(limits)) for raw, limits in zip(raws, accepted, strict=True)),
+        raw=tuple(
+            _padded(raw, pad, limits.quantity.facts.background) for raw, limits in zip(raws, accepted, strict=True)
+        ),
         scalings=tuple(scalings),
         field=_padded(field, pad, False),
         body=body_cells(_padded(bright, pad, False), cell),
         cell=cell,
         inside=inside,
     )
+
+
+def brought_onto(target: Grid, source: Volume, quantity: Quantity, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Return an image on the grid `target`, in training as in use, and where it was acquired: (k, j, i) each.
+
+    Values are interpolated, labels are those of the nearest voxel; beyond the source's field stands the quantity's
+    background.
+
+    Raises
+    ------
+    InputError
+        ``source-too-thin``.
+    """
+    if quantity is not Quantity.LABEL:
+        return resampled(source, target, device, quantity.facts.background)
+    inside = torch.from_numpy(field_of(source.grid, target)).to(device)
+    return torch.from_numpy(labels_on(source, target).values).to(device), inside
 
 
 def _refuse_unfit(volume: Volume, name: str) -> None:
@@ -150,18 +168,16 @@ def _scaling(limits: InputLimits, volume: Volume, in_field: npt.NDArray[np.float
         raise InputError(why.code, input=limits.name, **why.parameters) from why
 
 
-def _outside(limits: InputLimits) -> float:
-    return AIR_HU if limits.modality == "CT" else 0.0
-
-
 def _body_level(limits: InputLimits, scaling: Scaling, in_field: npt.NDArray[np.float32]) -> float:
     """Return what values of the body exceed; where that cannot be said everything is body."""
-    if limits.modality == "CT":
-        return _BODY_ABOVE_HU
-    if limits.modality == "MR" and isinstance(limits.normalisation, ForegroundPercentile):
+    if (level := limits.quantity.facts.body_above) is not None:
+        return level
+    if limits.quantity is not Quantity.MR_SIGNAL:
+        return -inf
+    if isinstance(limits.normalisation, ForegroundPercentile):
         return AIR_LEVEL * scaling.deviation  # which is the reference intensity, measured already
     try:
-        return AIR_LEVEL * reference_intensity(in_field) if limits.modality == "MR" else -inf
+        return AIR_LEVEL * reference_intensity(in_field)
     except InputError:
         return -inf
 

@@ -1,4 +1,4 @@
-"""The model card, schema 2: what a model is for, what it may be given, how it is built, and what was measured.
+"""The model card, schema 3: what a model is for, what it may be given, how it is built, and what was measured.
 
 Unknown keys fail, so that nothing that a person wrote on a card is silently passed over.
 """
@@ -13,11 +13,12 @@ from pydantic import Field, model_validator
 from models.packages.closed import Closed
 from models.packages.evidence import CardCalibration, CardGate, CardGolden, CardMetrics, CardTraining
 from models.packages.kinds.registry import CardNetwork
+from models.quantities import Quantity, check_stated
 
 DISCLAIMER = "Research use only. Not a medical device."
 """Opens every card."""
 
-SCHEMA = 2
+SCHEMA = 3
 """The only schema of cards that is read; what was written for an older one is packed or imported again."""
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
@@ -73,8 +74,10 @@ class InputLimits(Closed):
         The input's name, and other names by which a person may give it on the command line, e.g. ``t1``.
     modality
         DICOM modality.
+    quantity, unit
+        What its numbers mean, and their unit: see `models.quantities`. The value beyond its field follows.
     contrasts
-        Weightings that training covered, e.g. ``T1``; of CT none.
+        Weightings that training covered, e.g. ``T1``, of MR signal; of other quantities none.
     normalisation
         How its values are brought to the scale that the network sees.
     age_years_min
@@ -93,7 +96,9 @@ class InputLimits(Closed):
 
     name: Name
     aliases: tuple[Name, ...] = ()
-    modality: Literal["MR", "CT", "PT"]
+    modality: Literal["MR", "CT", "PT", "SEG"]
+    quantity: Quantity
+    unit: str
     contrasts: tuple[str, ...]
     normalisation: Normalisation
     age_years_min: float = Field(ge=0)
@@ -105,9 +110,12 @@ class InputLimits(Closed):
     min_slices: int = Field(ge=1)
 
     @model_validator(mode="after")
-    def _says_what_its_modality_needs(self) -> InputLimits:
-        if self.modality == "MR" and (not self.contrasts or self.field_strength_tesla is None):
-            raise ValueError("an MR input states contrasts and field_strength_tesla")
+    def _agrees(self) -> InputLimits:
+        check_stated(self.quantity, self.unit, self.modality)
+        if self.quantity is Quantity.MR_SIGNAL and (not self.contrasts or self.field_strength_tesla is None):
+            raise ValueError("an input of mr-signal states contrasts and field_strength_tesla")
+        if isinstance(self.normalisation, ForegroundPercentile) and self.quantity.facts.body_above is not None:
+            raise ValueError(f"foreground-percentile would take away the unit of {self.quantity}")
         return self
 
 
@@ -116,20 +124,23 @@ class CardOutput(Closed):
 
     Attributes
     ----------
-    modality, unit
-        CT in HU, MR in arbitrary units, SEG in labels.
+    modality
+        DICOM modality of what is written.
+    quantity, unit
+        What its numbers mean, and their unit: see `models.quantities`.
     lowest, highest
         Values never leave this range, in `unit`.
     voxel_mm
         Voxel spacing along x, y, z on which the model works and on which it must be asked, in mm.
     outside
-        Value given outside the source's field and to tiles without body: of CT that of air.
+        Value given outside the source's field and to tiles without body: of CT numbers that of air.
     labels
         Of a SEG, the value of each structure by its name; 0 is background and has no name.
     """
 
-    modality: Literal["CT", "MR", "SEG"]
-    unit: Literal["HU", "arbitrary", "label"]
+    modality: Literal["CT", "MR", "PT", "SEG"]
+    quantity: Quantity
+    unit: str
     lowest: float
     highest: float
     voxel_mm: Millimetres
@@ -138,9 +149,7 @@ class CardOutput(Closed):
 
     @model_validator(mode="after")
     def _agrees(self) -> CardOutput:
-        unit = {"CT": "HU", "MR": "arbitrary", "SEG": "label"}[self.modality]
-        if self.unit != unit:
-            raise ValueError(f"the unit of {self.modality} is {unit}, got {self.unit}")
+        check_stated(self.quantity, self.unit, self.modality)
         if self.lowest >= self.highest:
             raise ValueError(f"lowest must be below highest, got {self.lowest:g} and {self.highest:g}")
         if not self.lowest <= self.outside <= self.highest:
@@ -171,7 +180,7 @@ class Card(Closed):
         Hash of the package's content without this entry itself.
     """
 
-    schema_: Literal[2] = Field(alias="schema")
+    schema_: Literal[3] = Field(alias="schema")
     name: Name
     version: str = Field(pattern=r"^\d+\.\d+\.\d+$")
     status: Status

@@ -18,12 +18,12 @@ def card_text(card: Card) -> str:
         "",
         f"Task           {card.task.title} ({card.task.kind}), {card.body_site}",
         f"Intended use   {card.intended_use}",
-        f"Output         {output.modality} in {output.unit}, {output.lowest:g} to {output.highest:g}, "
-        f"voxels {_by(output.voxel_mm)} mm",
+        f"Output         {output.modality}, {output.quantity} in {output.unit}, "
+        f"{output.lowest:g} to {output.highest:g}, voxels {_by(output.voxel_mm)} mm",
         *([f"Labels         {', '.join(f'{v} {name}' for name, v in output.labels.items())}"] if output.labels else []),
         f"Network        {card.network.kind}, {card.network.parameters} parameters, tiles of "
         f"{_by(card.network.tile_voxels)} voxels, {', '.join(card.network.precisions)}",
-        f"Golden         {_by(card.golden.voxels)} voxels, within {card.golden.tolerance_hu:g}",
+        f"Golden         {_by(card.golden.voxels)} voxels, within {card.golden.tolerance:g}",
         f"Licence        {card.licence}",
         f"SHA-256        {card.sha256}",
         "",
@@ -58,8 +58,9 @@ def _limits(one: InputLimits) -> list[str]:
         corrected = "distortion corrected" if one.distortion_correction_required else "distortion correction not needed"
         scanned += [f"{low:g} to {high:g} T", corrected]
     also = f" (also {', '.join(one.aliases)})" if one.aliases else ""
+    measured = f"{one.modality}, {one.quantity} in {one.unit}{also}"
     return [
-        f"Input {one.name:<8} {', '.join([one.modality + also, *scanned, f'from {one.age_years_min:g} years'])}",
+        f"Input {one.name:<8} {', '.join([measured, *scanned, f'from {one.age_years_min:g} years'])}",
         f"               spacing up to {one.max_in_plane_mm:g} mm in plane and {one.max_slice_mm:g} mm between slices, "
         f"at least {one.min_slices} slices and {one.min_field_of_view_mm:g} mm along each axis",
         f"               normalised by {one.normalisation.kind}",
@@ -96,16 +97,18 @@ def _uncertainty(card: Card) -> list[str]:
     if card.calibration is None:
         known = "" if card.predicts_scale else "; the card does not say whether the network predicts a scale"
         return [f"Uncertainty    uncalibrated: not measured{known}"]
-    return _calibration(card.calibration)
+    return _calibration(card.calibration, card.output.unit)
 
 
-def _calibration(found: CardCalibration) -> list[str]:
+def _calibration(found: CardCalibration, unit: str) -> list[str]:
     lines = [f"Uncertainty    {found.statement}: {found.protocol}"]
     if found.coverage is not None and found.nominal is not None:
         rank = "" if found.spearman is None else f", rank correlation with the error {found.spearman:.2f}"
         lines.append(f"               intervals for {found.nominal:.0%} held {found.coverage:.1%} of voxels{rank}")
-    if found.bounds_hu:
-        lines.append("               bounds " + ", ".join(f"{name} {hu:g} HU" for name, hu in found.bounds_hu.items()))
+    if found.bounds:
+        lines.append(
+            "               bounds " + ", ".join(f"{name} {bound:g} {unit}" for name, bound in found.bounds.items())
+        )
     return lines
 
 

@@ -66,7 +66,7 @@ class MetricRow(Closed):
     cases
         Number of patients or maps.
     figures
-        By name and region, e.g. ``mae_body``, ``dice_bone``; units are HU where a metric has one.
+        By name and region, e.g. ``mae_body``, ``dice_bone``; in the output's unit where a metric has one.
     """
 
     method: str
@@ -108,8 +108,8 @@ class CardCalibration(Closed):
         Number of held-out cases; 0 when uncalibrated.
     protocol
         On what and how it was measured.
-    bounds_hu
-        Conformal half-widths in HU by region at `nominal`; empty unless conformal.
+    bounds
+        Conformal half-widths in the output's unit by region at `nominal`; empty unless conformal.
     """
 
     statement: Literal["calibrated", "uncalibrated", "conformal"]
@@ -119,14 +119,14 @@ class CardCalibration(Closed):
     spearman: float | None = Field(default=None, ge=-1, le=1)
     cases: int = Field(default=0, ge=0)
     protocol: str
-    bounds_hu: dict[str, float] = Field(default_factory=dict)
+    bounds: dict[str, float] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _says_only_what_was_measured(self) -> CardCalibration:
         if self.statement != "uncalibrated" and (self.coverage is None or self.nominal is None or self.cases == 0):
             raise ValueError(f"{self.statement} needs nominal, coverage and cases")
-        if (self.statement == "conformal") != bool(self.bounds_hu):
-            raise ValueError("bounds_hu belong to a conformal statement, and to no other")
+        if (self.statement == "conformal") != bool(self.bounds):
+            raise ValueError("bounds belong to a conformal statement, and to no other")
         return self
 
 
@@ -161,10 +161,10 @@ class CardGolden(Closed):
     ----------
     voxels
         Size of both along x, y, z; on the working grid.
-    tolerance_hu
+    tolerance
         Largest difference of a voxel that devices and precisions may make, in the output's unit; of labels, the largest
         share of voxels that may differ.
     """
 
     voxels: tuple[int, int, int]
-    tolerance_hu: float = Field(gt=0)
+    tolerance: float = Field(gt=0)

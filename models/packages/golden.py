@@ -19,11 +19,11 @@ from models.packages.card import Card, InputLimits
 from models.packages.contents import GOLDEN_OUTPUT, golden_file
 from models.packages.package import ModelPackage, card_of
 from models.packages.writing import write_package
-from models.tissues import AIR_HU
+from models.quantities import Quantity
 from models.volumes import Grid, Volume
 
-_MOST_VOXELS = {"HU": 80**3, "label": 80**3, "arbitrary": 60**3}
-"""Of a golden image: however little it can be compressed, as int16 of 12 bits or as float32, it stays below 1 MB."""
+_MOST_WHOLE, _MOST_FLOATS = 80**3, 60**3
+"""Voxels of a golden image: however little int16 of 12 bits or float32 can be compressed, it stays below 1 MB."""
 
 _LEAST_SIDE = 8
 
@@ -66,8 +66,8 @@ def check_golden(package: ModelPackage, device: str = "cpu", precision: str | No
     stated = _read(package, GOLDEN_OUTPUT)
     found, used = _computed(package, inputs, device, precision)
     difference = np.abs(found.values.astype(np.float64) - stated.values)
-    worst = float((difference != 0).mean() if card.output.unit == "label" else difference.max())
-    return GoldenCheck(worst, card.golden.tolerance_hu, device, used)
+    worst = float((difference != 0).mean() if card.output.quantity is Quantity.LABEL else difference.max())
+    return GoldenCheck(worst, card.golden.tolerance, device, used)
 
 
 def write_with_golden(
@@ -106,11 +106,12 @@ def write_with_golden(
 def made_input(card: Card, one: InputLimits) -> Volume:
     """Return an image on the card's working grid that any network can be tried on: a ball with structure.
 
-    It has the size of a tile, eight voxels at least; its longest sides are halved until a package may hold it. Of an MR
-    it is bright and positive, of a CT it spans air to bone. The same card gives the same image.
+    It has the size of a tile, eight voxels at least; its longest sides are halved until a package may hold it. Its
+    values are those that are typical of the input's quantity. The same card gives the same image.
     """
     sides = [max(side, _LEAST_SIDE) for side in card.network.tile_voxels]
-    while math.prod(sides) > _MOST_VOXELS[card.output.unit]:
+    most = _MOST_WHOLE if card.output.quantity.facts.whole else _MOST_FLOATS
+    while math.prod(sides) > most:
         longest = sides.index(max(sides))
         sides[longest] = -(-sides[longest] // 2)
     size = (sides[0], sides[1], sides[2])
@@ -120,8 +121,10 @@ def made_input(card: Card, one: InputLimits) -> Volume:
     at = [(np.arange(side) - (side - 1) / 2) / max(side / 2, 1) for side in size[::-1]]
     radius = np.sqrt(sum(np.square(axis) for axis in np.meshgrid(*at, indexing="ij")))
     body = radius < 0.85
-    inner = 500 + 400 * texture if one.modality != "CT" else 40 + 600 * texture
-    values = np.where(body, np.rint(inner), AIR_HU if one.modality == "CT" else 0)
+    facts = one.quantity.facts
+    low, high = facts.typical
+    inner = (low + high) / 2 + (high - low) / 2 * texture
+    values = np.where(body, np.rint(inner), facts.background)
     return Volume(values.astype(np.float32), Grid(size, card.output.voxel_mm, (0.0, 0.0, 0.0)))
 
 

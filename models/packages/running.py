@@ -23,6 +23,7 @@ from models.inference.working_grid import labels_on, scales_on, values_on
 from models.nifti import read_nifti, write_nifti
 from models.packages.card import DISCLAIMER
 from models.packages.package import ModelPackage
+from models.quantities import Quantity
 from models.uncertainty.words import told as worth
 from models.volumes import Volume
 
@@ -106,7 +107,12 @@ def run_package(
             "threshold": assessment.threshold,
             "findings": [{**asdict(one), "gravity": one.gravity.value} for one in (*assessment.findings, *not_told)],
         },
-        "output": {"file": output.name, "modality": card.output.modality, "unit": card.output.unit},
+        "output": {
+            "file": output.name,
+            "modality": card.output.modality,
+            "quantity": card.output.quantity.value,
+            "unit": card.output.unit,
+        },
         "uncertainty": worth(card.calibration) if prediction.uncertainty is not None else None,
         **_how(prediction),
     }
@@ -128,14 +134,14 @@ def _written(
     part = beside / f".part-{record.name}"
     part.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     part.replace(record)
-    if card.output.unit == "label":
+    if card.output.quantity is Quantity.LABEL:
         made, stored = (
             labels_on(prediction.synthetic, first.grid),
             np.dtype(np.uint8 if len(card.output.labels) < 256 else np.int16),
         )
     else:
         made = values_on(prediction.synthetic, first.grid, card.output.outside)
-        stored = np.dtype(np.int16 if card.output.unit == "HU" else np.float32)
+        stored = np.dtype(np.int16 if card.output.quantity.facts.whole else np.float32)
     write_nifti(made, output, stored, description=told)
     return Run(output, uncertainty, record, content)
 

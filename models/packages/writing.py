@@ -16,6 +16,7 @@ from models.errors import PackageError
 from models.nifti import write_nifti
 from models.packages.contents import CARD, GOLDEN, GOLDEN_OUTPUT, content_hash, golden_file, network_file
 from models.packages.package import ModelPackage, load_package
+from models.quantities import Quantity
 from models.volumes import Volume
 
 
@@ -25,12 +26,12 @@ def write_package(folder: Path, card: Mapping[str, Any], network: bytes, golden:
     Parameters
     ----------
     card
-        The card's content, of schema 2; ``sha256`` is stated anew.
+        The card's content, of schema 3; ``sha256`` is stated anew.
     network
         Content of ``weights.safetensors`` or ``model.onnx``, as the card's ``network.kind`` says.
     golden
-        By name: each of the card's inputs, and ``output``; all on one grid. Kept as int16, an output in arbitrary units
-        as float32.
+        By name: each of the card's inputs, and ``output``; all on one grid. Kept as int16, an output of a quantity
+        that has no whole numbers as float32.
 
     Raises
     ------
@@ -66,4 +67,6 @@ def _kind(card: Mapping[str, Any]) -> str:
 
 def _stored(card: Mapping[str, Any]) -> npt.DTypeLike:
     output = card.get("output")
-    return np.float32 if isinstance(output, Mapping) and output.get("unit") == "arbitrary" else np.int16
+    stated = output.get("quantity") if isinstance(output, Mapping) else None
+    whole = stated in list(Quantity) and Quantity(stated).facts.whole
+    return np.int16 if whole else np.float32

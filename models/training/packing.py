@@ -21,6 +21,7 @@ from models.packages.card import Normalisation
 from models.packages.contents import WEIGHTS
 from models.packages.golden import write_with_golden
 from models.packages.installed import holder_of, prove_free
+from models.quantities import Quantity
 from models.training.checkpoint import UNREADABLE, load_checkpoint, read_tensors
 from models.training.draft import Written, for_weights, read_draft
 from models.training.objective import NETWORK
@@ -177,19 +178,24 @@ def _built(recipe: Recipe, written: dict[str, Any], weights: dict[str, Tensor]) 
 
 
 def _check_inputs(file: Path, card: Mapping[str, Any], recipe: Recipe) -> None:
-    """Refuse a draft whose inputs, their order or their normalisation are not those that the network learnt with.
+    """Refuse a draft whose inputs, their order, quantity or normalisation are not those that the network learnt with.
 
     Raises
     ------
     RecipeError
         ``card-of-another-task``.
     """
-    learnt = [(one.name, one.normalisation) for one in recipe.task.inputs]
+    learnt = [(one.name, one.quantity, one.normalisation) for one in recipe.task.inputs]
     try:
         stated = [
-            (one["name"], TypeAdapter(Normalisation).validate_python(one["normalisation"])) for one in card["inputs"]
+            (
+                one["name"],
+                Quantity(one["quantity"]),
+                TypeAdapter(Normalisation).validate_python(one["normalisation"]),
+            )
+            for one in card["inputs"]
         ]
-    except (KeyError, TypeError, ValidationError):
+    except (KeyError, TypeError, ValueError):
         return  # what is wrong with it is named when the package is written
     if stated != learnt:
         raise RecipeError(
@@ -197,12 +203,12 @@ def _check_inputs(file: Path, card: Mapping[str, Any], recipe: Recipe) -> None:
             file=str(file),
             found=_described(stated),
             accepted=_described(learnt),
-            remedy="state the inputs as the recipe does: names, order and normalisation",
+            remedy="state the inputs as the recipe does: names, order, quantity and normalisation",
         )
 
 
-def _described(inputs: Sequence[tuple[str, BaseModel]]) -> str:
-    return ", ".join(f"{name} ({normalisation})" for name, normalisation in inputs)
+def _described(inputs: Sequence[tuple[str, Quantity, BaseModel]]) -> str:
+    return ", ".join(f"{name} ({quantity}, {normalisation})" for name, quantity, normalisation in inputs)
 
 
 def _check_cases(kept: Mapping[str, Any], recipe: Recipe, data: Path) -> None:

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from models.packages.card import CardOutput, Millimetres, Name, Normalisation
 from models.packages.closed import Closed
+from models.quantities import Quantity
 
 
 class TaskInput(Closed):
@@ -17,11 +18,14 @@ class TaskInput(Closed):
     ----------
     name
         As in the data, and on the card of what comes of it.
+    quantity
+        What its numbers mean: see `models.quantities`. Files have them in its unit.
     normalisation
         How its values are brought to the network's scale, in training as in use.
     """
 
     name: Name
+    quantity: Quantity
     normalisation: Normalisation
 
 
@@ -33,7 +37,9 @@ class TaskTarget(Closed):
     name
         As in the data.
     modality
-        CT in HU, MR in arbitrary units (1 is the 90th percentile of its foreground), SEG in labels.
+        DICOM modality of what the package gives.
+    quantity
+        What its numbers mean: see `models.quantities`. Of mr-signal, 1 is the 90th percentile of the foreground.
     lowest, highest, outside
         Range of its values, and the value outside the images, in its unit; of a SEG they follow from the labels.
     labels
@@ -41,17 +47,12 @@ class TaskTarget(Closed):
     """
 
     name: Name
-    modality: Literal["CT", "MR", "SEG"]
+    modality: Literal["CT", "MR", "PT", "SEG"]
+    quantity: Quantity
     lowest: float = 0.0
     highest: float = 1.0
     outside: float = 0.0
     labels: dict[str, int] = Field(default_factory=dict)
-
-    @property
-    def unit(self) -> Literal["HU", "arbitrary", "label"]:
-        """The unit of its values."""
-        units: dict[str, Literal["HU", "arbitrary", "label"]] = {"CT": "HU", "MR": "arbitrary", "SEG": "label"}
-        return units[self.modality]
 
     @property
     def channels(self) -> int:
@@ -117,7 +118,8 @@ class Task(Closed):
         target = self.target
         return CardOutput(
             modality=target.modality,
-            unit=target.unit,
+            quantity=target.quantity,
+            unit=target.quantity.unit,
             lowest=0.0 if target.labels else target.lowest,
             highest=float(max(target.labels.values())) if target.labels else target.highest,
             voxel_mm=self.voxel_mm,

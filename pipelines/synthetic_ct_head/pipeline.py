@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from models.inference import Predictor
 from models.packages import ModelPackage
+from models.quantities import Quantity
 from pipelines.checks.synthetic_ct import SyntheticCt, SyntheticCtLimits
 from pipelines.contract import Pipeline
 from pipelines.objects.codes import BONE, EXTERNAL
@@ -39,7 +40,7 @@ def build(packages: Mapping[str, ModelPackage], device: str) -> Pipeline:
         ``model-unfit`` when a rule names a package that makes something else: its labels would be written as HU.
     """
     package = packages[GENERATOR]
-    check_model_fits(package, "head", ["MR"], "CT")
+    check_model_fits(package, "head", [Quantity.MR_SIGNAL], Quantity.CT_NUMBER)
     predictor = Predictor(package, device)
     predictor.warm_up()
     return synthetic_ct_head(package, predictor)

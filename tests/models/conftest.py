@@ -30,7 +30,7 @@ def one_thread() -> None:
 def small_card() -> dict[str, object]:
     """A complete card but for its hash."""
     return {
-        "schema": 2,
+        "schema": 3,
         "name": "small",
         "version": "1.2.3",
         "status": "reference",
@@ -43,6 +43,8 @@ def small_card() -> dict[str, object]:
             {
                 "name": "mr",
                 "modality": "MR",
+                "quantity": "mr-signal",
+                "unit": "arbitrary",
                 "contrasts": ["T1"],
                 "aliases": ["t1"],
                 "normalisation": {"kind": "foreground-percentile"},
@@ -57,6 +59,7 @@ def small_card() -> dict[str, object]:
         ],
         "output": {
             "modality": "CT",
+            "quantity": "ct-number",
             "unit": "HU",
             "lowest": -1000.0,
             "highest": 1200.0,
@@ -85,7 +88,7 @@ def small_card() -> dict[str, object]:
         "metrics": {"protocol": "none", "rows": []},
         "calibration": None,
         "gate": None,
-        "golden": {"voxels": [16, 16, 16], "tolerance_hu": 40.0},
+        "golden": {"voxels": [16, 16, 16], "tolerance": 40.0},
         "limits": ["Untrained."],
         "site_must": ["Train it."],
     }

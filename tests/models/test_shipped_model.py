@@ -97,4 +97,4 @@ def test_precisions_agree_within_the_card(package: ModelPackage) -> None:
         Predictor(package, precision=precision).predict({"mr": mr}, part, lambda _: None).synthetic.values
         for precision in ("bfloat16", "float32")
     )
-    assert np.abs(one - other).max() < package.card.golden.tolerance_hu
+    assert np.abs(one - other).max() < package.card.golden.tolerance

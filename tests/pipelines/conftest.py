@@ -95,7 +95,7 @@ class KnowingPredictor:
 def stand_in_card() -> Card:
     return Card.model_validate(
         {
-            "schema": 2,
+            "schema": 3,
             "name": "head-mr-to-ct",
             "version": "0.1.0",
             "status": "reference",
@@ -108,6 +108,8 @@ def stand_in_card() -> Card:
                 {
                     "name": "t1",
                     "modality": "MR",
+                    "quantity": "mr-signal",
+                    "unit": "arbitrary",
                     "contrasts": ["T1"],
                     "normalisation": {"kind": "foreground-percentile"},
                     "age_years_min": 18,
@@ -121,6 +123,7 @@ def stand_in_card() -> Card:
             ],
             "output": {
                 "modality": "CT",
+                "quantity": "ct-number",
                 "unit": "HU",
                 "lowest": -1024,
                 "highest": 3071,
@@ -148,7 +151,7 @@ def stand_in_card() -> Card:
             "metrics": {"protocol": "none", "rows": []},
             "calibration": None,
             "gate": None,
-            "golden": {"voxels": [16, 16, 16], "tolerance_hu": 20},
+            "golden": {"voxels": [16, 16, 16], "tolerance": 20},
             "limits": ["a stand-in for tests"],
             "site_must": [],
             "sha256": HASH,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field, model_validator
 
 from models.packages.kinds.base import NetworkKind
+from models.quantities import Quantity
 
 if TYPE_CHECKING:
     from torch import nn
@@ -50,7 +51,8 @@ class ResidualUNetNetwork(NetworkKind):
 
     def misfit(self, card: Card) -> str | None:
         """Return why it cannot give the card's output; None where it can."""
-        return None if card.output.modality == "CT" else "residual-unet answers in HU, so the output must be a CT"
+        fits = card.output.quantity is Quantity.CT_NUMBER
+        return None if fits else "residual-unet answers in HU, so the output must be of ct-number"
 
     def predicts_scale(self, card: Card) -> bool:
         """Return that it does."""

@@ -23,15 +23,16 @@ from torch import Tensor
 from models.batches import Batch
 from models.errors import InputError, PairsError
 from models.field import axial_grid
+from models.inference.inputs import brought_onto
 from models.inference.resampling import resampled
 from models.inference.scaling import scaling_of
 from models.inference.working_grid import labels_on
 from models.intensity import reference_intensity
 from models.nifti import read_nifti
-from models.packages.card import Fixed
 from models.packages.closed import Closed
 from models.pairs.distinct import check_no_copies
 from models.pairs.layout import NOT_PATIENTS
+from models.quantities import Quantity
 from models.training.data.patches import Patches, WorkingCase, validation_patches, working_case
 from models.training.data.source import Numbered
 from models.training.tasks import Task, TaskInput
@@ -181,25 +182,24 @@ def read_case(case: str, folder: Path, task: Task) -> WorkingCase:
     mask = torch.from_numpy(labels_on(volumes[MASK], target).values > 0.5) & reached
     if not mask.any():
         raise InputError("body-empty", patient=folder.name, accepted="a mask that the images' fields reach")
-    varied = frozenset(one.name for one in task.inputs if not isinstance(one.normalisation, Fixed))
-    labels = frozenset({own.name}) if own.labels else frozenset()
+    varied = frozenset(one.name for one in task.inputs if one.quantity is Quantity.MR_SIGNAL)
+    quantities = {one.name: one.quantity for one in task.inputs} | {own.name: own.quantity}
+    labels = frozenset(name for name, quantity in quantities.items() if quantity is Quantity.LABEL)
     return working_case(case, images, outside, mask, task.tile, varied, labels)
 
 
 def _input(volume: Volume, one: TaskInput, target: Grid) -> tuple[Tensor, float, Tensor]:
     """Return an input scaled on the grid, its value beyond, and where it was acquired."""
-    fixed = one.normalisation if isinstance(one.normalisation, Fixed) else None
-    beyond = fixed.lowest if fixed else 0.0
-    values, in_field = resampled(volume, target, torch.device("cpu"), beyond)
+    values, in_field = brought_onto(target, volume, one.quantity, torch.device("cpu"))
     scaling = scaling_of(one.normalisation, volume.values, values[in_field].numpy())
-    return scaling(values), float(scaling(torch.tensor([beyond]))), in_field
+    return scaling(values), float(scaling(torch.tensor([one.quantity.facts.background]))), in_field
 
 
 def _target(volume: Volume, task: Task, target: Grid, folder: Path) -> Tensor:
     own = task.target
     if not own.labels:
         values, in_field = resampled(volume, target, torch.device("cpu"), own.outside)
-        if own.modality == "MR":
+        if own.quantity is Quantity.MR_SIGNAL:
             values = values / reference_intensity(values[in_field].numpy())
         return values.clamp(own.lowest, own.highest)
     known = [0, *own.labels.values()]

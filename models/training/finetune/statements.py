@@ -107,7 +107,7 @@ def calibration_of(samples: Sequence[Sample], judged: Sequence[Judged]) -> CardC
             f"{simulated}Cross-conformal: {bound}, all predicted by the network of a fold that had not seen them. It "
             f"holds for the same scanner, sequence and kind of patient. {told} {OTHER_NETWORK}"
         ),
-        bounds_hu={"body": round(bound.hu, 1)},
+        bounds={"body": round(bound.hu, 1)},
     )
 
 

@@ -52,6 +52,8 @@ def limits() -> InputLimits:
         {
             "name": "mr",
             "modality": "MR",
+            "quantity": "mr-signal",
+            "unit": "arbitrary",
             "contrasts": ["T1"],
             "normalisation": {"kind": "foreground-percentile"},
             "age_years_min": 18,

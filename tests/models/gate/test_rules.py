@@ -9,6 +9,7 @@ import pytest
 from models.gate import Gravity
 from models.gate.rules import check_image
 from models.packages import InputLimits
+from models.quantities import Quantity
 from models.volumes import Grid, Volume
 
 
@@ -132,7 +133,7 @@ def test_a_brain_alone_is_refused(made_head: Volume, limits: InputLimits) -> Non
 
 def test_other_sites_are_not_asked_for_a_head(made_head: Volume, limits: InputLimits) -> None:
     assert {"body-cut", "whole-head"}.isdisjoint({one.code for one in check_image(made_head, limits, "pelvis")})
-    ct = limits.model_copy(update={"modality": "CT", "contrasts": ()})
+    ct = limits.model_copy(update={"modality": "CT", "quantity": Quantity.CT_NUMBER, "contrasts": ()})
     assert [one.code for one in check_image(made_head, ct, "head")] == [
         "slice-count",
         "voxel-size",

@@ -28,6 +28,8 @@ def written() -> dict[str, Any]:
             {
                 "name": "ct",
                 "modality": "CT",
+                "quantity": "ct-number",
+                "unit": "HU",
                 "contrasts": [],
                 "age_years_min": 0,
                 "distortion_correction_required": False,

@@ -166,7 +166,14 @@ def test_a_network_of_large_tiles_that_gives_noise_has_a_golden_example_too(here
     card = yaml.safe_load(pasted("pelvis.yaml"))
     card["tile"]["tile_voxels"] = [160, 128, 112]
     if unit == "arbitrary":
-        card["output"] |= {"modality": "MR", "unit": unit, "lowest": -1e6, "highest": 1e6, "outside": 0}
+        card["output"] |= {
+            "modality": "MR",
+            "quantity": "mr-signal",
+            "unit": unit,
+            "lowest": -1e6,
+            "highest": 1e6,
+            "outside": 0,
+        }
     graph = onnx.load("net.onnx")
     weight = np.random.default_rng(0).normal(0, 1e3, (1, 1, 3, 3, 3)).astype(np.float32)
     graph.graph.initializer[0].CopyFrom(numpy_helper.from_array(weight, "w"))

@@ -64,6 +64,7 @@ def card(written: dict[str, Any]) -> dict[str, Any]:
     }
     written["output"] = {
         "modality": "SEG",
+        "quantity": "label",
         "unit": "label",
         "lowest": 0,
         "highest": 1,

@@ -66,6 +66,7 @@ def synthesis(written: dict[str, Any]) -> dict[str, Any]:
     }
     written["output"] = {
         "modality": "CT",
+        "quantity": "ct-number",
         "unit": "HU",
         "lowest": -1000.0,
         "highest": 2000.0,
@@ -181,7 +182,7 @@ def test_what_is_no_graph_is_refused(tmp_path: Path, content: bytes) -> None:
 
 
 CLAIMS: dict[str, Any] = {
-    "schema": 2,
+    "schema": 3,
     "disclaimer": "Cleared for clinical use.",
     "status": "site-released",
     "network": {"precisions": ["bfloat16"]},
@@ -197,7 +198,7 @@ CLAIMS: dict[str, Any] = {
         "cases": 9,
         "protocol": "Some.",
     },
-    "golden": {"tolerance_hu": 1e9},
+    "golden": {"tolerance": 1e9},
     "sha256": "0" * 64,
 }
 """What a person might like to see on a card, and nobody measured here."""

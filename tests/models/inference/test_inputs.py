@@ -20,6 +20,7 @@ from models.volumes import Grid, Volume
 GRID = Grid((20, 18, 16), (2.0, 2.0, 2.0), (0.0, 0.0, 0.0))
 ZSCORE = {"kind": "zscore", "region": "nonzero"}
 FIXED = {"kind": "fixed", "lowest": -1000.0, "highest": 2000.0, "mean": 100.0, "deviation": 400.0}
+CT = {"modality": "CT", "quantity": "ct-number", "unit": "HU", "contrasts": [], "normalisation": FIXED}
 
 BODY = (slice(4, 12), slice(4, 14), slice(5, 15))
 """Of `block` on `GRID`."""
@@ -61,7 +62,10 @@ def predicted(predictor: Predictor, inputs: Mapping[str, Volume], target: Grid =
 
 
 def test_inputs_are_stacked_in_the_cards_order_each_after_its_own_normalisation(build: Build) -> None:
-    predictor = build(input_channels, {"t1": {}, "ct": {"modality": "CT", "contrasts": [], "normalisation": FIXED}})
+    predictor = build(
+        input_channels,
+        {"t1": {}, "ct": CT},
+    )
     t1, ct = block(GRID, 300.0), block(GRID, 500.0, -1000.0)
     found = predicted(predictor, {"ct": ct, "t1": t1})
     seen = normalise(t1.values, reference_intensity(t1.values))
@@ -172,7 +176,12 @@ def test_a_segmentation_answers_with_labels(build: Build, small_card: dict[str, 
     def bright_is_two(tiles: Tensor) -> Tensor:
         return torch.cat([1 - tiles, torch.zeros_like(tiles), tiles], dim=1)
 
-    output = small_card["output"] | {"modality": "SEG", "unit": "label", "labels": {"skin": 1, "bone": 2}}
+    output = small_card["output"] | {
+        "modality": "SEG",
+        "quantity": "label",
+        "unit": "label",
+        "labels": {"skin": 1, "bone": 2},
+    }
     changes = {
         "task": {"kind": "segmentation", "title": "Blocks"},
         "output": output | {"lowest": 0.0, "highest": 2.0, "outside": 0.0},
@@ -210,7 +219,7 @@ def test_devices_agree_within_the_cards_tolerance(write_small_package: Callable[
     source = {"mr": block(Grid((50, 44, 40), (1.1, 0.9, 1.0), (-3.0, 1.0, 0.0)), 300.0)}
     host, card = (Predictor(package, device).predict(source, GRID, lambda _: None) for device in ("cpu", "cuda:0"))
     assert card.device_class.startswith("cuda")
-    assert np.abs(host.synthetic.values - card.synthetic.values).max() < package.card.golden.tolerance_hu
+    assert np.abs(host.synthetic.values - card.synthetic.values).max() < package.card.golden.tolerance
     again = Predictor(package, "cuda:0").predict(source, GRID, lambda _: None)
     assert np.array_equal(card.synthetic.values, again.synthetic.values)
 
@@ -230,3 +239,34 @@ def test_an_answer_that_is_no_number_is_refused_and_not_rounded_to_one(build: Bu
     with pytest.raises(PackageError) as caught:
         predicted(build(lambda tiles: tiles * bad, {"t1": {}}), {"t1": block(GRID, 300.0)})
     assert caught.value.code == "answer-not-finite"
+
+
+PERFUSION = {"modality": "CT", "quantity": "cbf", "unit": "ml/100g/min", "contrasts": [], "normalisation": FIXED}
+
+
+@pytest.mark.hazard("HAZ-07")
+@pytest.mark.parametrize(("own", "beyond"), [(CT, -1000.0), (PERFUSION, 0.0)])
+def test_what_lies_beyond_the_field_is_what_the_quantity_says(
+    build: Build, own: Mapping[str, Any], beyond: float
+) -> None:
+    """A perfusion map comes from CT and is not padded with the CT number of air."""
+    half = Grid((10, 18, 16), (2.0, 2.0, 2.0), (0.0, 0.0, 0.0))
+    found = predicted(build(input_channels, {"t1": {}, "map": own}), {"t1": block(GRID, 300), "map": block(half, 60)})
+    assert (found.resampled["map"].values[:, :, 10:] == beyond).all()
+
+
+def test_where_a_perfusion_map_has_nothing_no_tile_is_computed(build: Build) -> None:
+    source = block(GRID, 60.0)
+    long = Grid((20, 18, 64), (2.0, 2.0, 2.0), (0.0, 0.0, 0.0))
+    values = np.zeros(long.shape, np.float32)
+    values[:16] = source.values
+    found = predicted(build(input_channels, {"map": PERFUSION}), {"map": Volume(values, long)}, long)
+    assert found.plan.computed < found.plan.whole
+
+
+def test_labels_that_are_an_input_are_never_mixed(build: Build) -> None:
+    own = {"modality": "SEG", "quantity": "label", "unit": "label", "contrasts": [], "normalisation": FIXED}
+    fine = Grid((57, 51, 45), (0.7, 0.7, 0.7), (0.0, 0.0, 0.0))
+    values = 7.0 * (np.indices(fine.shape).sum(axis=0) % 20 < 10)
+    found = predicted(build(input_channels, {"organs": own}), {"organs": Volume(values.astype(np.float32), fine)})
+    assert set(np.unique(found.resampled["organs"].values)) == {0.0, 7.0}

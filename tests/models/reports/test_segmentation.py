@@ -39,6 +39,7 @@ def package(small_card: dict[str, object], tmp_path: Path) -> ModelPackage:
     network = {"kind": "onnx", "tile_voxels": [16, 16, 16], "parameters": 1}
     output = {
         "modality": "SEG",
+        "quantity": "label",
         "unit": "label",
         "lowest": 0.0,
         "highest": 2.0,

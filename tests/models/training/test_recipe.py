@@ -26,7 +26,7 @@ def test_the_shipped_recipe_is_valid(recipe_content: dict[str, object], tmp_path
         (("parts", "generator", "kind"), "gan", "parts.generator"),
         (("trainer", "kind"), "cycle-gan", "trainer"),
         (("trainer", "loss", "bone_weight"), 0, "trainer.loss.bone_weight"),
-        (("task", "inputs"), [{"name": "mr"}], "task.inputs.0.normalisation"),
+        (("task", "inputs"), [{"name": "mr", "quantity": "mr-signal"}], "task.inputs.0.normalisation"),
         (("task", "target", "name"), "mr", "task"),
         (("parts", "discriminator"), {"kind": "patch", "widths": [8]}, "the whole"),
         (("schema",), 1, "schema"),

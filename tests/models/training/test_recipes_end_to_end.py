@@ -17,6 +17,7 @@ from typer.testing import CliRunner, Result
 from models.cli import app
 from models.nifti import read_nifti, write_nifti
 from models.packages import load_package
+from models.quantities import Quantity
 from models.training.checkpoint import load_checkpoint
 from models.training.draft import EXAMPLE
 from models.training.ranks import Alone
@@ -37,19 +38,20 @@ SCHEDULE = {
     "validation": {"steps": 6},
     "montage": {"steps": 12},
 }
-CT = {"name": "ct", "normalisation": {"kind": "fixed", "lowest": -1000, "highest": 1000, "mean": 0, "deviation": 500}}
+CT_SCALE = {"kind": "fixed", "lowest": -1000, "highest": 1000, "mean": 0, "deviation": 500}
+CT = {"name": "ct", "quantity": "ct-number", "normalisation": CT_SCALE}
 L1 = {"kind": "masked-l1", "weight": 10.0}
 EDGES = {"kind": "gradient-difference", "weight": 1.0}
 PERFUSION = {"cbf": 60.0, "cbv": 6.0, "mtt": 8.0, "tmax": 12.0}
 """Inputs of (b) beside the CT, with the highest value of each in its unit."""
 
-MR_TARGET = {"modality": "MR", "lowest": 0, "highest": 3, "outside": 0}
+MR_TARGET = {"modality": "MR", "quantity": "mr-signal", "lowest": 0, "highest": 3, "outside": 0}
 
 
 def fixed(name: str, highest: float) -> dict[str, Any]:
     half = highest / 2
     scale = {"kind": "fixed", "lowest": 0, "highest": highest, "mean": half, "deviation": half}
-    return {"name": name, "normalisation": scale}
+    return {"name": name, "quantity": name, "normalisation": scale}
 
 
 def recipe_of(name: str, **parts: Any) -> dict[str, Any]:
@@ -86,8 +88,8 @@ RECIPES = {
     "ct-and-mr-to-organs": recipe_of(
         "ct-and-mr-to-organs",
         task=task(
-            [CT, {"name": "mr", "normalisation": {"kind": "foreground-percentile"}}],
-            {"name": "organs", "modality": "SEG", "labels": {"brain": 1, "skull": 2}},
+            [CT, {"name": "mr", "quantity": "mr-signal", "normalisation": {"kind": "foreground-percentile"}}],
+            {"name": "organs", "modality": "SEG", "quantity": "label", "labels": {"brain": 1, "skull": 2}},
         ),
         parts={"generator": UNET},
         trainer={
@@ -134,12 +136,12 @@ def draft_of(recipe: Mapping[str, Any], file: Path) -> Path:
         if one["name"] != "mr":
             own = {"modality": "CT", "contrasts": [], "field_strength_tesla": None}
         free = {"min_field_of_view_mm": 10.0, "max_in_plane_mm": 5.0, "aliases": []}
-        inputs.append({**shipped, **own, **free, **one})
+        inputs.append({**shipped, **own, **free, **one, "unit": Quantity(one["quantity"]).unit})
     kind = "segmentation" if recipe["task"]["target"]["modality"] == "SEG" else "synthesis"
     changes = {"name": recipe["recipe"], "body_site": "abdomen", "inputs": inputs, "network": {}}
     content |= {**changes, "task": {"kind": kind, "title": recipe["recipe"]}}
     if kind == "segmentation":
-        content["golden"] = {"tolerance_hu": 0.05}
+        content["golden"] = {"tolerance": 0.05}
     file.write_text(yaml.safe_dump(content))
     return file
 

@@ -27,7 +27,7 @@ def test_nothing_measured_and_nothing_held_are_both_uncalibrated() -> None:
 
 
 def test_conformal_bounds_are_named() -> None:
-    bounds = calibrated("Folds.", statement="conformal", bounds_hu={"body": 200.0}, cases=60)
+    bounds = calibrated("Folds.", statement="conformal", bounds={"body": 200.0}, cases=60)
     assert told(bounds) == "uncalibrated scale; conformal bounds of 60 cases on the card"
 
 
@@ -39,7 +39,15 @@ def synthesis(small_card: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.fixture
 def segmentation(synthesis: dict[str, Any]) -> dict[str, Any]:
-    output = {"modality": "SEG", "unit": "label", "lowest": 0.0, "highest": 1.0, "outside": 0.0, "labels": {"cord": 1}}
+    output = {
+        "modality": "SEG",
+        "quantity": "label",
+        "unit": "label",
+        "lowest": 0.0,
+        "highest": 1.0,
+        "outside": 0.0,
+        "labels": {"cord": 1},
+    }
     return synthesis | {
         "task": {"kind": "segmentation", "title": "Cord"},
         "output": output | {"voxel_mm": [2.0, 2.0, 2.0]},

@@ -11,6 +11,7 @@ from scipy import ndimage
 
 from models.inference import Prediction, TilePlan
 from models.packages import ModelPackage
+from models.quantities import Quantity
 from models.volumes import Grid, Volume
 from pipelines.checks.conclusion import conclude
 from pipelines.checks.inputs import check_inputs
@@ -85,5 +86,5 @@ def _resample(volume: Volume, target: Grid) -> Volume:
 
 def build(packages: Mapping[str, ModelPackage], device: str) -> Pipeline:
     package = packages["line"]
-    check_model_fits(package, "head", ["MR"] * len(package.card.inputs), "CT")
+    check_model_fits(package, "head", [Quantity.MR_SIGNAL] * len(package.card.inputs), Quantity.CT_NUMBER)
     return SynthesisPipeline(PlainCt(), "line", package, Line())

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from models.packages import ModelPackage
+from models.quantities import Quantity
 from pipelines.errors import PipelineError
 from pipelines.reasons import text
 from pipelines.synthetic_ct_head.pipeline import build
@@ -18,8 +19,27 @@ from pipelines.synthetic_ct_head.pipeline import build
     "change",
     [
         {"body_site": "pelvis"},
-        {"output": {"modality": "SEG", "unit": "label", "lowest": 0, "highest": 1, "outside": 0, "labels": {"a": 1}}},
-        {"output": {"modality": "MR", "unit": "arbitrary", "lowest": 0, "highest": 1, "outside": 0}},
+        {
+            "output": {
+                "modality": "SEG",
+                "quantity": "label",
+                "unit": "label",
+                "lowest": 0,
+                "highest": 1,
+                "outside": 0,
+                "labels": {"a": 1},
+            }
+        },
+        {
+            "output": {
+                "modality": "MR",
+                "quantity": "mr-signal",
+                "unit": "arbitrary",
+                "lowest": 0,
+                "highest": 1,
+                "outside": 0,
+            }
+        },
         {"inputs": "CT"},
         {"inputs": "two"},
     ],
@@ -31,7 +51,7 @@ def test_a_package_that_makes_something_else_is_refused_before_it_computes(
     card = package.card
     mr = card.inputs[0]
     inputs = {
-        "CT": (mr.model_copy(update={"modality": "CT"}),),
+        "CT": (mr.model_copy(update={"modality": "CT", "quantity": Quantity.CT_NUMBER}),),
         "two": (mr, mr.model_copy(update={"name": "t2"})),
     }
     output = card.output.model_copy(update=change["output"]) if "output" in change else card.output

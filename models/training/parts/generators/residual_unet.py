@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from models.networks.residual_unet import ResidualUNet, ResidualUNetSpec
 from models.packages.closed import Closed
+from models.quantities import Quantity
 from models.training.tasks import Task
 
 
@@ -35,7 +36,7 @@ class ResidualUNetPart(Closed):
         if task.dimensions != 3:
             return "residual-unet sees volumes: patch_voxels along z must be more than 1"
         wanted = (self.anchors_hu[0], self.anchors_hu[-1])
-        if task.target.modality != "CT" or (task.target.lowest, task.target.highest) != wanted:
+        if task.target.quantity is not Quantity.CT_NUMBER or (task.target.lowest, task.target.highest) != wanted:
             return f"residual-unet answers in HU from {wanted[0]:g} to {wanted[1]:g}: the target must be such a CT"
         return None
 

@@ -101,7 +101,7 @@ def test_from_fifty_patients_on_there_are_bounds(taught: ModelPackage, tmp_path:
     report = json.loads((tmp_path / "out" / REPORT).read_text())
     scores = [one["conformal_score"] for fold in report["folds"] for one in fold["judged"]]
     # 46 of 50 patients, the (50 + 1) * 0.9-th rounded up, keep to the bound.
-    assert sorted(scores)[45] == pytest.approx(calibration.bounds_hu["body"], abs=0.06)
+    assert sorted(scores)[45] == pytest.approx(calibration.bounds["body"], abs=0.06)
 
 
 def test_a_run_that_was_stopped_goes_on_to_the_same_end(taught: ModelPackage, tmp_path: Path) -> None:

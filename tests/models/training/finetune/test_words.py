@@ -65,10 +65,10 @@ def test_a_patient_with_many_images_counts_once_in_the_coverage_that_is_stated()
 
 def test_there_are_bounds_from_fifty_patients_on_and_never_below() -> None:
     below, enough = _calibrated(49), _calibrated(50)
-    assert (below.statement, below.bounds_hu) == ("uncalibrated", {})
+    assert (below.statement, below.bounds) == ("uncalibrated", {})
     assert "uncalibrated: bounds for the next patient need 50 patients, and there are 49" in below.protocol
     assert enough.statement == "conformal"
-    assert enough.bounds_hu["body"] == pytest.approx(50.0)
+    assert enough.bounds["body"] == pytest.approx(50.0)
     assert "uncalibrated" not in enough.protocol
 
 

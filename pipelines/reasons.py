@@ -17,8 +17,8 @@ _READING = {
     "multi-frame-unsupported": "Instance {instance} is multi-frame ({found}, {frames} frames). Send the series"
     " as classic single-frame images.",
     "localizer": "Instance {instance} is a localizer, not part of a volume.",
-    "series-mixed": "{attribute} has {found} different values in one series; accepted: {expected}.",
-    "several-volumes": "The series holds {found} volumes that differ in {attribute}. Send one volume a series.",
+    "series-mixed": "{attribute} differs within one series: {found}. Images of two things cannot be one volume.",
+    "several-volumes": "The series holds several acquisitions: {found}. Send one volume a series.",
     "single-slice": "The series has {found} slice(s); a volume needs at least {expected}.",
     "slice-doubled": "There are {found} slices at position {position} mm along the slice normal; accepted: {expected}.",
     "slices-missing": "{missing} slice(s) missing, the first at {position} mm along the slice normal: {found} found,"
@@ -29,7 +29,10 @@ _READING = {
     "pixel-data-length": "The pixel data of instance {instance} has {found} bytes or pixels where {expected} are"
     " expected: it was cut or its rows and columns are wrong.",
     "pixel-data-undecodable": "The pixel data of instance {instance} ({found}) cannot be decoded ({detail}).",
-    "pixels-not-grey": "Instance {instance} is {found}; accepted: MONOCHROME1 or MONOCHROME2.",
+    "pixels-not-grey": "Instance {instance} is {found}; accepted: MONOCHROME2 with one sample a pixel.",
+    "pixels-inverted": "Instance {instance} is {found}: whether its values are inverted or only their display is not"
+    " said. Send it as MONOCHROME2.",
+    "pixel-cell-invalid": "Pixels of instance {instance} cannot be read from their cells: {found} (PS3.5 8.1.1).",
     "modality-lut-unsupported": "Instance {instance} maps its pixels by a Modality LUT; accepted: slope and intercept.",
     "patient-position-unsupported": "PatientPosition is {found}; accepted: {accepted}.",
     "body-not-found": "Nothing in the volume stands out from its background.",

@@ -42,6 +42,10 @@ class Header:
         """Return the header of which the catalogue keeps `attributes`: keyword to value, list, or list of mappings."""
         return cls(attributes.get)
 
+    def written(self, keyword: str) -> Any:
+        """Return the value as it was written: text, number, or list of these; None where there is none."""
+        return self._read(keyword)
+
     def value(self, keyword: str) -> Any:
         """Return the value with the type of its keyword (PS3.6), or None."""
         found = self._read(keyword)

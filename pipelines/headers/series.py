@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from pipelines.headers.header import Header
+from pipelines.headers.values import has_decimal_comma
 
 _LISTED = 4
+
+_SAME_NUMBER = 0.01
+"""Share by which a scanner's own times and angles may differ in one acquisition: rounded, or measured slice by slice.
+Two echoes, inversions or flip angles that anybody acquires are further apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +46,15 @@ class Spread:
         """Whether all instances say the same, or none says anything."""
         return len(self.counts) + bool(self.missing) <= 1
 
+    @property
+    def agreed(self) -> Any:
+        """The value that all instances with a value share, the commonest of numbers that are the same but for 1 %.
+
+        None where they do not agree, or none has a value. Several values of one attribute are a tuple.
+        """
+        values = [value for value, _ in self.counts]
+        return values[0] if len(values) == 1 or (values and _are_one_number(values)) else None
+
     def describe(self) -> str:
         """Return e.g. ``1 of 192 lacks BodyPartExamined`` or ``EchoTime 2.5 in 96, 95 in 96``."""
         said = []
@@ -66,7 +81,34 @@ def differing(headers: Sequence[Header], keywords: Iterable[str]) -> tuple[Sprea
     return tuple(found for keyword in keywords if not (found := spread(headers, keyword)).is_uniform)
 
 
+def common_header(headers: Sequence[Header]) -> Header:
+    """Return the header of a series: of each attribute what its instances agree in, whatever their order.
+
+    An instance without the attribute says nothing against the others' value; where values differ there is none.
+    """
+    if len(headers) == 1:
+        return headers[0]
+
+    def read(keyword: str) -> Any:
+        agreed = spread(headers, keyword).agreed
+        if agreed is None:
+            return None
+        # As one of them wrote it, so that a decimal comma is still seen.
+        written = [header.written(keyword) for header in headers if _hashable(header.value(keyword)) == agreed]
+        return max(written, key=lambda one: (has_decimal_comma(one), str(one)))
+
+    return Header(cache(read))
+
+
+def _are_one_number(values: Sequence[Any]) -> bool:
+    if not all(isinstance(value, float) for value in values):
+        return False
+    return bool(max(values) - min(values) <= _SAME_NUMBER * max(abs(value) for value in values))
+
+
 def _hashable(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return tuple((keyword, _hashable(one)) for keyword, one in sorted(value.items()))
     return tuple(_hashable(one) for one in value) if isinstance(value, list) else value
 
 

@@ -7,8 +7,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from pydicom import Dataset
+from pydicom.tag import Tag
 
 from pipelines.errors import UnreadableSeries
+from pipelines.headers.elements import decoded_element
+
+_MOST_SHOWN = 256
+"""Characters of an odd value that are shown: all of any value that somebody typed."""
 
 
 def required(dataset: Dataset, keyword: str) -> Any:
@@ -19,7 +24,7 @@ def required(dataset: Dataset, keyword: str) -> Any:
     UnreadableSeries
         ``attribute-missing``, with the attribute's keyword and the instance's UID.
     """
-    value = dataset.get(keyword)
+    value = _value(dataset, keyword)
     if value is None or (hasattr(value, "__len__") and len(value) == 0):
         raise UnreadableSeries("attribute-missing", attribute=keyword, instance=_name(dataset))
     return value
@@ -43,7 +48,7 @@ def numbers(dataset: Dataset, keyword: str, count: int) -> tuple[float, ...]:
             "attribute-malformed",
             attribute=keyword,
             instance=_name(dataset),
-            found=str(found)[:64],
+            found=str(found)[:_MOST_SHOWN],
             expected=f"{count} numbers" if count > 1 else "a number",
         )
     return values
@@ -57,7 +62,7 @@ def number(dataset: Dataset, keyword: str, default: float) -> float:
     UnreadableSeries
         ``attribute-malformed`` when it is there but is no finite number.
     """
-    if dataset.get(keyword) in (None, ""):
+    if _value(dataset, keyword) in (None, ""):
         return default
     return numbers(dataset, keyword, 1)[0]
 
@@ -70,7 +75,7 @@ def whole(dataset: Dataset, keyword: str, default: int | None = None) -> int:
     UnreadableSeries
         ``attribute-missing`` or ``attribute-malformed``.
     """
-    if default is not None and dataset.get(keyword) in (None, ""):
+    if default is not None and _value(dataset, keyword) in (None, ""):
         return default
     (found,) = numbers(dataset, keyword, 1)
     if found < 1 or found != int(found):
@@ -83,6 +88,11 @@ def whole(dataset: Dataset, keyword: str, default: int | None = None) -> int:
 def image_type(dataset: Dataset) -> tuple[str, ...]:
     """Return the values of ImageType in capitals; none where it is absent."""
     return tuple(str(part).strip().upper() for part in _listed(dataset.get("ImageType") or ()))
+
+
+def _value(dataset: Dataset, keyword: str) -> Any:
+    element = decoded_element(dataset, Tag(keyword))
+    return None if element is None else element.value
 
 
 def _listed(value: Any) -> Sequence[Any]:

@@ -11,13 +11,11 @@ from pydicom import Dataset
 
 from models.volumes import Grid, Triple
 from pipelines.errors import UnreadableSeries
+from pipelines.headers.orientation import SAME_ORIENTATION, nearest_orthonormal, orthonormal_axes
 from pipelines.reading.attributes import numbers, required
 
 POSITION_TOLERANCE_MM = 0.05
 """How far a slice may lie from its even place. Scanners round positions to 0.01 mm at the coarsest that we met."""
-
-ORIENTATION_TOLERANCE = 1e-4
-"""How far direction cosines of one series may differ from each other, and from orthogonal unit vectors."""
 
 Vector = npt.NDArray[np.float64]
 
@@ -31,7 +29,8 @@ class Plane:
     position
         Centre of the first pixel, mm, LPS.
     row, column
-        Unit vectors along a row (growing column index) and along a column (growing row index).
+        Unit vectors along a row (growing column index) and along a column (growing row index), orthogonal to each
+        other: the nearest such to what was stated.
     spacing
         Millimetres between columns, then between rows.
     """
@@ -49,12 +48,11 @@ class Plane:
         ------
         UnreadableSeries
             ``attribute-missing`` or ``attribute-malformed``; ``orientation-invalid`` when the direction cosines are
-            not orthogonal unit vectors.
+            not orthogonal unit vectors but for rounding to three decimals.
         """
         cosines = numbers(dataset, "ImageOrientationPatient", 6)
-        row, column = np.array(cosines[:3]), np.array(cosines[3:])
-        axes = np.stack([row, column])
-        if not np.allclose(axes @ axes.T, np.eye(2), atol=ORIENTATION_TOLERANCE):
+        axes = orthonormal_axes(cosines)
+        if axes is None:
             raise UnreadableSeries(
                 "orientation-invalid",
                 instance=str(required(dataset, "SOPInstanceUID")),
@@ -70,7 +68,7 @@ class Plane:
                 expected="two numbers above 0",
             )
         position = np.array(numbers(dataset, "ImagePositionPatient", 3))
-        return Plane(position, row, column, (between_columns, between_rows))
+        return Plane(position, axes[0], axes[1], (between_columns, between_rows))
 
     @property
     def normal(self) -> Vector:
@@ -87,6 +85,9 @@ class Plane:
 def stacked(planes: Sequence[Plane], rows: int, columns: int) -> Grid:
     """Return the grid of parallel `planes`, sorted by height, after proving that they are evenly spaced.
 
+    Positions are far more exact than rounded cosines, so the slices' direction is the one from the first position to
+    the last, and row and column are turned to stand upright on it.
+
     Raises
     ------
     UnreadableSeries
@@ -101,11 +102,14 @@ def stacked(planes: Sequence[Plane], rows: int, columns: int) -> Grid:
     step = (last.position - first.position) / (len(planes) - 1)
     _prove_upright(planes, step)
     spacing = float(np.linalg.norm(step))
+    normal = step / spacing
+    in_plane = np.stack([first.row, first.column])
+    row, column = nearest_orthonormal(in_plane - np.outer(in_plane @ normal, normal))
     return Grid(
         size=(columns, rows, len(planes)),
         spacing=(*first.spacing, spacing),
         origin=_triple(first.position),
-        direction=(_triple(first.row), _triple(first.column), _triple(first.normal)),
+        direction=(_triple(row), _triple(column), _triple(normal)),
     )
 
 
@@ -158,8 +162,10 @@ def _prove_upright(planes: Sequence[Plane], step: Vector) -> None:
     even = first.position + np.outer(np.arange(len(planes)), step)
     off = np.linalg.norm(places - even, axis=1)
     shear = np.degrees(np.arccos(np.clip(step @ first.normal / np.linalg.norm(step), -1.0, 1.0)))
+    length = float(np.linalg.norm(step)) * (len(planes) - 1)
     sideways = np.linalg.norm(step - (step @ first.normal) * first.normal) * (len(planes) - 1)
-    if sideways > POSITION_TOLERANCE_MM:
+    # Rounded cosines lean the normal by up to their rounding; a gantry's least tilt is ten times that.
+    if sideways > POSITION_TOLERANCE_MM + SAME_ORIENTATION * length:
         raise UnreadableSeries("slices-sheared", found=round(float(shear), 2), expected=0)
     if off.max() > POSITION_TOLERANCE_MM:
         worst = int(off.argmax())

@@ -168,7 +168,8 @@ def test_mixed_series_are_refused_by_attribute(
     bare_series: Callable[..., list[SourceInstance]], keyword: str, value: object
 ) -> None:
     instances = bare_series()
-    setattr(instances[1].dataset, keyword, value)
+    for instance in instances[:2]:
+        setattr(instance.dataset, keyword, value)
     with pytest.raises(UnreadableSeries) as caught:
         read_series(instances)
     assert caught.value.reason.code == "series-mixed"

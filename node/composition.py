@@ -23,6 +23,7 @@ from node.jobs.queue import JobQueue
 from node.layout import Layout
 from node.release.service import ReleaseService
 from node.routing.router import Router
+from node.routing.service import OrderService
 from node.rules import RuleSet, load_ruleset
 from node.runs.computation import Computation
 from node.runs.results import Results
@@ -143,6 +144,20 @@ class Node:
             self.ruleset,
             declarations(),
             self.packages(),
+        )
+
+    @cached_property
+    def orders(self) -> OrderService:
+        """The orders that people give."""
+        return OrderService(
+            self.database,
+            self.trail,
+            self.queue,
+            self.settings,
+            self.freshness,
+            self.clock,
+            declarations(),
+            self.package,
         )
 
     def packages(self) -> Mapping[str, ModelPackage]:

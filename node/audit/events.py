@@ -33,6 +33,7 @@ class AuditCode(StrEnum):
     STUDY_ROUTED = "study-routed"
     STUDY_UNROUTED = "study-unrouted"
     RUN_QUEUED = "run-queued"
+    RUN_REPEATED = "run-repeated"
     RUN_STARTED = "run-started"
     RUN_HELD = "run-held"
     RUN_REFUSED = "run-refused"

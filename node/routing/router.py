@@ -20,9 +20,10 @@ from node.errors import SettingsError
 from node.jobs.queue import JobQueue
 from node.priority import due_second
 from node.routing.events import study_routed, study_unrouted
+from node.routing.orders import order_run, runs_of_same_computation
 from node.rules import Firing, RuleSet, SeriesFacts, StudyFacts, decide
 from node.runs.events import run_queued, run_superseded
-from node.runs.identity import models_to_json, profile_to_json, run_id_of
+from node.runs.identity import models_to_json, profile_to_json
 from node.runs.tables import DecisionRow, RunInputRow, RunRow
 from node.settings import Settings
 from node.states import RunState, StudyState
@@ -130,23 +131,20 @@ class Router:
     def _order(self, recording: Recording, study: StudyRow, firing: Firing) -> str:
         session = recording.session
         run = self._ordered_run(session, study, firing)
-        while (earlier := session.get(RunRow, run_id_of(run, run.inputs))) is not None:
-            if not _ended_without_result(earlier):
+        earlier = runs_of_same_computation(session, run)
+        for one in earlier:
+            if not _ended_without_result(one):
                 # The same bytes through the same computation: what was made of them stands, for this revision too.
-                earlier.revision = study.revision
-                if earlier.state in _UNSENT:
-                    earlier.destinations = list(dict.fromkeys((*earlier.destinations, *firing.destinations)))
-                return earlier.run_id
-            run.run_number += 1
-        run.run_id = run_id_of(run, run.inputs)
-        session.add(run)
-        session.flush()
-        self._queue.enqueue_run(session, run.run_id, run.due)
+                one.revision = study.revision
+                if one.state in _UNSENT:
+                    one.destinations = list(dict.fromkeys((*one.destinations, *firing.destinations)))
+                return one.run_id
+        order_run(session, self._queue, run, earlier[0].run_number + 1 if earlier else 1)
         recording.record(run_queued(run, SETTLING))
         return run.run_id
 
     def _ordered_run(self, session: Session, study: StudyRow, firing: Firing) -> RunRow:
-        """Return the first run of what a rule orders, with its frozen inputs, not yet part of the session."""
+        """Return a run of what a rule orders, with its frozen inputs; it has no number and is in no session yet."""
         declaration = self._declarations[firing.pipeline]
         models = {role: ModelIdentity.of(self._packages[name]) for role, name in firing.models.items()}
         now = self._clock.now()
@@ -160,7 +158,6 @@ class Router:
             models=models_to_json(models),
             configuration=dict(firing.configuration),
             profile=profile_to_json(firing.profile),
-            run_number=1,
             due=due_second(now, firing.priority),
             destinations=list(firing.destinations),
             state=RunState.QUEUED,

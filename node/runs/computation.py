@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pydicom import Dataset, dcmread
 
-from models.errors import DeviceError, ModelsError, PackageError
+from models.errors import DeviceError, ModelsError
 from models.packages import ModelPackage
 from node.actor import Actor
 from node.archive.files import ArchiveFiles
@@ -19,6 +19,7 @@ from node.database import Database, change_state
 from node.errors import Permanent, Transient
 from node.runs.events import run_started
 from node.runs.identity import identity_of
+from node.runs.models import installed_model
 from node.runs.results import KeptObject, Manifest, Results
 from node.runs.tables import RunInputRow, RunRow
 from node.states import RunState
@@ -146,14 +147,7 @@ class Computation:
 
     def _ordered(self, model: ModelIdentity) -> ModelPackage:
         """Return the very package that the run was ordered with."""
-        try:
-            package = self._package(model.name)
-        except PackageError as why:
-            if why.code == "package-unknown":
-                raise Permanent("model-missing", model=model.name) from why
-            if why.code == "packages-folder-missing":  # a share that is away for a while
-                raise Transient("model-folder-missing", found=str(why)) from why
-            raise Permanent("model-unusable", found=str(why)) from why
+        package = installed_model(self._package, model.name)
         if package.sha256 != model.sha256:
             raise Permanent("model-changed", model=model.name, found=package.sha256, expected=model.sha256)
         return package

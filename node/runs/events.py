@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from node.actor import Actor
 from node.audit import AuditCode, AuditEvent
 from node.runs.tables import RunRow
+from pipelines.contract import Reason
 
 
 def run_queued(run: RunRow, by: Actor) -> AuditEvent:
     """Return that a run was ordered, by which rule."""
     return _event(AuditCode.RUN_QUEUED, run, by, rule=run.rule, pipeline=run.pipeline, inputs=len(run.inputs))
+
+
+def run_repeated(run: RunRow, earlier: RunRow, by: Actor, reason: str) -> AuditEvent:
+    """Return that a person had an earlier run computed again, and why."""
+    return _event(AuditCode.RUN_REPEATED, run, by, earlier=earlier.run_id, reason=reason, number=run.run_number)
+
+
+def repetition_refused(run: RunRow, by: Actor, reason: Reason) -> AuditEvent:
+    """Return that a person was refused to have a run computed again, with the reason's code."""
+    return replace(_event(AuditCode.RUN_REPEATED, run, by, reason=reason.code), outcome="failure")
 
 
 def run_started(run: RunRow, by: Actor) -> AuditEvent:

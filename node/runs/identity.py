@@ -52,14 +52,14 @@ def identity_of(run: RunRow, station: str, software_version: str) -> RunIdentity
     )
 
 
-def run_id_of(run: RunRow, inputs: Iterable[RunInputRow]) -> str:
+def run_id_of(run: RunRow, inputs: Iterable[RunInputRow], run_number: int) -> str:
     """Return the identifier that the same inputs, code, models, options, profile and run number always give."""
     material = {
         "pipeline": [run.pipeline, run.pipeline_version],
         "models": {role: [model["name"], model["version"], model["sha256"]] for role, model in run.models.items()},
         "configuration": run.configuration,
         "profile": run.profile,
-        "run_number": run.run_number,
+        "run_number": run_number,
         "inputs": sorted([row.slot, row.sop_instance_uid, row.sha256] for row in inputs),
     }
     return hashlib.sha256(json.dumps(material, sort_keys=True).encode()).hexdigest()[:32]

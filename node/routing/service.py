@@ -1,0 +1,189 @@
+"""The service of orders: a named person has a run computed again, under a new run number."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from sqlalchemy.orm import Session
+
+from models.packages import ModelPackage
+from node.actor import Actor, check_person
+from node.archive.freshness import Freshness
+from node.audit import AuditTrail
+from node.clock import Clock
+from node.database import Database, change_state
+from node.errors import Permanent, Refusal
+from node.jobs.queue import JobQueue
+from node.priority import Priority, due_second
+from node.routing.orders import order_run, runs_of_same_computation
+from node.runs.events import repetition_refused, run_repeated, run_superseded
+from node.runs.identity import models_to_json
+from node.runs.models import installed_model
+from node.runs.tables import RunInputRow, RunRow
+from node.settings import Settings
+from node.states import RunState
+from pipelines.contract import Declaration, ModelIdentity
+
+_UNDER_WAY = frozenset({RunState.QUEUED, RunState.RUNNING, RunState.RELEASED})
+_REPLACED = frozenset({RunState.HELD, RunState.UNDELIVERED})
+"""States of a result that has not left, or not wholly: the new run takes its place."""
+
+
+class OrderService:
+    """Orders runs in the name of people.
+
+    Parameters
+    ----------
+    database, trail, queue, settings, freshness, clock
+        The node's parts.
+    declarations
+        Installed pipelines by name.
+    package
+        Returns the installed model package of a name.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        trail: AuditTrail,
+        queue: JobQueue,
+        settings: Settings,
+        freshness: Freshness,
+        clock: Clock,
+        declarations: Mapping[str, Declaration],
+        package: Callable[[str], ModelPackage],
+    ) -> None:
+        self._database = database
+        self._trail = trail
+        self._queue = queue
+        self._settings = settings
+        self._freshness = freshness
+        self._clock = clock
+        self._declarations = declarations
+        self._package = package
+
+    def order_again(
+        self,
+        run_id: str,
+        by: Actor,
+        reason: str,
+        destinations: Sequence[str] | None = None,
+        priority: Priority = Priority.ROUTINE,
+    ) -> str:
+        """Have an ended run computed again and return the new run: the same inputs, with what is installed now.
+
+        A held or undelivered result is superseded by it; one that was delivered, refused or rejected stays as it is.
+
+        Parameters
+        ----------
+        run_id
+            The run. Its study must still order it.
+        by, reason
+            The person who wants it, and why.
+        destinations
+            Names of destinations in place of the earlier run's.
+        priority
+            How urgent it is.
+
+        Raises
+        ------
+        Refusal
+            ``run-unknown``, ``release-not-a-person``, ``run-needs-reason``; ``run-not-ended``; ``run-superseded`` when
+            another took its place; ``run-pipeline-missing``; or why it does not stand for its study any more
+            (`Freshness`). A refusal is audited as well.
+        Permanent
+            ``model-missing``, ``model-unusable``.
+        Transient
+            ``model-folder-missing``.
+        SettingsError
+            ``destination-unknown``.
+        """
+        try:
+            with self._database.read() as session:
+                earlier = _known(session, run_id)
+            check_person(by)
+            if not reason.strip():
+                raise Refusal("run-needs-reason", run=run_id)
+            version, models = self._installed(earlier)
+            for name in destinations or ():
+                self._settings.destination(name)
+            return self._order(run_id, version, models, by, reason, destinations, priority)
+        except Permanent as refusal:
+            with self._trail.recording() as recording:
+                run = recording.session.get(RunRow, run_id)
+                if run is not None:
+                    recording.record(repetition_refused(run, by, refusal.reason))
+            raise
+
+    def _installed(self, run: RunRow) -> tuple[str, Mapping[str, ModelIdentity]]:
+        """Return the version of the run's pipeline and the models by role, as they are installed now."""
+        declaration = self._declarations.get(run.pipeline)
+        if declaration is None:
+            raise Refusal("run-pipeline-missing", pipeline=run.pipeline)
+        models = {
+            role: ModelIdentity.of(installed_model(self._package, model["name"])) for role, model in run.models.items()
+        }
+        return declaration.version, models
+
+    def _order(
+        self,
+        run_id: str,
+        version: str,
+        models: Mapping[str, ModelIdentity],
+        by: Actor,
+        reason: str,
+        destinations: Sequence[str] | None,
+        priority: Priority,
+    ) -> str:
+        with self._trail.recording() as recording:
+            session, now = recording.session, self._clock.now()
+            earlier = _known(session, run_id)
+            against = self._freshness.reason_against(session, earlier.study_uid, earlier.revision)
+            if against is not None:
+                raise Refusal(against.code, **against.parameters)
+            _check_ended(earlier)
+            run = _copied(earlier)
+            run.pipeline_version, run.models = version, models_to_json(models)
+            run.destinations = list(dict.fromkeys(earlier.destinations if destinations is None else destinations))
+            run.due, run.queued_at = due_second(now, priority), now
+            same = runs_of_same_computation(session, run)
+            order_run(session, self._queue, run, max(earlier.run_number, *(one.run_number for one in same)) + 1)
+            recording.record(run_repeated(run, earlier, by, reason))
+            if earlier.state in _REPLACED:
+                change_state(session, earlier, RunState.SUPERSEDED)
+                earlier.reason_code, earlier.reason_parameters = "run-repeated", {"by": run.run_id}
+                earlier.finished_at = now
+                recording.record(run_superseded(earlier, by, run.run_id))
+            return run.run_id
+
+
+def _known(session: Session, run_id: str) -> RunRow:
+    run = session.get(RunRow, run_id)
+    if run is None:
+        raise Refusal("run-unknown", run=run_id)
+    return run
+
+
+def _check_ended(run: RunRow) -> None:
+    if run.state in _UNDER_WAY:
+        raise Refusal("run-not-ended", run=run.run_id, state=run.state)
+    if run.state == RunState.SUPERSEDED:
+        raise Refusal(run.reason_code or "run-superseded", **(run.reason_parameters or {}))
+
+
+def _copied(run: RunRow) -> RunRow:
+    """Return a run of the same inputs, options and profile for the same study, not yet part of a session."""
+    return RunRow(
+        study_uid=run.study_uid,
+        revision=run.revision,
+        correlation_id=run.correlation_id,
+        rule=run.rule,
+        pipeline=run.pipeline,
+        configuration=dict(run.configuration),
+        profile=dict(run.profile),
+        state=RunState.QUEUED,
+        inputs=[
+            RunInputRow(slot=i.slot, sop_instance_uid=i.sop_instance_uid, sha256=i.sha256, location=i.location)
+            for i in run.inputs
+        ],
+    )

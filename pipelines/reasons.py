@@ -115,6 +115,10 @@ _OBJECTS = {
     "object-value-too-long": "{attribute} has {found} characters; accepted: {accepted}.",
     "object-number-unwritable": "The number {found} cannot be written as a DICOM decimal; accepted: {accepted}.",
     "object-values-not-finite": "{found} voxels of the synthetic image hold no finite number.",
+    "object-uncertainty-negative": "The uncertainty reaches down to {found}; it must not be negative.",
+    "object-segment-plane": "A frame of the segmentation lies on {found} images; accepted: 1. The images must have the"
+    " planes of the masks' grid.",
+    "object-signal-range": "The signal goes from {found}; accepted: {accepted}. Scale it in the model's package.",
     "object-grid-oblique": "The output's grid is not axial; accepted: {accepted}.",
     "object-pixels-not-square": "Pixels of {found} are not square.",
     "object-too-many-slices": "{found} slices; planning systems take at most {accepted}. Take a coarser step.",

@@ -13,8 +13,6 @@ from models.volumes import Array, Volume
 from pipelines.contract import RunIdentity
 from pipelines.errors import UnfitObject
 from pipelines.objects.codes import MR_TO_CT
-from pipelines.objects.decimals import text
-from pipelines.objects.encoding import as_raw, file_meta, with_shared
 from pipelines.objects.modules.equipment import general_equipment_module
 from pipelines.objects.modules.frame_of_reference import frame_of_reference_module
 from pipelines.objects.modules.image import (
@@ -30,9 +28,9 @@ from pipelines.objects.modules.patient_study import general_study_module, patien
 from pipelines.objects.modules.series import general_acquisition_module, patient_in_series, series_module
 from pipelines.objects.modules.sop_common import sop_common_module
 from pipelines.objects.profiles import PlanningProfile
-from pipelines.objects.provenance import Derivation, derivation_module, nearest_images, source_images
+from pipelines.objects.provenance import Derivation, derivation_module
+from pipelines.objects.slices import Slice, single_frame_series
 from pipelines.objects.uids import derive
-from pipelines.objects.validation import validate
 from pipelines.reading.series import SourceSeries
 
 HU_RANGE = (-1024, 3071)
@@ -106,17 +104,12 @@ def synthetic_ct_series(
         image_pixel_module(hu.grid, bits_stored=12),
         _ct_image_module(run.profile),
         voi_lut_module(_WINDOWS),
-        derivation_module(Derivation(MR_TO_CT, "CT", sources, resampled), run),
+        derivation_module(Derivation(MR_TO_CT, "CT", sources, "an axial grid" if resampled else ""), run),
         sop_common_module(source, run),
     ):
         shared.update(part)
-    template = as_raw(shared)
-    images = tuple(_slice(with_shared(template), hu, k, digest, prone) for k in range(hu.grid.size[2]))
-    for k, image in enumerate(images):
-        image.update(nearest_images(sources, middle_of_slice(hu.grid, k)) if k else source_images(sources))
-    # What slices share is validated once, on a copy: reading decodes the encoded values that make writing fast.
-    validate(with_shared(images[0]))
-    return images
+    slices = (_slice(hu, k, digest, prone) for k in range(hu.grid.size[2]))
+    return single_frame_series(shared, slices, sources)
 
 
 def stored_values(hu: Array) -> npt.NDArray[np.uint16]:
@@ -133,18 +126,16 @@ def stored_values(hu: Array) -> npt.NDArray[np.uint16]:
     return (np.clip(np.rint(hu), low, high) - low).astype("<u2")
 
 
-def _slice(begun: Dataset, hu: Volume, k: int, digest: str, prone: bool) -> Dataset:
-    begun.SOPInstanceUID = derive(digest, "ct-image", k)
-    begun.InstanceNumber = k + 1
-    position = first_pixel(hu.grid, k, prone)
-    begun.ImagePositionPatient = [text(value) for value in position]
-    begun.SliceLocation = text(position[2])
+def _slice(hu: Volume, k: int, digest: str, prone: bool) -> Slice:
     stored = stored_values(hu.values[k])
-    turned = stored[::-1, ::-1] if prone else stored
-    begun.PixelData = turned.tobytes()
-    begun["PixelData"].VR = "OW"
-    begun.file_meta = file_meta(begun)
-    return begun
+    position = first_pixel(hu.grid, k, prone)
+    return Slice(
+        derive(digest, "ct-image", k),
+        position,
+        middle_of_slice(hu.grid, k),
+        position[2],
+        stored[::-1, ::-1] if prone else stored,
+    )
 
 
 def _ct_image_module(profile: PlanningProfile) -> Dataset:

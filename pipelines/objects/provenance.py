@@ -65,29 +65,33 @@ class Derivation:
         The object in words, for the description.
     sources
         Every series that it was computed from, the one whose frame of reference it stands in first.
-    resampled
-        Whether sources were resampled onto another grid, which is then said too.
+    resampled_to
+        The grid that sources were resampled onto, in words, e.g. ``an axial grid``; empty where they were not.
     """
 
     code: Code
     what: str
     sources: tuple[SourceSeries, ...]
-    resampled: bool = False
+    resampled_to: str = ""
 
 
 def derivation_module(derivation: Derivation, run: RunIdentity) -> Dataset:
     """Return how the pixels were derived (PS3.3 C.7.6.1.1.3); from what, `source_images` says."""
-    modalities = " and ".join(dict.fromkeys(str(source.header.Modality) for source in derivation.sources))
-    ds = Dataset()
     models = [f"{model} (SHA-256 {model.sha256})" for _, model in sorted(run.models.items())]
+    resampled = f", resampled to {derivation.resampled_to}" if derivation.resampled_to else ""
+    ds = Dataset()
     ds.DerivationDescription = (
-        f"SYNTHETIC: {derivation.what} computed from {modalities} by {' with '.join(models)} with "
-        f"pipeline {run.pipeline} {run.pipeline_version}, run {run.run_number}"
-        f"{', resampled to an axial grid' if derivation.resampled else ''}. {DISCLAIMER}"
+        f"SYNTHETIC: {derivation.what} computed from {modalities_of(derivation.sources)} by {' with '.join(models)} "
+        f"with pipeline {run.pipeline} {run.pipeline_version}, run {run.run_number}{resampled}. {DISCLAIMER}"
     )
-    codes = (derivation.code, SPATIAL_RESAMPLING) if derivation.resampled else (derivation.code,)
+    codes = (derivation.code, SPATIAL_RESAMPLING) if derivation.resampled_to else (derivation.code,)
     ds.DerivationCodeSequence = Sequence([item for code in codes for item in coded(code)])
     return ds
+
+
+def modalities_of(sources: Several[SourceSeries]) -> str:
+    """Return the modalities of `sources` in words, each once."""
+    return " and ".join(dict.fromkeys(str(source.header.Modality) for source in sources))
 
 
 def source_images(sources: Several[SourceSeries]) -> Dataset:

@@ -15,6 +15,10 @@ from pydicom.tag import BaseTag, Tag
 # PS3.3 has these modules as optional or conditional for the IOD; in this house they belong to it.
 _ALSO = {"rt-structure-set": ("approval", "frame-of-reference", "general-reference"), "ct-image": ("voi-lut",)}
 
+# Which macros stand there, and whether shared or per frame, are conditions (PS3.3 C.7.6.16); in those that do stand
+# there, attributes are judged.
+_FUNCTIONAL_GROUPS = (("SharedFunctionalGroupsSequence",), ("PerFrameFunctionalGroupsSequence",))
+
 
 @dataclass(frozen=True, slots=True)
 class Requirement:
@@ -83,7 +87,7 @@ def requirements(sop_class: str) -> tuple[Requirement, ...]:
         _requirement(module, entry)
         for module in (*modules, *_ALSO.get(iod, ()))
         for entry in standard.get_module_attribute_map()[module]
-        if entry["type"] in ("1", "2")
+        if entry["type"] in ("1", "2") and tuple(entry["path"]) not in _FUNCTIONAL_GROUPS
     )
 
 

@@ -66,6 +66,13 @@ def axial_plane(grid: Grid, prone: bool) -> Dataset:
     return ds
 
 
+def plane_in_any_orientation(grid: Grid) -> Dataset:
+    """Return what all slices of a grid share of the Image Plane module: rows run along i, columns along j."""
+    ds = spacing_of_planes(grid)
+    ds.ImageOrientationPatient = [text(exact(value)) for axis in grid.direction[:2] for value in axis]
+    return ds
+
+
 def spacing_of_planes(grid: Grid) -> Dataset:
     """Return pixel spacing, slice thickness and slice step (PS3.3 C.7.6.2)."""
     ds = Dataset()
@@ -85,6 +92,15 @@ def first_pixel(grid: Grid, k: int, prone: bool) -> tuple[Decimal, Decimal, Deci
         x += (grid.size[0] - 1) * exact(grid.spacing[0])
         y += (grid.size[1] - 1) * exact(grid.spacing[1])
     return x, y, z + k * exact(grid.spacing[2])
+
+
+def first_pixel_in_any_plane(grid: Grid, k: int) -> tuple[Decimal, Decimal, Decimal]:
+    """Return the centre of the first pixel of slice `k`, mm, LPS: multiples of one step in exact decimals."""
+    x, y, z = (
+        exact(start) + k * exact(grid.spacing[2] * along)
+        for start, along in zip(grid.origin, grid.direction[2], strict=True)
+    )
+    return x, y, z
 
 
 def middle_of_slice(grid: Grid, k: int) -> tuple[float, float, float]:

@@ -57,7 +57,7 @@ def patient_in_series(source: SourceSeries, body_part: str) -> Dataset:
         BodyPartExamined where the source states none that is unpaired.
     """
     ds = Dataset()
-    ds.PatientPosition = source.header.PatientPosition
+    ds.PatientPosition = str(source.header.get("PatientPosition") or "")
     stated = str(source.header.get("BodyPartExamined") or "").upper()
     ds.BodyPartExamined = stated if stated in UNPAIRED_PARTS else body_part
     return ds

@@ -21,7 +21,10 @@ from pipelines.geometry.target import axial_target
 from pipelines.masks.body import mr_body
 from pipelines.objects.ct import synthetic_ct_series
 from pipelines.objects.encoding import encode, file_meta
+from pipelines.objects.mr import synthetic_mr_series
+from pipelines.objects.parametric_map import uncertainty_map
 from pipelines.objects.rtstruct import structure_set
+from pipelines.objects.seg import Segment, segmentation
 from pipelines.reading.reader import read_series
 from pipelines.semantics import check_objects
 
@@ -51,6 +54,20 @@ def test_dciodvfy_finds_no_error(tmp_path: Path, prone: bool) -> None:
         lines = said(program("dciodvfy"), path)
         assert any(line in ("CTImage", "RTStructureSet") for line in lines), lines
         # A private coding scheme is what the standard asks for where it has no code; the validator only knows its own.
+        complaints = [line for line in lines if "99SYNTHNODE" not in line and line.startswith(("Error", "Warning"))]
+        assert complaints == []
+
+
+@pytest.mark.peer("dciodvfy")
+def test_dciodvfy_finds_no_error_in_mr_maps_and_masks(tmp_path: Path) -> None:
+    made = derived()
+    mr = synthetic_mr_series(Volume(np.clip(radius(GRID) * 100, 0, None), GRID), made.source, RUN, DIGEST, True)
+    uncertainty = uncertainty_map(Volume(radius(GRID), GRID), made.source, RUN, DIGEST)
+    segments = [Segment(roi.name, roi.mask, roi.code) for roi in regions()]
+    masks = segmentation(segments, made.images, GRID, made.source, RUN, DIGEST)
+    for path in written((mr[0], mr[-1], uncertainty, masks), tmp_path):
+        lines = said(program("dciodvfy"), path)
+        assert any(line in ("MRImage", "ParametricMap", "Segmentation") for line in lines), lines
         complaints = [line for line in lines if "99SYNTHNODE" not in line and line.startswith(("Error", "Warning"))]
         assert complaints == []
 

@@ -147,8 +147,8 @@ class GuardedProvider(DULServiceProvider):
             return
         try:
             pdu, event = self._decode_pdu(bytearray(content))
-        except Exception as why:  # pynetdicom raises many kinds on bytes that it cannot decode
-            log.warning("association ended", reason="pdu-malformed", error=type(why).__name__)
+        except Exception:  # pynetdicom raises many kinds on bytes that it cannot decode
+            log.warning("association ended", reason="pdu-malformed")
             self._give_up("pdu-malformed")
             return
         self.event_queue.put(event)

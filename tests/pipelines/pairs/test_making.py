@@ -23,7 +23,9 @@ from node.cli.pairs import pairs
 
 pytestmark = pytest.mark.slow
 
-OTHER = Person("5512094321", "Tschudi^Verena", "19551209", "F", "Aebi", "Nussbaumer^Urs", "Spital Obertal", "ACC99812")
+OTHER = Person(
+    "5512094321", "Tschudi^Verena", "19551209", "F", "Aebi", "Nussbaumer^Ulrich", "Spital Obertal", "ACC99812"
+)
 POOR = replace(OTHER, patient_id="7712345670", name="Quellmalz^Ida", accession="ACC4440")
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-
-from node.errors import Refusal
 
 
 class ActorKind(StrEnum):
@@ -15,6 +14,15 @@ class ActorKind(StrEnum):
     PEER = "peer"
     TIMER = "timer"
     SERVICE = "service"
+
+
+class Role(StrEnum):
+    """What a person is at this node; `node.access` says what each role may do."""
+
+    ADMINISTRATOR = "administrator"
+    PHYSICIST = "physicist"
+    PLANNER = "planner"
+    AUDITOR = "auditor"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,20 +37,25 @@ class Actor:
         Login, AE title, timer or process name.
     address
         Where they act from (host), empty when local.
+    roles
+        The roles of a person; nobody else has any.
     """
 
     kind: ActorKind
     name: str
     address: str = ""
+    roles: frozenset[Role] = frozenset()
 
     def __post_init__(self) -> None:
         if not self.name.strip():
             raise ValueError("an actor needs a name")
+        if self.roles and self.kind is not ActorKind.PERSON:
+            raise ValueError("only a person has roles")
 
     @classmethod
-    def person(cls, name: str) -> Actor:
-        """Return the person of that login."""
-        return cls(ActorKind.PERSON, name)
+    def person(cls, name: str, roles: Iterable[Role] = ()) -> Actor:
+        """Return the person of that login, in those roles; in none they may do nothing that needs a permission."""
+        return cls(ActorKind.PERSON, name, roles=frozenset(roles))
 
     @classmethod
     def peer(cls, ae_title: str, address: str) -> Actor:
@@ -62,15 +75,3 @@ class Actor:
     def __str__(self) -> str:
         where = f"@{self.address}" if self.address else ""
         return f"{self.kind}:{self.name}{where}"
-
-
-def check_person(by: Actor) -> None:
-    """Check that a named person acts.
-
-    Raises
-    ------
-    Refusal
-        ``release-not-a-person``.
-    """
-    if by.kind is not ActorKind.PERSON:
-        raise Refusal("release-not-a-person", actor=str(by))

@@ -8,6 +8,9 @@ from pipelines import reasons as pipeline_reasons
 from pipelines.contract import Reason
 
 TEXTS: Mapping[str, str] = {
+    "access-denied": "{actor} may not do that ({permission}): ask somebody who is {roles}, or have an administrator "
+    "look at `access` in the settings.",
+    "access-not-a-person": "Only a named person may do that ({permission}), not {actor}.",
     "already-running": "Another process holds {lock}: stop the node that uses this data folder first.",
     "archive-full": "The disk of the archive {folder} is full ({error}): free space there; senders are told to try "
     "again.",
@@ -153,7 +156,6 @@ TEXTS: Mapping[str, str] = {
     "release-never": "A rejected {checks} can never be released.",
     "release-no-destination": "No destination is left for this result: name one that may have it. Withheld are "
     "{withheld}: a result of a model of status reference goes only where the settings mark `research: true`.",
-    "release-not-a-person": "Only a named person decides on images and results, not {actor}.",
     "release-nothing-held": "No result of study {study} is held.",
     "release-several-held": "Study {study} has several held results: name one by --run ({runs}).",
     "request-incomplete": "The request lacks {lacking}: a fault of the sender.",

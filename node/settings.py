@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings.sources import EnvSettingsSource
 
+from node.actor import Role
 from node.errors import SettingsError
 from pipelines.objects.profiles import PlanningProfile
 
@@ -125,6 +126,15 @@ class AuditSection(Section):
     )
 
 
+class AccessSection(Section):
+    """What people may do."""
+
+    command_line_roles: tuple[Role, ...] = Field(
+        tuple(Role),
+        description="The roles of whoever runs `synthnode` on this machine, under any name that they state.",
+    )
+
+
 class Settings(BaseSettings):
     """All settings of a node."""
 
@@ -144,6 +154,7 @@ class Settings(BaseSettings):
     delivery: DeliverySection = DeliverySection()
     compute: ComputeSection = ComputeSection()
     audit: AuditSection = AuditSection()
+    access: AccessSection = AccessSection()
 
     @classmethod
     def settings_customise_sources(

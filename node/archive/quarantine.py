@@ -13,7 +13,8 @@ from pathlib import Path
 
 from sqlalchemy.orm import Session
 
-from node.actor import Actor, check_person
+from node.access import Permission, check
+from node.actor import Actor
 from node.archive.catalogue import Catalogue
 from node.archive.files import ArchiveFiles
 from node.archive.headers import look_at
@@ -84,7 +85,7 @@ class QuarantineService:
         Raises
         ------
         Refusal
-            ``release-not-a-person``, ``quarantine-needs-reason``, ``quarantine-unknown``, ``quarantine-settled``;
+            Those of `node.access.check`, ``quarantine-needs-reason``, ``quarantine-unknown``, ``quarantine-settled``;
             ``quarantine-unreadable`` for a file that is no whole DICOM object; ``quarantine-foreign`` for one that
             states another patient, study, series or SOP class than what is filed; ``quarantine-own-object`` for another
             copy of an object that this node made.
@@ -117,7 +118,7 @@ class QuarantineService:
         Raises
         ------
         Refusal
-            ``release-not-a-person``, ``quarantine-needs-reason``, ``quarantine-unknown`` or ``quarantine-settled``.
+            Those of `node.access.check`, ``quarantine-needs-reason``, ``quarantine-unknown`` or ``quarantine-settled``.
         """
         with self._audited_refusal(entries, by, Settlement.DISCARDED):
             _check_act(by, reason)
@@ -172,7 +173,7 @@ class QuarantineService:
 
 
 def _check_act(by: Actor, reason: str) -> None:
-    check_person(by)
+    check(by, Permission.SETTLE_QUARANTINE)
     if not reason.strip():
         raise Refusal("quarantine-needs-reason")
 

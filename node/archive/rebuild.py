@@ -18,6 +18,7 @@ from pathlib import Path
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from node.access import Permission
 from node.actor import Actor
 from node.archive.files import ArchiveFiles, Kept
 from node.archive.filing import Arrival, Filing, Outcome, Provenance
@@ -71,8 +72,9 @@ def rebuild(journal: Path, files: ArchiveFiles, trail: AuditTrail, by: Actor) ->
     Raises
     ------
     Refusal
-        ``catalogue-not-empty``: there are studies; nothing is changed.
+        ``catalogue-not-empty``: there are studies; nothing is changed. Those of `node.access.check`.
     """
+    trail.check_access(by, Permission.REBUILD_ARCHIVE)
     reader = JournalReader(journal)
     receipts = first_receipts(reader)
     there = set(files.locations())

@@ -43,10 +43,12 @@ class AuditCode(StrEnum):
     RELEASE_EXTENDED = "release-extended"
     RUN_REJECTED = "run-rejected"
     RELEASE_REFUSED = "release-refused"
+    REJECTION_REFUSED = "rejection-refused"
     DELIVERY_DONE = "delivery-done"
     DELIVERY_FAILED = "delivery-failed"
     DELIVERY_REPEATED = "delivery-repeated"
     IDENTITY_ERASED = "identity-erased"
+    ACCESS_REFUSED = "access-refused"
 
 
 @dataclass(frozen=True, slots=True)

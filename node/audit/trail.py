@@ -10,6 +10,7 @@ from dataclasses import replace
 import structlog
 from sqlalchemy.orm import Session
 
+from node.access import Permission, check
 from node.actor import Actor
 from node.audit.anchor import Anchor, Anchored
 from node.audit.chain import ROW_SCHEMA, Mark, canonical, row_hash
@@ -145,14 +146,41 @@ class AuditTrail:
             self._anchor.confirm(replace(going, confirmed=after, next=None, generation=going.generation + 1))
         recording.tell(after)
 
+    def check_access(self, by: Actor, permission: Permission) -> None:
+        """Check that `by` may do it, and record where not, for acts that concern no run and no delivery.
+
+        A trail that takes no rows stays as it is found; the refusal is then in the log alone.
+
+        Raises
+        ------
+        Refusal
+            Those of `node.access.check`.
+        """
+        try:
+            check(by, permission)
+        except Refusal as refusal:
+            details: dict[str, Detail] = {"permission": permission.value, "reason": refusal.reason.code}
+            try:
+                with self.recording() as recording:
+                    recording.record(AuditEvent(AuditCode.ACCESS_REFUSED, by, "failure", details=details))
+            except Permanent as trouble:
+                _log.warning(
+                    "refused, and the trail takes no row",
+                    actor=str(by),
+                    act=permission.value,
+                    reason=trouble.reason.code,
+                )
+            raise
+
     def erase(self, subject: str, by: Actor, reason: str) -> None:
         """Erase the identifiers and the salt behind `subject`; the rows stay, the chain still verifies.
 
         Raises
         ------
         Refusal
-            ``audit-subject-unknown``: nobody of that hash, or erased before.
+            ``audit-subject-unknown``: nobody of that hash, or erased before; those of `node.access.check`.
         """
+        self.check_access(by, Permission.ERASE_IDENTITY)
         with self.recording() as recording:
             identity = recording.session.get(AuditIdentity, subject)
             if identity is None:
@@ -166,7 +194,13 @@ class AuditTrail:
         For a database that was lost, restored or tampered with, and for a lost or forged anchor. Numbers and hashes
         go on from where the old anchor stood, so no number is given twice; the old anchor's file is kept; rows that
         are still there are sealed by a digest, so that they cannot be changed further.
+
+        Raises
+        ------
+        Refusal
+            Those of `node.access.check`.
         """
+        self.check_access(by, Permission.BEGIN_TRAIL)
         with ExitStack() as held:
             with self._database.write_exclusively() as session:
                 held.enter_context(self._anchor.locked())

@@ -8,12 +8,12 @@ from dataclasses import asdict
 import typer
 from rich.text import Text
 
-from node.actor import Actor
 from node.archive.files import flush_folder
 from node.archive.rebuild import rebuild as rebuild_catalogue
 from node.archive.verify import verify as verify_files
 from node.audit.verify import verify as verify_trail
 from node.cli.output import AsJson, console, print_json
+from node.cli.person import person
 from node.cli.place import Config, Data, existing_node, node_at
 from node.database import migrate
 from node.errors import SettingsError
@@ -51,7 +51,7 @@ def rebuild(as_json: AsJson = False, config: Config = None, data: Data = None) -
     node = node_at(config, data)
     if not node.layout.archive.is_dir():
         raise SettingsError("no-node-here", data=str(node.settings.data))
-    who = Actor.person(getpass.getuser())
+    who = person(node.settings, getpass.getuser())
     with alone(node.layout.data / "node.lock", wait_s=2.0):
         if not node.layout.database.exists():
             # Until the catalogue is in it, the new database must not be taken for the node's.

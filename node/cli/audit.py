@@ -8,12 +8,11 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from node.actor import Actor
 from node.audit.chain import Mark
 from node.audit.identities import subjects_with
 from node.audit.verify import verify as verify_trail
 from node.cli.output import AsJson, console, print_json
-from node.cli.person import By
+from node.cli.person import By, person
 from node.cli.place import Config, Data, existing_node, node_at
 from node.errors import Refusal
 from node.reasons import text
@@ -74,7 +73,7 @@ def erase(
     if not subjects:
         raise Refusal("audit-patient-unknown")
     for subject in subjects:
-        node.trail.erase(subject, Actor.person(by), reason)
+        node.trail.erase(subject, person(node.settings, by), reason)
     if as_json:
         print_json({"schema": 1, "subjects": list(subjects)})
     else:
@@ -92,5 +91,5 @@ def begin(
     node = existing_node(config, data)
     if verify_trail(node.database, node.anchor).valid:
         raise Refusal("audit-trail-whole")
-    node.trail.begin_new_trail(reason, Actor.person(by))
+    node.trail.begin_new_trail(reason, person(node.settings, by))
     console().print("The audit log was closed as it was found; a new trail goes on from its last number.")

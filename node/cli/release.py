@@ -7,9 +7,8 @@ from typing import Annotated
 
 import typer
 
-from node.actor import Actor
 from node.cli.output import AsJson, console, print_json
-from node.cli.person import By
+from node.cli.person import By, person
 from node.cli.place import Config, Data, existing_node
 from node.composition import Node
 from node.database.migrate import refuse_other_revision
@@ -30,7 +29,7 @@ def release(
 ) -> None:
     """Release a held result to its destinations."""
     node = existing_node(config, data)
-    released = node.release_service.release(_run(node, study, run), Actor.person(by), reason)
+    released = node.release_service.release(_run(node, study, run), person(node.settings, by), reason)
     if as_json:
         print_json({"schema": 1, **asdict(released)})
         return
@@ -51,7 +50,7 @@ def reject(
     """Reject a held result; it never leaves."""
     node = existing_node(config, data)
     run_id = _run(node, study, run)
-    node.release_service.reject(run_id, Actor.person(by), reason)
+    node.release_service.reject(run_id, person(node.settings, by), reason)
     if as_json:
         print_json({"schema": 1, "run_id": run_id, "study_uid": study, "rejected_by": by})
         return

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from node.actor import Actor, check_person
+from node.access import Permission, check
+from node.actor import Actor
 from node.archive.freshness import Freshness
 from node.audit import AuditTrail
 from node.clock import Clock
@@ -53,8 +54,8 @@ class DeliveryService:
         Raises
         ------
         Refusal
-            ``delivery-unknown``, ``release-not-a-person``, ``delivery-needs-reason``, ``state-transition`` when it has
-            not failed or its run was superseded; or why the result does not stand for its study any more.
+            ``delivery-unknown``, those of `node.access.check`, ``delivery-needs-reason``, ``state-transition`` when it
+            has not failed or its run was superseded; or why the result does not stand for its study any more.
         Permanent
             ``destination-not-research``.
         SettingsError
@@ -76,7 +77,7 @@ class DeliveryService:
             delivery = session.get(DeliveryRow, delivery_id)
             if delivery is None:
                 raise Refusal("delivery-unknown", delivery=delivery_id)
-            check_person(by)
+            check(by, Permission.DELIVER_AGAIN)
             if not reason.strip():
                 raise Refusal("delivery-needs-reason", delivery=delivery_id)
             run = session.get_one(RunRow, delivery.run_id)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from node.actor import Actor
+from node.actor import Actor, Role
 from node.deliver.association import StoreAssociation, check_stored
 from node.demo.running_node import SCANNER, RunningNode
 from node.demo.source import SourceStudy
@@ -112,7 +112,7 @@ class Traveller:
             return Journey(study, run, None, sending_from, sent)
         held, before = self._node.clock.now(), len(self._pacs.files())
         self._show_held(study, run)
-        self._node.release_service.release(run.run_id, Actor.person(RELEASED_BY), REASON)
+        self._node.release_service.release(run.run_id, Actor.person(RELEASED_BY, [Role.PHYSICIST]), REASON)
         released = self._node.clock.now()
         study = self._until_delivered_or_ended(source.study_uid)
         run = _run_of(study)

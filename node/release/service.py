@@ -15,7 +15,8 @@ from typing import Literal
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from node.actor import Actor, check_person
+from node.access import Permission, check
+from node.actor import Actor
 from node.archive.catalogue import own_arrival, register_own
 from node.archive.files import ArchiveFiles
 from node.archive.filing import Arrival
@@ -149,15 +150,15 @@ class ReleaseService:
         Raises
         ------
         Refusal
-            ``run-unknown``, ``release-not-a-person``, ``state-transition``, ``release-needs-reason``,
+            ``run-unknown``, those of `node.access.check`, ``state-transition``, ``release-needs-reason``,
             ``release-never`` or ``release-no-destination``; or why the result does not stand for its study any more
             (`Freshness`). A refused release is audited as well.
         SettingsError
             ``destination-unknown``: the settings do not know a destination, or not any more.
         """
-        with self._audited_refusal(run_id, by), self._trail.recording() as recording:
+        with self._audited_refusal(AuditCode.RELEASE_REFUSED, run_id, by), self._trail.recording() as recording:
             run = _known(recording.session, run_id)
-            check_person(by)
+            check(by, Permission.RELEASE)
             change_state(recording.session, run, RunState.RELEASED)
             _check_verdict(run, reason)
             run.released_by, run.release_reason = by.name, reason
@@ -183,9 +184,9 @@ class ReleaseService:
         SettingsError
             ``destination-unknown``.
         """
-        with self._audited_refusal(run_id, by), self._trail.recording() as recording:
+        with self._audited_refusal(AuditCode.RELEASE_REFUSED, run_id, by), self._trail.recording() as recording:
             run = _known(recording.session, run_id)
-            check_person(by)
+            check(by, Permission.RELEASE_FURTHER)
             if run.released_by is None:
                 raise Refusal("run-not-released", run=run_id)
             if not reason.strip():
@@ -198,16 +199,14 @@ class ReleaseService:
             return self._send_to(recording, run, names, AuditCode.RELEASE_EXTENDED, by, reason)
 
     @contextmanager
-    def _audited_refusal(self, run_id: str, by: Actor) -> Iterator[None]:
+    def _audited_refusal(self, code: AuditCode, run_id: str, by: Actor) -> Iterator[None]:
         try:
             yield
         except (Refusal, SettingsError) as refusal:
             with self._trail.recording() as recording:
                 run = recording.session.get(RunRow, run_id)
                 if run is not None:
-                    self._record(
-                        recording, AuditCode.RELEASE_REFUSED, run, by, outcome="failure", reason=refusal.reason.code
-                    )
+                    self._record(recording, code, run, by, outcome="failure", reason=refusal.reason.code)
             raise
 
     def _send_to(
@@ -248,11 +247,11 @@ class ReleaseService:
         Raises
         ------
         Refusal
-            ``release-not-a-person``, ``reject-needs-reason`` or ``state-transition``.
+            Those of `node.access.check`, ``reject-needs-reason`` or ``state-transition``. It is audited as well.
         """
-        with self._trail.recording() as recording:
+        with self._audited_refusal(AuditCode.REJECTION_REFUSED, run_id, by), self._trail.recording() as recording:
             run = _known(recording.session, run_id)
-            check_person(by)
+            check(by, Permission.REJECT)
             if not reason.strip():
                 raise Refusal("reject-needs-reason", run=run_id)
             change_state(recording.session, run, RunState.REJECTED)

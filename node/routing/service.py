@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from sqlalchemy.orm import Session
 
 from models.packages import ModelPackage
-from node.actor import Actor, check_person
+from node.access import Permission, check
+from node.actor import Actor
 from node.archive.freshness import Freshness
 from node.audit import AuditTrail
 from node.clock import Clock
@@ -88,8 +89,8 @@ class OrderService:
         Raises
         ------
         Refusal
-            ``run-unknown``, ``release-not-a-person``, ``run-needs-reason``; ``run-not-ended``; ``run-superseded`` when
-            another took its place; ``run-pipeline-missing``; or why it does not stand for its study any more
+            ``run-unknown``, those of `node.access.check`, ``run-needs-reason``; ``run-not-ended``; ``run-superseded``
+            when another took its place; ``run-pipeline-missing``; or why it does not stand for its study any more
             (`Freshness`). A refusal is audited as well.
         Permanent
             ``model-missing``, ``model-unusable``.
@@ -101,7 +102,7 @@ class OrderService:
         try:
             with self._database.read() as session:
                 earlier = _known(session, run_id)
-            check_person(by)
+            check(by, Permission.ORDER_AGAIN)
             if not reason.strip():
                 raise Refusal("run-needs-reason", run=run_id)
             version, models = self._installed(earlier)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from postgresql import BOTH_DATABASES
 from sqlalchemy import event
 
-from node.actor import Actor
+from node.actor import Actor, Role
 from node.archive.catalogue import Catalogue
 from node.runs.tables import RunRow
 from node.status import StatusReport, report
@@ -39,7 +39,7 @@ def released(rooms, mr_study, slices: int) -> str:
     with rooms.node.database.read() as session:
         run_id = session.query(RunRow).filter_by(study_uid=study_uid).one().run_id
     rooms.compute(run_id)
-    rooms.node.release_service.release(run_id, Actor.person("physicist"), "looked at")
+    rooms.node.release_service.release(run_id, Actor.person("physicist", Role), "looked at")
     return study_uid
 
 

@@ -10,7 +10,7 @@ from pydicom import Dataset, dcmread
 from pydicom.uid import CTImageStorage, generate_uid
 from sqlalchemy import select
 
-from node.actor import Actor
+from node.actor import Actor, Role
 from node.archive.tables import InstanceRow, QuarantineRow, SeriesRow, StudyRow
 from node.archive.verify import verify
 from node.audit.tables import AuditRow
@@ -20,7 +20,7 @@ from node.states import RunState, StudyState
 
 pytestmark = BOTH_DATABASES
 
-PHYSICIST = Actor.person("m.curie")
+PHYSICIST = Actor.person("m.curie", Role)
 
 
 def rows(rooms: Any, table: type, **where: Any) -> list[Any]:
@@ -237,7 +237,7 @@ def test_only_a_named_person_with_a_reason_settles(conflicting) -> None:
     rooms, _ = conflicting
     apart = entry(rooms)
     for act in (rooms.node.quarantine.take, rooms.node.quarantine.discard):
-        with pytest.raises(Refusal, match="release-not-a-person"):
+        with pytest.raises(Refusal, match="access-not-a-person"):
             act([apart.id], Actor.timer("settling"), "because")
         with pytest.raises(Refusal, match="quarantine-needs-reason"):
             act([apart.id], PHYSICIST, " ")

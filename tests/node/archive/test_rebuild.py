@@ -14,7 +14,7 @@ from pydicom.uid import CTImageStorage, ImplicitVRLittleEndian
 from small_dicom import ROOT, SERIES, STUDY, ct, file_of, marked_own, structures
 from sqlalchemy import select
 
-from node.actor import Actor
+from node.actor import Actor, Role
 from node.archive.archive import Archive
 from node.archive.catalogue import Catalogue, own_arrival, register_own
 from node.archive.ingest import Ingest
@@ -27,7 +27,7 @@ from node.errors import Permanent, Refusal
 
 Bench = Any
 OWN = f"{ROOT}.1.5"
-BY = Actor.person("admin")
+BY = Actor.person("admin", Role)
 NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 
 

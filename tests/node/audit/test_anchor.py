@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from node.actor import Actor
+from node.actor import Actor, Role
 from node.audit.anchor import SLOT_BYTES, Anchor
 from node.errors import Permanent
 
@@ -85,7 +85,7 @@ def test_a_new_trail_begins_after_the_anchor_was_lost(room: Any, trouble: str) -
         room.anchor.key_file.unlink()
     if trouble == "forged":
         room.anchor.file.write_bytes(b"forged")
-    room.trail.begin_new_trail("lost", Actor.person("physicist"))
+    room.trail.begin_new_trail("lost", Actor.person("physicist", Role))
     room.note(1)
     report = room.verify()
     assert (report.valid, report.since, report.rows) == (True, 3, 2)

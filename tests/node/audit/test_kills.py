@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from node.actor import Actor
+from node.actor import Actor, Role
 from node.audit import AuditTrail
 from node.audit.anchor import Anchor, Anchored
 from node.clock import SystemClock
@@ -117,7 +117,7 @@ def test_a_kill_at_first_start(room: Any, room_factory: Callable[[Path], Any], p
 def test_a_kill_while_a_new_trail_begins(room: Any, room_factory: Callable[[Path], Any], point: str) -> None:
     room.note(4)
     room.sql("DELETE FROM audit_rows WHERE sequence = 2")
-    person = Actor.person("physicist")
+    person = Actor.person("physicist", Role)
     killed(room, room_factory, point, lambda child: child.trail.begin_new_trail("row 2 gone", person))
     room.trail.begin_new_trail("row 2 gone", person)
     room.note(1)

@@ -15,12 +15,12 @@ import pytest
 from postgresql import BOTH_DATABASES
 from sqlalchemy import select
 
-from node.actor import Actor
+from node.actor import Actor, Role
 from node.audit import AuditCode, AuditEvent, PatientIdentity
 from node.audit.tables import AuditIdentity, AuditRow
 from node.errors import Permanent
 
-PERSON = Actor.person("physicist")
+PERSON = Actor.person("physicist", Role)
 
 
 def held(room: Any) -> list[AuditRow]:

@@ -94,3 +94,17 @@ def test_a_person_begins_a_new_trail_only_where_the_old_one_does_not_verify(node
     assert run(tmp_path)[0] == 1
     assert CliRunner().invoke(app, options).exit_code == 0
     assert run(tmp_path)[0] == 0
+
+
+def test_the_command_line_acts_in_the_roles_of_the_settings(
+    node: Node, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SYNTHNODE_ACCESS__COMMAND_LINE_ROLES", '["planner"]')
+    with node.trail.recording() as recording:
+        recording.record(AuditEvent(AuditCode.STUDY_ROUTED, Actor.service("engine"), patient=PatientIdentity("P1")))
+    options = ["--patient-id", "P1", "--by", "officer", "--reason", "request 17", "--data", str(tmp_path)]
+    done = CliRunner().invoke(app, ["audit", "erase", *options])
+    assert isinstance(done.exception, Refusal)
+    assert done.exception.reason.code == "access-denied"
+    with node.database.read() as session:
+        assert session.scalars(select(AuditIdentity)).one().patient_id == "P1"

@@ -11,7 +11,7 @@ from pynetdicom import AE, evt
 from pynetdicom.sop_class import CTImageStorage, RTStructureSetStorage  # type: ignore[attr-defined]
 from sqlalchemy import select
 
-from node.actor import Actor
+from node.actor import Actor, Role
 from node.audit.tables import AuditRow
 from node.deliver.deadline import TimeLimits
 from node.deliver.sender import DeliverySender
@@ -20,7 +20,7 @@ from node.deliver.tables import DeliveryRow
 from node.runs.tables import RunRow
 from node.settings import Destination
 
-PHYSICIST = Actor.person("m.curie")
+PHYSICIST = Actor.person("m.curie", Role)
 
 ABORT = -1
 

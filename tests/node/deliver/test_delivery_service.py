@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from node.actor import Actor
+from node.actor import Actor, Role
 from node.archive.tables import SeriesRow
 from node.errors import Permanent, Refusal, SettingsError
 from node.states import DeliveryState, RunState
 
-PHYSICIST = Actor.person("m.curie")
+PHYSICIST = Actor.person("m.curie", Role)
 REFUSED = 0xC000
 
 
@@ -93,7 +93,7 @@ def test_not_to_a_destination_that_is_gone(failed) -> None:
 @pytest.mark.hazard("HAZ-10")
 def test_a_program_or_no_reason_sends_nothing_and_the_audit_has_it(failed) -> None:
     delivering, _ = failed
-    with pytest.raises(Refusal, match="release-not-a-person"):
+    with pytest.raises(Refusal, match="access-not-a-person"):
         again(delivering, by=Actor.timer("retry"))
     with pytest.raises(Refusal, match="delivery-needs-reason"):
         again(delivering, reason=" ")

@@ -9,7 +9,7 @@ import pytest
 from postgresql import BOTH_DATABASES
 from sqlalchemy import select
 
-from node.actor import Actor
+from node.actor import Actor, Role
 from node.audit.tables import AuditRow
 from node.audit.verify import verify
 from node.deliver.tables import DeliveryRow
@@ -21,7 +21,7 @@ from pipelines.contract import Check, Reason, Verdict
 
 pytestmark = BOTH_DATABASES
 
-PHYSICIST = Actor.person("m.curie")
+PHYSICIST = Actor.person("m.curie", Role)
 NEVER = Check("frame-of-reference", Verdict.REJECT, Reason("frame-differs", {}), overridable=False)
 REJECT = Check("body-outline", Verdict.REJECT, Reason("outline", {}), overridable=True)
 
@@ -79,7 +79,7 @@ def test_a_reference_model_reaches_research_destinations_only(rooms, mr_study) -
 @pytest.mark.parametrize("actor", [Actor.timer("settling"), Actor.peer("PACS", "::1"), Actor.service("worker-0")])
 def test_nobody_but_a_person_releases(rooms, mr_study, actor: Actor) -> None:
     result = held(rooms, mr_study)
-    with pytest.raises(Refusal, match="release-not-a-person"):
+    with pytest.raises(Refusal, match="access-not-a-person"):
         rooms.node.release_service.release(result.run_id, actor, "because")
     assert run(rooms).state == RunState.HELD
     assert codes(rooms)[-1] == "release-refused"
@@ -251,7 +251,7 @@ def test_what_nobody_released_goes_to_no_further_destination(rooms, mr_study) ->
     result = held(rooms, mr_study)
     with pytest.raises(Refusal, match="run-not-released"):
         rooms.node.release_service.release_further(result.run_id, ["research"], PHYSICIST, "quick")
-    with pytest.raises(Refusal, match="release-not-a-person"):
+    with pytest.raises(Refusal, match="access-not-a-person"):
         rooms.node.release_service.release_further(result.run_id, ["research"], Actor.timer("x"), "quick")
     assert (run(rooms).state, deliveries(rooms)) == (RunState.HELD, [])
 

@@ -10,7 +10,7 @@ from pydicom.uid import CTImageStorage
 from sqlalchemy import select, text
 
 from models.errors import PackageError
-from node.actor import Actor
+from node.actor import Actor, Role
 from node.audit.tables import AuditRow
 from node.deliver.tables import DeliveryRow
 from node.errors import Permanent, Refusal, SettingsError
@@ -21,7 +21,7 @@ from pipelines.contract import Reason
 
 pytestmark = BOTH_DATABASES
 
-PHYSICIST = Actor.person("m.curie")
+PHYSICIST = Actor.person("m.curie", Role)
 WORKER = Actor.service("worker-0")
 
 
@@ -173,7 +173,7 @@ def test_what_the_study_does_not_order_any_more_is_not_ordered_again(failed, mr_
 
 def test_only_a_named_person_with_a_reason_orders(failed) -> None:
     rooms, run_id = failed
-    with pytest.raises(Refusal, match="release-not-a-person"):
+    with pytest.raises(Refusal, match="access-not-a-person"):
         rooms.node.orders.order_again(run_id, Actor.timer("settling"), "because")
     with pytest.raises(Refusal, match="run-needs-reason"):
         rooms.node.orders.order_again(run_id, PHYSICIST, " ")

@@ -10,7 +10,7 @@ from pydicom import Dataset, dcmread
 from pydicom.uid import CTImageStorage
 from sqlalchemy import select, text
 
-from node.actor import Actor
+from node.actor import Actor, Role
 from node.archive.tables import StudyRow
 from node.audit.verify import verify
 from node.composition import Node
@@ -171,7 +171,7 @@ def test_a_revision_that_no_rule_takes_ends_what_was_ordered_before(rooms, mr_st
     rooms.settle()
     rooms.compute(runs(rooms)[0].run_id)
     if state == RunState.RELEASED:
-        rooms.node.release_service.release(runs(rooms)[0].run_id, Actor.person("m.curie"), "ok")
+        rooms.node.release_service.release(runs(rooms)[0].run_id, Actor.person("m.curie", Role), "ok")
     rules = tmp_path / "rules.yaml"
     rules.write_text(rules.read_text().replace('Modality == "MR"', 'Modality == "PT"'))
     started_anew = Node(rooms.node.settings, rooms.clock)

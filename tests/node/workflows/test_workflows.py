@@ -13,7 +13,7 @@ from dbos import DBOS
 from sqlalchemy import select, text
 from sqlalchemy.exc import OperationalError
 
-from node.actor import Actor
+from node.actor import Actor, Role
 from node.deliver.tables import DeliveryRow
 from node.jobs.dbos_process import DbosProcess
 from node.jobs.queue import DELIVERY
@@ -59,7 +59,7 @@ def released(rooms, mr_study) -> str:
     with rooms.node.database.read() as session:
         run_id = session.scalars(select(RunRow.run_id)).one()
     rooms.compute(run_id)
-    rooms.node.release_service.release(run_id, Actor.person("m.curie"), "ok")
+    rooms.node.release_service.release(run_id, Actor.person("m.curie", Role), "ok")
     return f"{run_id}:research"
 
 

@@ -1,0 +1,61 @@
+"""The permissions, and the one table of what each role may do; `docs/access.md` shows it to people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+from types import MappingProxyType
+
+from node.actor import Role
+
+
+class Permission(StrEnum):
+    """An act of a service that only some people may do. Values stand in the audit trail: never rename one."""
+
+    RELEASE = "release"
+    REJECT = "reject"
+    RELEASE_FURTHER = "release-further"
+    DELIVER_AGAIN = "deliver-again"
+    ORDER_AGAIN = "order-again"
+    SETTLE_QUARANTINE = "settle-quarantine"
+    ERASE_IDENTITY = "erase-identity"
+    BEGIN_TRAIL = "begin-trail"
+    REBUILD_ARCHIVE = "rebuild-archive"
+
+
+PERMISSIONS: Mapping[Role, frozenset[Permission]] = MappingProxyType(
+    {
+        Role.ADMINISTRATOR: frozenset(
+            {
+                Permission.DELIVER_AGAIN,
+                Permission.SETTLE_QUARANTINE,
+                Permission.ERASE_IDENTITY,
+                Permission.BEGIN_TRAIL,
+                Permission.REBUILD_ARCHIVE,
+            }
+        ),
+        Role.PHYSICIST: frozenset(
+            {
+                Permission.RELEASE,
+                Permission.REJECT,
+                Permission.RELEASE_FURTHER,
+                Permission.DELIVER_AGAIN,
+                Permission.ORDER_AGAIN,
+                Permission.SETTLE_QUARANTINE,
+            }
+        ),
+        Role.PLANNER: frozenset({Permission.DELIVER_AGAIN}),
+        Role.AUDITOR: frozenset(),
+    }
+)
+"""What each role may do. Clinical verdicts are the physicist's alone; who keeps the trail gives none."""
+
+
+def permissions_of(roles: Iterable[Role]) -> frozenset[Permission]:
+    """Return what a person in all of `roles` may do."""
+    return frozenset().union(*(PERMISSIONS[role] for role in roles))
+
+
+def roles_with(permission: Permission) -> tuple[Role, ...]:
+    """Return the roles that may do it, in the order of `Role`."""
+    return tuple(role for role in Role if permission in PERMISSIONS[role])

@@ -55,6 +55,9 @@ class DbosProcess:
                 "serializer": DBOSPortableJSONSerializer(),
                 # The supervisor migrated before it spawned this process.
                 "run_migrations": False,
+                # Nothing here sends messages to workflows or schedules them by the engine: these are looked for seldom.
+                "notification_listener_polling_interval_sec": 60.0,
+                "scheduler_polling_interval_sec": 3600.0,
                 "log_level": "WARNING",
             }
         )

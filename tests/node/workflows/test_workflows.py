@@ -15,6 +15,7 @@ from sqlalchemy.exc import OperationalError
 
 from node.actor import Actor, Role
 from node.deliver.tables import DeliveryRow
+from node.errors import Transient
 from node.jobs.dbos_process import DbosProcess
 from node.jobs.queue import DELIVERY
 from node.processes.engine import DELIVERY_SLOTS
@@ -77,9 +78,18 @@ def ended(rooms, job: str) -> str:
 
 
 @pytest.mark.hazard("HAZ-11")
-def test_a_busy_database_makes_a_delivery_wait_and_does_not_end_it(rooms, released: str, engine: Callable) -> None:
-    locked = OperationalError("UPDATE delivery_items", {}, Exception("database is locked"))
-    sender = Attempts(locked, locked)
+@pytest.mark.parametrize(
+    "busy",
+    [
+        OperationalError("UPDATE delivery_items", {}, Exception("database is locked")),
+        Transient("state-changed", thing="delivery", seen="pending", new="sending"),
+    ],
+    ids=["database-locked", "state-changed"],
+)
+def test_a_busy_database_makes_a_delivery_wait_and_does_not_end_it(
+    rooms, released: str, engine: Callable, busy: Exception
+) -> None:
+    sender = Attempts(busy, busy)
     engine(sender)
     assert ended(rooms, f"delivery/{released}/1") == "SUCCESS"
     assert sender.count == 3

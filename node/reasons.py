@@ -137,6 +137,9 @@ TEXTS: Mapping[str, str] = {
     "pixel-data-short": "The pixel data are cut: rows, columns and frames ask for {declared} bytes, {found} are "
     "there. Send it again.",
     "port-not-free": "{host}:{port} cannot be listened on ({error}): end what uses the port, or set another one.",
+    "process-crashed": "It ended with an unexpected {error}; the log has the trace.",
+    "process-ended": "It ended with status {status} before it was at work; the log of {process} has the cause.",
+    "process-hung": "It did not get to work in time and was ended; the log has what it did last.",
     "quarantine-foreign": "Entry {entry} states another {attributes} than what is filed, and kept bytes are never "
     "changed: have it corrected at its source, sent under new UIDs, and discard this one.",
     "quarantine-needs-reason": "To settle what is set apart needs a reason.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from sqlalchemy import func, select, tuple_
@@ -12,6 +13,7 @@ from sqlalchemy.orm import Session
 from node.archive.catalogue import Catalogue
 from node.archive.tables import QuarantineRow, StudyRow
 from node.deliver.tables import DeliveryItemRow, DeliveryRow
+from node.observe.processes import read_failing
 from node.reasons import text
 from node.runs.results import Results
 from node.runs.tables import DecisionRow, RunObjectRow, RunRow
@@ -98,8 +100,9 @@ class RunReport:
 
 @dataclass(frozen=True, slots=True)
 class QuarantineReport:
-    """Something that was set apart."""
+    """Something that was set apart; `entry` is its number, by which a person settles it."""
 
+    entry: int
     reason: str
     code: str
     sop_instance_uid: str | None
@@ -121,12 +124,23 @@ class StudyReport:
 
 
 @dataclass(frozen=True, slots=True)
+class ProcessReport:
+    """A process of the running node that does not start."""
+
+    name: str
+    starts: int
+    code: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class StatusReport:
     """What the node has and does."""
 
     schema: int
     studies: tuple[StudyReport, ...]
     unlinked_quarantine: tuple[QuarantineReport, ...]
+    failing_processes: tuple[ProcessReport, ...]
 
     def to_json(self) -> dict[str, Any]:
         """Return the report as plain values."""
@@ -140,7 +154,9 @@ class _Object(NamedTuple):
     sha256: str
 
 
-def report(session: Session, results: Results, study_uid: str | None = None, limit: int = 100) -> StatusReport:
+def report(
+    session: Session, results: Results, run_folder: Path, study_uid: str | None = None, limit: int = 100
+) -> StatusReport:
     """Return the state of the latest `limit` studies, or of one.
 
     Parameters
@@ -149,6 +165,8 @@ def report(session: Session, results: Results, study_uid: str | None = None, lim
         For the questions; nothing is changed.
     results
         Where previews lie.
+    run_folder
+        Where the node's processes say how they are.
     study_uid
         Report this study alone.
     limit
@@ -160,6 +178,9 @@ def report(session: Session, results: Results, study_uid: str | None = None, lim
         schema=SCHEMA,
         studies=_studies(session, results, catalogue, list(known)),
         unlinked_quarantine=tuple(_quarantined(row) for row in catalogue.quarantined(None)),
+        failing_processes=tuple(
+            ProcessReport(one.name, one.starts, one.reason.code, text(one.reason)) for one in read_failing(run_folder)
+        ),
     )
 
 
@@ -278,6 +299,7 @@ def _check(check: Mapping[str, Any]) -> CheckReport:
 
 def _quarantined(row: QuarantineRow) -> QuarantineReport:
     return QuarantineReport(
+        entry=row.id,
         reason=_sentence(row.reason_code, row.reason_parameters),
         code=row.reason_code,
         sop_instance_uid=row.sop_instance_uid,

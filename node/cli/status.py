@@ -25,7 +25,7 @@ def status(
     """
     node = existing_node(config, data)
     with node.database.read() as session:
-        found = report(session, node.results, study)
+        found = report(session, node.results, node.layout.run, study)
     if as_json:
         print_json(found.to_json())
     else:
@@ -36,12 +36,15 @@ def status(
 
 def _show(found: StatusReport, study: str | None) -> None:
     out = console()
+    for process in found.failing_processes:
+        starts = f"does not start ({process.starts} times in a row):"
+        out.print(Text(process.name, "red"), starts, process.reason)
     out.print(_overview(found))
     for item in found.studies if study is not None else ():
         for run in item.runs:
             out.print(_checks(run))
     for entry in (*found.unlinked_quarantine, *(q for s in found.studies for q in s.quarantined)):
-        out.print(Text("quarantine", "yellow"), entry.reason, Text(entry.location, "dim"))
+        out.print(Text(f"quarantine {entry.entry}", "yellow"), entry.reason, Text(entry.location, "dim"))
 
 
 def _overview(found: StatusReport) -> Table:

@@ -165,7 +165,7 @@ class Traveller:
 
     def _look(self, study_uid: str) -> StudyReport | None:
         with self._node.database.read() as session:
-            return next(iter(report(session, self._node.results, study_uid).studies), None)
+            return next(iter(report(session, self._node.results, self._node.layout.run, study_uid).studies), None)
 
 
 def _run_of(study: StudyReport | None) -> RunReport | None:

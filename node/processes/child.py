@@ -16,7 +16,9 @@ from types import FrameType
 
 import structlog
 
-from node.errors import Transient
+from node.errors import NodeError, Transient
+from node.observe.processes import write_end
+from pipelines.contract import Reason
 
 HEARTBEAT_S = 0.5
 _LOCK_WAIT_S = 15.0
@@ -111,9 +113,17 @@ def run_child(name: str, run_folder: Path, start: Callable[[], Callable[[], None
     faulthandler.register(signal.SIGUSR1, all_threads=True)
     with alone(run_folder / f"{name}.lock"):
         Heartbeat(run_folder / f"{name}.beat")
-        stop = start()
+        try:
+            stop = start()
+        except Exception as why:  # whoever started it should know, and it ends all the same
+            write_end(run_folder, name, _reason_of(why))
+            raise
         (run_folder / f"{name}.ready").write_text(str(os.getpid()))
         _log.info("ready", process=name)
         lifeline.wait()
         _log.info("stopping", process=name)
         stop()
+
+
+def _reason_of(why: Exception) -> Reason:
+    return why.reason if isinstance(why, NodeError) else Reason("process-crashed", {"error": type(why).__name__})

@@ -24,7 +24,7 @@ def asked(rooms) -> tuple[StatusReport, int]:
 
         event.listen(engine, "before_cursor_execute", count)
         try:
-            found = report(session, rooms.node.results)
+            found = report(session, rooms.node.results, rooms.node.layout.run)
         finally:
             event.remove(engine, "before_cursor_execute", count)
     return found, len(statements)

@@ -37,7 +37,7 @@ def test_a_lost_database_is_rebuilt_and_nothing_runs(rooms, data: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout.splitlines()[-1])["filed"] == 3
     with Database.embedded(data / "node.db").read() as session:
-        (study,) = report(session, rooms.node.results).studies
+        (study,) = report(session, rooms.node.results, rooms.node.layout.run).studies
     assert (study.state, study.instances, study.runs) == ("rebuilt", 3, ())
     assert synthnode("audit", "verify", "--data", str(data)).returncode == 0
     assert synthnode("archive", "verify", "--data", str(data)).returncode == 0

@@ -60,7 +60,7 @@ class Finished:
     def judged(self) -> DemoResult:
         source = self.result.source
         with self.node.database.read() as session:
-            (study,) = report(session, self.node.results, source.study_uid).studies
+            (study,) = report(session, self.node.results, self.node.layout.run, source.study_uid).studies
         journey = replace(
             self.result.journey, study=study, run=study.runs[-1], arrived_before_release=self.arrived_before_release
         )

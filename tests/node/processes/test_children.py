@@ -13,8 +13,10 @@ from pathlib import Path
 import pytest
 
 from node.errors import Transient
+from node.observe.processes import FailingProcess, Processes, read_failing, write_processes
 from node.processes.child import alone
-from node.processes.supervisor import Child, ChildPlan
+from node.processes.children import HANG_S, Child, ChildPlan, KeptChild, restart_pause
+from pipelines.contract import Reason
 
 CHILD = """
 import sys
@@ -42,8 +44,8 @@ def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     children: list[Child] = []
 
-    def started(**options: float) -> Child:
-        child = Child(ChildPlan("dummy", ("dummy_child", str(tmp_path))), tmp_path, **options)
+    def started(patience_s: float = HANG_S) -> Child:
+        child = Child(ChildPlan("dummy", ("dummy_child", str(tmp_path))), tmp_path, patience_s=patience_s)
         children.append(child)
         return child
 
@@ -70,12 +72,83 @@ def test_a_stopped_child_is_seen_to_hang_and_a_living_one_is_not(start: Callable
     assert until(lambda: child.hangs, seconds=5)
 
 
+@pytest.fixture
+def keep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], KeptChild]]:
+    """Keeps a child of the given source running."""
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setattr("node.processes.children._PAUSE_S", 0.1)
+    children: list[KeptChild] = []
+
+    def kept(source: str) -> KeptChild:
+        (tmp_path / "dummy_child.py").write_text(source)
+        children.append(KeptChild(ChildPlan("dummy", ("dummy_child", str(tmp_path))), tmp_path))
+        return children[-1]
+
+    yield kept
+    for one in children:
+        one.child.kill()
+
+
+def watched(kept: KeptChild, predicate: Callable[[], bool]) -> bool:
+    return until(lambda: kept.watch() or predicate())
+
+
+@pytest.mark.hazard("HAZ-22")
+def test_a_child_that_hangs_is_killed_and_started_again(keep: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("node.processes.children.HANG_S", 1.0)
+    kept = keep(CHILD)
+    first = kept.child
+    assert watched(kept, lambda: first.ready and not first.hangs)
+    os.kill(first.pid, signal.SIGSTOP)
+    assert watched(kept, lambda: kept.child.pid != first.pid and kept.child.ready)
+    assert first.exit_status == -signal.SIGKILL
+    assert kept.failing is None
+
+
+@pytest.mark.hazard("HAZ-11", "HAZ-22")
+def test_a_child_that_cannot_start_says_why_and_is_started_ever_more_seldom(keep: Callable, tmp_path: Path) -> None:
+    taken = CHILD.replace(
+        "def start():\n",
+        "from node.errors import Transient\ndef start():\n"
+        "    if (folder / 'taken').exists():\n"
+        "        raise Transient('port-not-free', host='127.0.0.1', port=104, error='in use')\n",
+    )
+    (tmp_path / "taken").touch()
+    kept = keep(taken)
+    assert watched(kept, lambda: kept.failing is not None and kept.failing.starts == 2)
+    assert (kept.failing.name, kept.failing.reason.code) == ("dummy", "port-not-free")
+    write_processes(tmp_path, Processes({"supervisor": os.getpid()}, (kept.failing,)))
+    assert read_failing(tmp_path) == (kept.failing,)
+    (tmp_path / "taken").unlink()
+    assert watched(kept, lambda: kept.child.ready)
+    assert kept.failing is None
+
+
+def test_a_child_that_leaves_no_word_is_named_with_its_status(keep: Callable) -> None:
+    kept = keep("raise SystemExit(3)")
+    assert watched(kept, lambda: kept.failing is not None)
+    assert (kept.failing.reason.code, kept.failing.reason.parameters["status"]) == ("process-ended", 3)
+
+
+def test_pauses_grow_to_half_a_minute() -> None:
+    assert [restart_pause(starts) for starts in (0, 1, 2, 3, 6, 60)] == [1.0, 1.0, 2.0, 4.0, 30.0, 30.0]
+
+
+def test_of_a_node_that_does_not_run_nothing_is_known(tmp_path: Path) -> None:
+    assert read_failing(tmp_path) == ()
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    failing = FailingProcess("engine", 3, Reason("process-hung", {}))
+    write_processes(tmp_path, Processes({"supervisor": ended.pid}, (failing,)))
+    assert read_failing(tmp_path) == ()
+
+
 @pytest.mark.hazard("HAZ-22")
 def test_a_child_goes_with_its_supervisor(tmp_path: Path) -> None:
     (tmp_path / "dummy_child.py").write_text(CHILD)
     supervisor = (
-        "import sys, time\nfrom pathlib import Path\nfrom node.processes.supervisor import Child, ChildPlan\n"
-        "child = Child(ChildPlan('dummy', ('dummy_child', sys.argv[1])), Path(sys.argv[1]))\n"
+        "import sys, time\nfrom pathlib import Path\nfrom node.processes.children import Child, ChildPlan\n"
+        "child = Child(ChildPlan('dummy', ('dummy_child', sys.argv[1])), Path(sys.argv[1]), patience_s=30.0)\n"
         "print(child.pid, flush=True)\ntime.sleep(60)\n"
     )
     process = subprocess.Popen(

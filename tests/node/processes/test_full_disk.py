@@ -46,11 +46,12 @@ def test_a_list_of_processes_that_cannot_be_written_is_written_later(
     node = Node(load_settings(None, data=tmp_path))
     node.layout.make()
     supervisor = Supervisor(node, None, lambda: None)
-    children = [SimpleNamespace(plan=SimpleNamespace(name="engine"), pid=7)]
+    child = SimpleNamespace(plan=SimpleNamespace(name="engine"), pid=7)
+    children = [SimpleNamespace(child=child, failing=None)]
     with monkeypatch.context() as disk:
         disk.setattr(Path, "write_text", full)
-        supervisor._write_pids(children)
+        supervisor._write_list(children)
     file = node.layout.run / "processes.json"
     assert not file.exists()
-    supervisor._write_pids(children)
+    supervisor._write_list(children)
     assert json.loads(file.read_text())["pids"]["engine"] == 7

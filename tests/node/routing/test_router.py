@@ -34,7 +34,7 @@ def runs(rooms) -> list[RunRow]:
 
 def study(rooms):
     with rooms.node.database.read() as session:
-        return report(session, rooms.node.results).studies[0]
+        return report(session, rooms.node.results, rooms.node.layout.run).studies[0]
 
 
 @pytest.mark.hazard("HAZ-08")

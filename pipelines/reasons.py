@@ -70,6 +70,7 @@ _PAIRS = {
 _GATE = {
     "modality": "Modality: {found}; accepted: {accepted}.",
     "source-origin": "Origin of the images: {found}; accepted: {accepted}.",
+    "series-parts": "What the series holds: {found}; accepted: {accepted}.",
     "body-part": "BodyPartExamined: {found}; accepted: {accepted}.",
     "patient-position": "PatientPosition: {found}; accepted: {accepted}.",
     "patient-attributes": "Patient attributes without a value: {found}; accepted: {accepted}. They are never invented:"

@@ -45,6 +45,12 @@ def attributes(header: Dataset) -> dict[str, Any]:
     return _mapping(header, 0)
 
 
+def differing(first: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what `own` says otherwise than `first`, both from `attributes`; None for what it does not say."""
+    keywords = sorted(first.keys() | own.keys())
+    return {keyword: own.get(keyword) for keyword in keywords if first.get(keyword) != own.get(keyword)}
+
+
 def _mapping(dataset: Dataset, depth: int) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for tag in sorted(dataset.keys()):

@@ -14,6 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
+from node.archive.attributes import differing
 from node.archive.equivalence import differences
 from node.archive.files import ArchiveFiles, Kept
 from node.archive.headers import Header, Unusable
@@ -204,6 +205,7 @@ class Filing:
             size=arrival.kept.size,
             location=arrival.kept.location,
             received_at=arrival.received_at,
+            differing=differing(series.attributes, header.attributes),
             origin=origin,
         )
         complete(row, QueryLevel.IMAGE, header.query)
@@ -221,11 +223,11 @@ class Filing:
         first, second = earlier.sha256, arrival.kept.sha256
         if first == second:
             return
-        differing = self._compared.get((first, second))
-        if differing is None:
-            differing = differences(self._files.path(earlier.location), self._files.path(arrival.kept.location))
-        if differing:
-            raise Quarantine("conflicting-instance", first=first, second=second, differing=", ".join(differing))
+        found = self._compared.get((first, second))
+        if found is None:
+            found = differences(self._files.path(earlier.location), self._files.path(arrival.kept.location))
+        if found:
+            raise Quarantine("conflicting-instance", first=first, second=second, differing=", ".join(found))
 
     def _settle_quarantine(self, arrival: Arrival, header: Header) -> None:
         """Take what was set apart because it came damaged or misnamed off the study, now that it came whole."""

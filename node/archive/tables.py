@@ -93,8 +93,8 @@ class SeriesRow(Base):
     Attributes
     ----------
     attributes
-        Header of its first instance as {DICOM keyword: value | [values] | [{...}] for sequences}, without bulk data,
-        private elements and patient identifiers.
+        Header of the instance that was filed first, to which `InstanceRow.differing` refers, as {DICOM keyword: value |
+        [values] | [{...}] for sequences}, without bulk data, private elements and patient identifiers.
     origin
         `received`, `own` or `derived-from-own`, as its first instance.
     """
@@ -126,6 +126,8 @@ class InstanceRow(Base):
         Content hash as `node.archive.files` defines it.
     location
         Name in the archive, for `ArchiveFiles.path`.
+    differing
+        What its header says otherwise than its series' `attributes`; None for what it does not say.
     origin
         `received`; `own` when a synthnode made it; `derived-from-own` for a structure set drawn on an own image.
     """
@@ -141,6 +143,7 @@ class InstanceRow(Base):
     size: Mapped[int] = mapped_column(BigInteger)
     location: Mapped[str]
     received_at: Mapped[datetime]
+    differing: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
     origin: Mapped[str]
     instance_number: Mapped[str] = mapped_column(default="")
     number_of_frames: Mapped[str] = mapped_column(default="")

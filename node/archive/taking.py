@@ -8,6 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from node.actor import Actor
+from node.archive.attributes import differing
 from node.archive.files import ArchiveFiles, Kept
 from node.archive.filing import Arrival, Filing, Origin, Provenance
 from node.archive.headers import Header, Unusable
@@ -89,9 +90,9 @@ def _replace(session: Session, filed: InstanceRow, row: QuarantineRow, found: He
         ("SeriesInstanceUID", series.series_uid, found.series_uid),
         ("SOPClassUID", filed.sop_class_uid, found.sop_class_uid),
     )
-    differing = [keyword for keyword, first, second in compared if first != second]
-    if differing:
-        raise Refusal("quarantine-foreign", entry=row.id, attributes=", ".join(differing))
+    foreign = [keyword for keyword, first, second in compared if first != second]
+    if foreign:
+        raise Refusal("quarantine-foreign", entry=row.id, attributes=", ".join(foreign))
     try:
         check_patient(study.patient, found.patient, study.study_uid)
     except Quarantine as why:
@@ -100,9 +101,10 @@ def _replace(session: Session, filed: InstanceRow, row: QuarantineRow, found: He
     _list_replaced(session, filed, row, series, by, at)
     filed.sha256, filed.size, filed.location = row.sha256, row.size, row.location
     filed.transfer_syntax_uid, filed.received_at = found.transfer_syntax_uid, row.received_at
+    filed.differing = differing(series.attributes, found.attributes)
     overwrite(filed, QueryLevel.IMAGE, found.query)
     if series.attributes.get("SOPInstanceUID") == found.sop_instance_uid:  # the series is described by this instance
-        series.attributes, series.modality = dict(found.attributes), found.modality
+        series.modality = found.modality
         overwrite(series, QueryLevel.SERIES, found.query)
 
 

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from models.packages import ModelPackage
 from node.actor import Actor
 from node.archive.catalogue import Catalogue
-from node.archive.tables import QuarantineRow, StudyRow
+from node.archive.tables import InstanceRow, QuarantineRow, SeriesRow, StudyRow
 from node.audit import AuditTrail
 from node.audit.trail import Recording
 from node.clock import Clock
@@ -203,12 +203,12 @@ def _facts(session: Session, study: StudyRow) -> StudyFacts:
         calling_ae=study.calling_ae,
         called_ae=study.called_ae,
         series=tuple(
-            SeriesFacts(
-                series_uid=series.series_uid,
-                attributes=series.attributes,
-                instance_count=len(instances := catalogue.instances_of(series.series_uid)),
-                own=any(instance.origin != "received" for instance in instances),
-            )
+            _series_facts(series, catalogue.instances_of(series.series_uid))
             for series in catalogue.series_of(study.study_uid)
         ),
     )
+
+
+def _series_facts(series: SeriesRow, instances: Sequence[InstanceRow]) -> SeriesFacts:
+    own = any(instance.origin != "received" for instance in instances)
+    return SeriesFacts.of(series.series_uid, series.attributes, [one.differing for one in instances], own)

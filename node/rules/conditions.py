@@ -79,6 +79,8 @@ class Judgement:
         Names that it refers to and that have none.
     built_in
         Whether it stands in no rule file but holds for every slot.
+    notes
+        What its values were read from and how the series' instances differ in it, in words.
     """
 
     condition: str
@@ -86,6 +88,7 @@ class Judgement:
     seen: Mapping[str, Any]
     missing: tuple[str, ...]
     built_in: bool = False
+    notes: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return the judgement as the explanation shows it."""
@@ -95,6 +98,7 @@ class Judgement:
             "seen": dict(self.seen),
             "missing": list(self.missing),
             "built_in": self.built_in,
+            "notes": list(self.notes),
         }
 
 

@@ -59,13 +59,14 @@ _COMPUTATION = ("pipeline", "models", "configuration", "profile", "slots")
 
 @dataclass(frozen=True, slots=True)
 class SeriesVerdict:
-    """Whether a series may fill a slot, condition by condition."""
+    """Whether a series may fill a slot, condition by condition, and what of it is no part of its volume."""
 
     series_uid: str
     instance_count: int
     own: bool
     where: tuple[Judgement, ...]
     prefer: tuple[Judgement, ...]
+    set_aside: str = ""
 
     @property
     def fits(self) -> bool:
@@ -154,7 +155,7 @@ class RuleVerdict:
         """Yield what stood in the way, in words, for the series that came nearest."""
         for judgement in self.when:
             if judgement.verdict is not Ternary.TRUE:
-                yield _told(judgement)
+                yield _describe(judgement)
         for slot in self.slots:
             if slot.chosen is None and slot.required:
                 yield f"slot {slot.slot}: {_closest(slot)}"
@@ -217,15 +218,16 @@ def _closest(slot: SlotVerdict) -> str:
     if not slot.series:
         return "the study has no series"
     closest = min(slot.series, key=lambda one: (len(one.unmet) + one.own, one.series_uid))
-    told = [_told(judgement) for judgement in closest.unmet]
+    said = [_describe(judgement) for judgement in closest.unmet]
     if closest.own:
-        told.insert(0, "made by this node")
-    return f"series {closest.series_uid}: {', '.join(told)}"
+        said.insert(0, "made by this node")
+    return f"series {closest.series_uid}: {', '.join(said)}"
 
 
-def _told(judgement: Judgement) -> str:
+def _describe(judgement: Judgement) -> str:
     seen = [f"{name} is {value!r}" for name, value in judgement.seen.items()]
     seen += [f"{name} is missing" for name in judgement.missing]
+    seen += judgement.notes
     return f"{judgement.condition} is {judgement.verdict} ({', '.join(seen)})"
 
 
@@ -252,6 +254,7 @@ def _slot(slot: SlotVerdict) -> dict[str, Any]:
             {
                 "series_uid": one.series_uid,
                 "instances": one.instance_count,
+                "set_aside": one.set_aside,
                 "own": one.own,
                 "fits": one.fits,
                 "where": [judgement.to_json() for judgement in one.where],

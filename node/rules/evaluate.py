@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from node.rules.conditions import Condition, Judgement
 from node.rules.decision import Decision, Firing, RuleVerdict, SeriesVerdict, SlotVerdict
 from node.rules.facts import SeriesFacts, StudyFacts
-from node.rules.predicates import READY
+from node.rules.predicates import READ_FROM, READY, describe_fact
 from node.rules.ruleset import Rule, RuleSet, SlotRule
 from pipelines.headers import Header, typed_attributes
 
@@ -22,7 +22,7 @@ def decide(ruleset: RuleSet, study: StudyFacts) -> Decision:
     over. A rule that orders the very computation that an earlier one orders does not fire again; its destinations join
     the earlier one's. Objects of this node's own making fill no slot.
     """
-    series = [_Judge(_values(one, study)) for one in study.series]
+    series = [_Judge(_values(one, study), _Notes(one)) for one in study.series]
     about = _Judge({"calling_ae": study.calling_ae, "called_ae": study.called_ae, "series_count": len(study.series)})
     firings: list[Firing] = []
     verdicts: list[RuleVerdict] = []
@@ -44,8 +44,9 @@ def decide(ruleset: RuleSet, study: StudyFacts) -> Decision:
 class _Judge:
     """Judges conditions on one set of values, each distinct one once."""
 
-    def __init__(self, values: Mapping[str, Any]) -> None:
+    def __init__(self, values: Mapping[str, Any], notes: Callable[[str], tuple[str, ...]] = lambda name: ()) -> None:
         self._values = values
+        self._notes = notes
         self._known: dict[tuple[str, bool], Judgement] = {}
 
     def all(self, conditions: Iterable[Condition]) -> tuple[Judgement, ...]:
@@ -54,8 +55,24 @@ class _Judge:
     def _one(self, condition: Condition) -> Judgement:
         key = (condition.text, condition.built_in)
         if key not in self._known:
-            self._known[key] = condition.judge(self._values)
+            judgement = condition.judge(self._values)
+            notes = tuple(dict.fromkeys(note for name in condition.names for note in self._notes(name)))
+            self._known[key] = replace(judgement, notes=notes)
         return self._known[key]
+
+
+class _Notes:
+    """Says of each name of a condition what its value was read from and how the instances differ in it."""
+
+    def __init__(self, series: SeriesFacts) -> None:
+        self._series = series
+
+    def __call__(self, name: str) -> tuple[str, ...]:
+        if name == "instance_count":
+            return (self._series.set_aside,) if self._series.set_aside else ()
+        differing = [self._series.differing.get(keyword) for keyword in READ_FROM.get(name, (name,))]
+        read_from = describe_fact(name, Header.from_attributes(self._series.attributes)) if name in READY else ""
+        return tuple(note for note in (read_from, *differing) if note)
 
 
 def _fill(slot: SlotRule, series: tuple[SeriesFacts, ...], judges: list[_Judge]) -> SlotVerdict:
@@ -64,7 +81,12 @@ def _fill(slot: SlotRule, series: tuple[SeriesFacts, ...], judges: list[_Judge])
         slot.required,
         tuple(
             SeriesVerdict(
-                facts.series_uid, facts.instance_count, facts.own, judge.all(slot.where), judge.all(slot.prefer)
+                facts.series_uid,
+                facts.instance_count,
+                facts.own,
+                judge.all(slot.where),
+                judge.all(slot.prefer),
+                facts.set_aside,
             )
             for facts, judge in zip(series, judges, strict=True)
         ),

@@ -1,32 +1,76 @@
-"""What a rule may look at: a study's series by their headers."""
+"""What a rule may look at: a study's series by the headers of all their instances."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
+
+from pipelines.headers import Header
+from pipelines.headers.parts import divide
+from pipelines.headers.series import common_header, spread
 
 
 @dataclass(frozen=True, slots=True)
 class SeriesFacts:
-    """One series as the catalogue knows it.
+    """One series as the catalogue knows it; the order in which its instances came changes nothing.
 
     Attributes
     ----------
     series_uid
         Series Instance UID.
     attributes
-        Header of its first instance: DICOM keyword to value, list of values, or list of such mappings for sequences.
+        What the headers of its volume's instances agree in: DICOM keyword to value, list of values, or list of such
+        mappings for sequences. An instance that lacks an attribute says nothing against the others.
     instance_count
-        Number of its instances in the archive.
+        Number of instances of its volume.
     own
         Whether this node made it, or it refers to something that this node made.
+    differing
+        By keyword, how the instances differ in it, e.g. ``1 of 192 lacks BodyPartExamined``.
+    set_aside
+        Which of its instances are no part of its volume, e.g. ``3 of 195 are a localizer``.
     """
 
     series_uid: str
     attributes: Mapping[str, Any]
     instance_count: int
     own: bool = False
+    differing: Mapping[str, str] = field(default_factory=dict)
+    set_aside: str = ""
+
+    @classmethod
+    def of(
+        cls, series_uid: str, first: Mapping[str, Any], differing: Sequence[Mapping[str, Any]], own: bool
+    ) -> SeriesFacts:
+        """Return the facts of a series.
+
+        Parameters
+        ----------
+        series_uid
+            The series.
+        first
+            Header of one instance, as the catalogue keeps it.
+        differing
+            For each instance what its header says otherwise; None for what it does not say.
+        own
+            As the attribute says.
+        """
+        parts = divide([Header.from_attributes({**first, **one}) for one in differing])
+        said = [differing[index] for index in parts.volume]
+        headers = [Header.from_attributes({**first, **one}) for one in said]
+        common = common_header(headers) if headers else Header.from_attributes(first)
+        varying = sorted({keyword for one in said for keyword in one})
+        agreed = {keyword: common.written(keyword) for keyword in varying}
+        spreads = [spread(headers, keyword) for keyword in varying]
+        return cls(
+            series_uid,
+            {keyword: value for keyword, value in {**first, **agreed}.items() if value is not None},
+            len(parts.volume),
+            own,
+            {found.keyword: found.describe() for found in spreads if not found.is_uniform},
+            parts.describe(),
+        )
 
 
 @dataclass(frozen=True, slots=True)

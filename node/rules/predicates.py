@@ -8,8 +8,9 @@ from types import MappingProxyType
 from pipelines.headers import Header
 from pipelines.headers.body_part import body_part
 from pipelines.headers.coverage import is_axial
+from pipelines.headers.frames import describe_frames, is_multi_frame
 from pipelines.headers.origin import is_derived, is_localizer
-from pipelines.headers.weighting import weighting
+from pipelines.headers.weighting import CONTRAST_FROM, weighting
 
 READY: Mapping[str, Callable[[Header], str | bool | None]] = MappingProxyType(
     {
@@ -17,7 +18,37 @@ READY: Mapping[str, Callable[[Header], str | bool | None]] = MappingProxyType(
         "is_axial": is_axial,
         "is_derived": is_derived,
         "is_localizer": is_localizer,
+        "is_multi_frame": is_multi_frame,
         "weighting": weighting,
     }
 )
 """Ready facts by the names that conditions use; None when the header does not say."""
+
+READ_FROM: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "body_part": ("BodyPartExamined",),
+        "is_axial": ("ImageOrientationPatient",),
+        "is_derived": ("ImageType", "SyntheticData"),
+        "is_localizer": ("ImageType", "SeriesDescription", "ProtocolName"),
+        "is_multi_frame": ("SOPClassUID", "NumberOfFrames"),
+        "weighting": CONTRAST_FROM,
+    }
+)
+"""The attributes that each ready fact comes from."""
+
+
+def describe_fact(name: str, header: Header) -> str:
+    """Return what a ready fact was read from where its value alone does not say it; empty for others."""
+    if name == "is_multi_frame":
+        return describe_frames(header) if is_multi_frame(header) else ""
+    if READY[name](header) is not None:
+        return ""
+    asked = READ_FROM[name]
+    stated = [f"{keyword} {_written(value)}" for keyword in asked if (value := header.written(keyword)) is not None]
+    missing = [keyword for keyword in asked if header.written(keyword) is None]
+    lacking = f"without {', '.join(missing)}" if missing else ""
+    return ", ".join(part for part in (*stated, lacking) if part)
+
+
+def _written(value: object) -> str:
+    return "\\".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -49,7 +49,13 @@ def check_inputs(
     found: list[Check] = []
     for limits in package.card.inputs:
         source = sources[limits.name]
-        found += [_modality(source, limits), _origin(source), _body_part(source, body_parts), _position(source)]
+        found += [
+            _modality(source, limits),
+            _origin(source),
+            _parts(source),
+            _body_part(source, body_parts),
+            _position(source),
+        ]
         found += [check(source, limits) for check in _AGAINST_CARD]
     assessment = assess({name: source.volume for name, source in sources.items()}, package)
     return (*found, *(_check(finding) for finding in assessment.findings))
@@ -71,11 +77,23 @@ def _origin(source: SourceSeries) -> Check:
     return conclude("source-origin", not kinds, Verdict.REJECT, found=found, accepted="original images of a scanner")
 
 
+def _parts(source: SourceSeries) -> Check:
+    return conclude(
+        "series-parts",
+        not source.parts.other_orientations,
+        Verdict.REVIEW,
+        found=source.parts.describe() or "one volume and nothing else",
+        accepted="localizers beside the volume, which are set aside",
+    )
+
+
 def _body_part(source: SourceSeries, accepted: tuple[str, ...]) -> Check:
-    found = read_body_part(Header.from_dataset(source.header))
+    found = read_body_part(source.stated)
     # Descriptions are free text: they never refuse a study, and never let one pass without a person's look.
     gravity = Verdict.REJECT if found.part and not found.from_descriptions else Verdict.REVIEW
     said = f", the descriptions say {found.part}" if found.part and found.from_descriptions else ""
+    in_headers = source.spread("BodyPartExamined")
+    said += f" ({in_headers.describe()})" if not in_headers.is_uniform else ""
     return conclude(
         "body-part",
         found.part in accepted and not found.from_descriptions,
@@ -97,17 +115,19 @@ def _position(source: SourceSeries) -> Check:
 
 
 def _identity(source: SourceSeries, limits: InputLimits) -> Check:
-    missing = missing_patient_attributes(Header.from_dataset(source.header))
+    missing = missing_patient_attributes(source.stated)
     return conclude(
         "patient-attributes", not missing, Verdict.REVIEW, found=", ".join(missing) or "none missing", accepted="none"
     )
 
 
 def _contrast(source: SourceSeries, limits: InputLimits) -> Check:
-    header = Header.from_dataset(source.header)
+    header = source.stated
     found, commas = weighting(header), header.decimal_commas(TIMING)
     gravity = Verdict.REJECT if found else Verdict.REVIEW
     said = f" ({', '.join(commas)} with a decimal comma)" if commas else ""
+    # What differs within one acquisition is a lone header that lacks it: the reader refuses all else.
+    said += "".join(f" ({one.describe()})" for keyword in TIMING if not (one := source.spread(keyword)).is_uniform)
     return conclude(
         "contrast",
         found in limits.contrasts,
@@ -118,12 +138,12 @@ def _contrast(source: SourceSeries, limits: InputLimits) -> Check:
 
 
 def _agent(source: SourceSeries, limits: InputLimits) -> Check:
-    given = has_contrast_agent(Header.from_dataset(source.header))
+    given = has_contrast_agent(source.stated)
     return conclude("contrast-agent", not given, Verdict.REVIEW, found="given" if given else "none", accepted="none")
 
 
 def _age(source: SourceSeries, limits: InputLimits) -> Check:
-    found = age_years(Header.from_dataset(source.header))
+    found = age_years(source.stated)
     least = limits.age_years_min
     return conclude(
         "patient-age",
@@ -135,18 +155,18 @@ def _age(source: SourceSeries, limits: InputLimits) -> Check:
 
 
 def _distortion(source: SourceSeries, limits: InputLimits) -> Check:
-    fits = is_distortion_corrected(Header.from_dataset(source.header)) or not limits.distortion_correction_required
+    fits = is_distortion_corrected(source.stated) or not limits.distortion_correction_required
     return conclude(
         "distortion-correction",
         fits,
         Verdict.REVIEW,
-        found="ImageType " + "\\".join(Header.from_dataset(source.header).codes("ImageType")),
+        found="ImageType " + "\\".join(source.stated.codes("ImageType")),
         accepted="ImageType with DIS2D or DIS3D",
     )
 
 
 def _strength(source: SourceSeries, limits: InputLimits) -> Check:
-    found = field_strength(Header.from_dataset(source.header))
+    found = field_strength(source.stated)
     accepted = limits.field_strength_tesla
     return conclude(
         "field-strength",

@@ -14,3 +14,9 @@ def is_multi_frame(header: Header) -> bool:
     frames = header.number("NumberOfFrames")
     kind = UID(header.text("SOPClassUID"))
     return (frames is not None and frames > 1) or kind.name.startswith(_MULTI_FRAME_CLASSES)
+
+
+def describe_frames(header: Header) -> str:
+    """Return e.g. ``Enhanced MR Image Storage, 192 frames``."""
+    frames = header.number("NumberOfFrames")
+    return f"{UID(header.text('SOPClassUID')).name}, {frames or 1:g} frames"

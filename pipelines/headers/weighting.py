@@ -14,6 +14,9 @@ from pipelines.headers.header import Header
 TIMING = ("EchoTime", "RepetitionTime", "InversionTime", "FlipAngle")
 """The attributes that the contrast is worked out from."""
 
+CONTRAST_FROM = (*TIMING, "ScanningSequence", "SequenceVariant")
+"""What the contrast of most series is read from."""
+
 _TISSUE_T1_MS = 1000.0
 """White and grey matter at 1.5 T and 3 T lie between 600 and 1600 ms (Stanisz et al., Magn Reson Med 2005)."""
 

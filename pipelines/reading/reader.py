@@ -64,7 +64,7 @@ def read_series(instances: Sequence[SourceInstance]) -> SourceSeries:
     rows, columns = whole(ordered[0], "Rows"), whole(ordered[0], "Columns")
     grid = stacked([planes[index] for index in order], rows, columns)
     volume = Volume(np.stack([values(dataset) for dataset in ordered]), grid)
-    return SourceSeries(ordered, volume, parts.describe())
+    return SourceSeries(ordered, volume, parts)
 
 
 def _check_single_frame(dataset: Dataset) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pydicom import Dataset
 
 from models.volumes import Volume
 from pipelines.headers import Header
-from pipelines.headers.series import common_header
+from pipelines.headers.parts import SeriesParts
+from pipelines.headers.series import Spread, common_header, spread
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -19,15 +20,15 @@ class SourceSeries:
     ----------
     datasets
         Its instances, sorted by position along the slice normal, so that ``datasets[k]`` holds ``volume.values[k]``.
-    set_aside
-        What of the series was no part of the volume, in words; empty where nothing was.
     volume
         The rescaled values, float32, in the source's own frame of reference (LPS, mm).
+    parts
+        Which of the instances that were given are the volume's, and which lay beside it and were set aside.
     """
 
     datasets: tuple[Dataset, ...]
     volume: Volume
-    set_aside: str = ""
+    parts: SeriesParts = field(default=SeriesParts(()))
 
     @property
     def header(self) -> Dataset:
@@ -38,3 +39,7 @@ class SourceSeries:
     def stated(self) -> Header:
         """What the instances' headers agree in, whatever their order."""
         return common_header([Header.from_dataset(dataset) for dataset in self.datasets])
+
+    def spread(self, keyword: str) -> Spread:
+        """Return what the instances say of one attribute, and how many say what."""
+        return spread([Header.from_dataset(dataset) for dataset in self.datasets], keyword)

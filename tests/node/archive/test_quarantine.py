@@ -131,8 +131,8 @@ def test_a_series_is_described_by_the_file_that_was_taken(rooms, mr_study) -> No
     images[0].SeriesDescription, images[0].PixelData = "T1 GD", b"\1" * 8
     rooms.file(*images)
     rooms.node.quarantine.take([entry(rooms).id], PHYSICIST, "the second is right")
-    (series,) = rows(rooms, SeriesRow)
-    assert (series.attributes["SeriesDescription"], series.description) == ("T1 GD", "T1 GD")
+    (series,), (image,) = rows(rooms, SeriesRow), rows(rooms, InstanceRow)
+    assert (image.differing["SeriesDescription"], series.description) == ("T1 GD", "T1 GD")
 
 
 @pytest.mark.hazard("HAZ-02")

@@ -103,6 +103,7 @@ def test_the_judgement_says_what_was_seen() -> None:
         "seen": {"Modality": "CT"},
         "missing": ["EchoTime"],
         "built_in": False,
+        "notes": [],
     }
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
@@ -205,3 +206,34 @@ def test_no_reason_holds_a_patients_name_or_number(head_instances: list[SourceIn
     set_all(head_instances, PatientName="SECRET^NAME", PatientID="SECRET-1", PatientSex="")
     said = " ".join(text(check.reason) for check in checked(head_instances, card).values())
     assert "SECRET" not in said
+
+
+@pytest.mark.parametrize("which", [0, 7, -1])
+def test_one_header_without_an_attribute_decides_nothing_and_is_said(
+    head_instances: list[SourceInstance], card: Card, which: int
+) -> None:
+    del head_instances[which].dataset.BodyPartExamined, head_instances[which].dataset.EchoTime
+    checks = checked(head_instances, card)
+    assert troubles(checks) == {}
+    count = len(head_instances)
+    assert f"1 of {count} lacks BodyPartExamined" in text(checks["body-part"].reason)
+    assert f"1 of {count} lacks EchoTime" in text(checks["contrast"].reason)
+
+
+@pytest.mark.hazard("HAZ-07")
+@pytest.mark.parametrize(
+    ("values", "verdict", "said"),
+    [
+        ({"ImageType": ["ORIGINAL", "PRIMARY", "LOCALIZER"]}, Verdict.PASS, "is a localizer"),
+        ({"ImageOrientationPatient": [1, 0, 0, 0, 0, -1]}, Verdict.REVIEW, "is of another orientation"),
+    ],
+)
+def test_what_lies_beside_the_volume_is_said(
+    head_instances: list[SourceInstance], card: Card, values: dict[str, object], verdict: Verdict, said: str
+) -> None:
+    beside = SourceInstance(deepcopy(head_instances[0].dataset), "e" * 64)
+    beside.dataset.SOPInstanceUID = "2.25.99"
+    set_all([beside], **values)
+    check = checked([beside, *head_instances], card)["series-parts"]
+    assert check.verdict is verdict
+    assert f"1 of {len(head_instances) + 1} {said}" in text(check.reason)

@@ -171,7 +171,7 @@ def test_a_localizer_lies_beside_the_volume_wherever_it_came(
     everything = [*volume, *beside(with_header(bare_series()), 3, **changes)]
     random.Random(seed).shuffle(everything)
     found = read_series(everything)
-    assert found.set_aside == said
+    assert found.parts.describe() == said
     assert [one.SOPInstanceUID for one in found.datasets] == [one.dataset.SOPInstanceUID for one in volume]
     assert found.volume.grid == read_series(volume).volume.grid
 

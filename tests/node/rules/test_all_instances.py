@@ -1,0 +1,112 @@
+"""A decision hangs on all headers of a series, and on no order in which they came."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pydicom.uid import EnhancedMRImageStorage, MRImageStorage
+
+from node.archive.attributes import differing
+from node.rules import RuleSet, SeriesFacts, StudyFacts, decide
+
+StudyOf = Callable[..., StudyFacts]
+Headers = list[dict[str, Any]]
+
+
+def facts_of(headers: Headers) -> SeriesFacts:
+    """The facts of a series whose headers came in this order, as the catalogue keeps them."""
+    return SeriesFacts.of("1.1", headers[0], [differing(headers[0], header) for header in headers], own=False)
+
+
+def sagittal(mprage: dict[str, Any], count: int = 60) -> Headers:
+    return [
+        {**mprage, "SOPClassUID": MRImageStorage, "SOPInstanceUID": f"1.1.{index}", "InstanceNumber": index}
+        for index in range(count)
+    ]
+
+
+def localizer(mprage: dict[str, Any]) -> dict[str, Any]:
+    changes = {"ImageType": ["ORIGINAL", "PRIMARY", "LOCALIZER"], "MRAcquisitionType": "2D", "EchoTime": 5.0}
+    return {**mprage, **changes, "SOPInstanceUID": "1.1.900", "ImageOrientationPatient": [1.0, 0, 0, 0, 1.0, 0]}
+
+
+@pytest.mark.hazard("HAZ-11")
+@pytest.mark.parametrize("which", [0, 30, 59])
+def test_one_header_without_an_attribute_hides_it_from_nobody(
+    shipped_rules: RuleSet, study_of: StudyOf, mprage: dict[str, Any], which: int
+) -> None:
+    headers = sagittal(mprage)
+    del headers[which]["BodyPartExamined"], headers[which]["MRAcquisitionType"]
+    decision = decide(shipped_rules, study_of(facts_of(headers)))
+    assert [firing.rule for firing in decision.firings] == ["head-t1-to-synthetic-ct"]
+    (series,) = decision.explanation["rules"][0]["slots"][0]["series"]
+    notes = {note for judged in series["where"] for note in judged["notes"]}
+    assert {"1 of 60 lacks BodyPartExamined", "1 of 60 lacks MRAcquisitionType"} <= notes
+
+
+@pytest.mark.parametrize("at", [0, 30, 60])
+def test_a_localizer_in_the_series_decides_nothing_wherever_it_came(
+    shipped_rules: RuleSet, study_of: StudyOf, mprage: dict[str, Any], at: int
+) -> None:
+    headers = sagittal(mprage)
+    headers.insert(at, localizer(mprage))
+    decision = decide(shipped_rules, study_of(facts_of(headers)))
+    assert decision.firings
+    (series,) = decision.explanation["rules"][0]["slots"][0]["series"]
+    assert (series["instances"], series["set_aside"]) == (60, "1 of 61 is a localizer")
+
+
+@pytest.mark.hazard("HAZ-07")
+def test_what_the_instances_do_not_agree_in_is_missing_and_said(
+    shipped_rules: RuleSet, study_of: StudyOf, mprage: dict[str, Any]
+) -> None:
+    headers = sagittal(mprage)
+    for header in headers[1::2]:
+        header["EchoTime"] = 95.0
+    decision = decide(shipped_rules, study_of(facts_of(headers)))
+    assert not decision.firings
+    assert "EchoTime 2.5 in 30, 95 in 30" in decision.nearest_miss
+
+
+def test_a_multi_frame_object_is_said_to_be_one(
+    shipped_rules: RuleSet, study_of: StudyOf, mprage: dict[str, Any]
+) -> None:
+    enhanced = {**mprage, "SOPClassUID": EnhancedMRImageStorage, "NumberOfFrames": 192}
+    decision = decide(shipped_rules, study_of(facts_of([enhanced])))
+    assert not decision.firings
+    assert "!is_multi_frame is false" in decision.nearest_miss
+    assert "Enhanced MR Image Storage, 192 frames" in decision.nearest_miss
+
+
+def test_what_a_fact_could_not_be_read_from_is_named_with_its_value(
+    shipped_rules: RuleSet, study_of: StudyOf, mprage: dict[str, Any]
+) -> None:
+    headers = sagittal({**mprage, "EchoTime": "fast", "BodyPartExamined": None})
+    missed = decide(shipped_rules, study_of(facts_of(headers))).nearest_miss
+    assert "EchoTime fast" in missed
+    assert "without BodyPartExamined" in missed
+
+
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(data=st.data(), seed=st.integers(0, 2**32 - 1))
+def test_any_order_gives_the_same_decision(
+    shipped_rules: RuleSet, study_of: StudyOf, mprage: dict[str, Any], data: st.DataObject, seed: int
+) -> None:
+    headers = sagittal(mprage, 45)
+    changes = st.dictionaries(
+        st.sampled_from(["BodyPartExamined", "MRAcquisitionType", "EchoTime", "ImageType", "ImageOrientationPatient"]),
+        st.sampled_from(
+            [None, "HEAD", "NECK", 95.0, "2,5", ["ORIGINAL", "PRIMARY", "LOCALIZER"], [1.0, 0, 0, 0, 1.0, 0]]
+        ),
+        max_size=3,
+    )
+    for index in data.draw(st.lists(st.integers(0, 44), max_size=6)):
+        headers[index].update(data.draw(changes))
+    shuffled = headers[:]
+    random.Random(seed).shuffle(shuffled)
+    assert decide(shipped_rules, study_of(facts_of(shuffled))) == decide(shipped_rules, study_of(facts_of(headers)))

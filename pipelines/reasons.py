@@ -92,6 +92,9 @@ _GATE = {
     "body-in-air": "The body fills {found}; accepted: {accepted}. More than that is noise or a field inside"
     " the patient.",
     "body-cut": "The field cuts the body: {found}; accepted: {accepted}. A part of a head gives a part of a CT.",
+    "slice-order": "Neighbouring slices differ, as a share of those two apart, by {found}; accepted: {accepted}. More"
+    " means two acquisitions in one series, slices out of order or pixels read wrongly: look at the images across"
+    " their slices.",
     "input-gate": "The model's own input gate: {found}; accepted: {accepted}.",
     "whole-head": "Head with scalp and skull: {found}; accepted: {accepted}. A brain without its skull gives no CT.",
 }
@@ -109,6 +112,16 @@ _CHECKS = {
     "bone-hu": "Median of bone: {found}; accepted: {accepted}.",
     "bone-volume": "Bone: {found}; accepted: {accepted}.",
     "slice-step": "Slice step: {found}; accepted: {accepted}. A coarser step keeps the series under 400 slices.",
+    "synthetic-slice-order": "Neighbouring slices of the synthetic CT differ, as a share of those two apart, by"
+    " {found}; accepted: {accepted}.",
+    "bone-dark-in-mr": "Cortical bone of the synthetic CT that is dark in the MR, as bone is: {found}; accepted:"
+    " {accepted}.",
+    "dark-rim-bone": "Dark rim of the MR under the skin that is bone in the synthetic CT, on the worse side: {found};"
+    " accepted: {accepted}.",
+    "tissue-by-mr": "Typical and bright tissue of the MR that has HU of soft tissue: {found}; accepted: {accepted}.",
+    "edges-agree": "Agreement of the edges of MR and synthetic CT: {found}; accepted: {accepted}. Less means that they"
+    " show other anatomy, or the same elsewhere.",
+    "left-right-symmetry": "Likeness of left and right in the synthetic CT: {found}; accepted: {accepted}.",
 }
 
 _OBJECTS = {

@@ -8,6 +8,7 @@ from models.gate import Finding
 from models.gate.assess import assess
 from models.packages import InputLimits, ModelPackage
 from pipelines.checks.conclusion import conclude
+from pipelines.checks.slices import check_slice_order
 from pipelines.contract import Check, Reason, Verdict
 from pipelines.errors import UnreadableSeries
 from pipelines.geometry.posture import posture
@@ -57,6 +58,7 @@ def check_inputs(
             _position(source),
         ]
         found += [check(source, limits) for check in _AGAINST_CARD]
+        found.append(check_slice_order("slice-order", source.volume))
     assessment = assess({name: source.volume for name, source in sources.items()}, package)
     return (*found, *(_check(finding) for finding in assessment.findings))
 

@@ -10,7 +10,10 @@ import numpy.typing as npt
 from models.field import contact_areas
 from models.masks.distance import distance_mm
 from models.volumes import Grid, Volume
+from pipelines.checks.agreement import AgreementLimits, check_agreement
 from pipelines.checks.conclusion import conclude
+from pipelines.checks.lattice import thin
+from pipelines.checks.slices import check_slice_order
 from pipelines.contract import Check, Verdict
 from pipelines.geometry.target import TargetGrid
 from pipelines.masks.bone import BONE_HU
@@ -41,6 +44,8 @@ class SyntheticCtLimits:
         Lowest and highest median of soft tissue and of bone, HU.
     bone_share
         Lowest and highest share of the body that is bone.
+    agreement
+        With the MR.
     """
 
     least_outline_dice: float
@@ -52,6 +57,7 @@ class SyntheticCtLimits:
     soft_tissue_hu: tuple[float, float]
     bone_median_hu: tuple[float, float]
     bone_share: tuple[float, float]
+    agreement: AgreementLimits
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,6 +66,8 @@ class SyntheticCt:
 
     Attributes
     ----------
+    mr
+        What it was made from, 0 outside its field.
     raw
         As the model gave it, HU.
     hu
@@ -70,6 +78,7 @@ class SyntheticCt:
         The body that `raw` shows.
     """
 
+    mr: Volume
     raw: Volume
     hu: Volume
     body: Mask
@@ -104,6 +113,8 @@ def check_synthetic_ct(
         _bone_values(made, limits),
         _bone_volume(made, limits),
         _step(made, target),
+        _slice_order(made, air_hu),
+        *check_agreement(thin(made.mr, made.hu, made.body), limits.agreement),
     )
 
 
@@ -225,3 +236,7 @@ def _step(made: SyntheticCt, target: TargetGrid) -> Check:
         found=f"{made.hu.grid.spacing[2]:g} mm",
         accepted=f"{target.grid.spacing[2]:g} mm",
     )
+
+
+def _slice_order(made: SyntheticCt, air_hu: float) -> Check:
+    return check_slice_order("synthetic-slice-order", Volume(made.hu.values - np.float32(air_hu), made.hu.grid))

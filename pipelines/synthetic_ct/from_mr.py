@@ -62,7 +62,6 @@ class Product:
 
     ct: SyntheticCt
     rois: tuple[Roi, ...]
-    resampled: Volume
     uncertainty: Volume | None
 
 
@@ -104,8 +103,8 @@ class SyntheticCtFromMr:
         inside = inside_field(case.reference.volume.grid, raw.grid)
         body = mr_body(resampled, inside)
         hu = Volume(np.where(body, raw.values, np.float32(air_hu)), raw.grid)
-        ct = SyntheticCt(raw, hu, body, ct_body(raw, inside), bone_mask(hu, body), inside)
-        return Product(ct, _with_field(self.site.rois(ct), ct), resampled, _uncertainty(prediction, target, margin, ct))
+        ct = SyntheticCt(resampled, raw, hu, body, ct_body(raw, inside), bone_mask(hu, body), inside)
+        return Product(ct, _with_field(self.site.rois(ct), ct), _uncertainty(prediction, target, margin, ct))
 
     def encode(self, case: Case, made: Product) -> tuple[Dataset, ...]:
         """Return the CT images and then their structure set."""
@@ -127,7 +126,7 @@ class SyntheticCtFromMr:
 
     def draw(self, made: Product, presenter: Presenter) -> bytes:
         """Return the montage of MR, synthetic CT, contours and uncertainty."""
-        return presenter.picture(self.site.picture_title, made.resampled, made.ct.hu, made.rois, made.uncertainty)
+        return presenter.picture(self.site.picture_title, made.ct.mr, made.ct.hu, made.rois, made.uncertainty)
 
 
 def _with_field(rois: tuple[Roi, ...], ct: SyntheticCt) -> tuple[Roi, ...]:

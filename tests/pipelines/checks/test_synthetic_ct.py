@@ -26,9 +26,13 @@ def made(shift: int = 0) -> SyntheticCt:
     hu = np.where(body, 40.0, -1000.0)
     bone = (radius > 0.8) & (radius < 0.9) & ~neck
     hu[bone] = 900.0
+    # The brain's core is brighter, so that the MR has an edge that the CT lacks.
+    core = (x / 35) ** 2 + ((y + 12) / 45) ** 2 + (z / 38) ** 2 < 1
+    signal = np.where(body, np.where(bone, 10.0, np.where(core, 320.0, 200.0)), 0.0)
     values = hu.astype(np.float32)
     raw = np.roll(values, shift, axis=1)
     return SyntheticCt(
+        mr=Volume(signal.astype(np.float32), GRID),
         raw=Volume(raw, GRID),
         hu=Volume(values, GRID),
         body=body,

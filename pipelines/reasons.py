@@ -150,6 +150,10 @@ _OBJECTS = {
 _SEMANTICS = {
     "object-rule-held": "Holds for all {objects} objects: {clause}.",
     "object-none": "There is no object to send.",
+    "object-class-unknown": "Instance {instance} is of SOP class {found!r}, which there are no rules for ({clause}).",
+    "object-frames-counted": "Instance {instance} describes {found} frames and states {accepted} ({clause}).",
+    "object-acquisition-claimed": "{attribute} of instance {instance} is {found!r}, as if it had been acquired"
+    " ({clause}).",
     "object-unreadable": "The rule {rule} cannot be judged: an attribute that it looks at is missing or malformed"
     " ({detail}; {clause}).",
     "object-pixel-declaration": "{attribute} of instance {instance} is {found}, as which its pixels cannot be read"

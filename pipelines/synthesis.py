@@ -54,6 +54,11 @@ class Case:
         """The series of the first slot, in whose frame of reference outputs stand."""
         return next(iter(self.sources.values()))
 
+    @property
+    def others(self) -> tuple[SourceSeries, ...]:
+        """The series of the other slots: whatever is derived names them too."""
+        return tuple(self.sources.values())[1:]
+
     def by_input(self) -> dict[str, SourceSeries]:
         """Return the series by the name of the card's input that each is given to, in the card's order."""
         names = [one.name for one in self.package.card.inputs]
@@ -162,7 +167,7 @@ class SynthesisPipeline(Generic[Made]):
             objects = synthesis.encode(case, made)
         with stages.stage("check"):
             checks += synthesis.check_outputs(case, made, target, objects)
-            checks += check_objects(objects, case.reference)
+            checks += check_objects(objects, (case.reference, *case.others))
         with stages.stage("preview"):
             picture = synthesis.draw(made, presenter)
         page = presenter.page(checks, stages.seconds, objects, picture)

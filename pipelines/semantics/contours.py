@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from pydicom import Dataset
 
-from pipelines.semantics.rules import Drawn, Finding, Rule, Subject, drawn_on, finding
+from pipelines.semantics.rules import STRUCTURES, Drawn, Finding, Rule, Subject, drawn_on, finding
 
 PLANE_TOLERANCE_MM = 0.01
 """How far a contour may lie from its image's plane: coordinates of other writers are often rounded to 0.01 mm."""
@@ -16,8 +16,8 @@ PLANE_TOLERANCE_MM = 0.01
 _CLOSED = ("CLOSED_PLANAR", "CLOSEDPLANAR_XOR")
 
 
-def _countable(subject: Subject) -> Iterator[Finding]:
-    for structures in subject.structures:
+def _countable(subject: Subject, objects: tuple[Dataset, ...]) -> Iterator[Finding]:
+    for structures in objects:
         for region in structures.get("ROIContourSequence") or ():
             if not region.get("ContourSequence"):
                 yield finding("object-roi-empty", structures, roi=str(region.get("ReferencedROINumber", "")))
@@ -31,7 +31,7 @@ def _countable(subject: Subject) -> Iterator[Finding]:
             )
 
 
-def _on_planes(subject: Subject) -> Iterator[Finding]:
+def _on_planes(subject: Subject, objects: tuple[Dataset, ...]) -> Iterator[Finding]:
     for drawn in subject.drawn:
         images = drawn.item.get("ContourImageSequence") or ()
         image = subject.image_by_uid.get(drawn_on(drawn.item))
@@ -50,7 +50,7 @@ def _on_planes(subject: Subject) -> Iterator[Finding]:
                 )
 
 
-def _inside(subject: Subject) -> Iterator[Finding]:
+def _inside(subject: Subject, objects: tuple[Dataset, ...]) -> Iterator[Finding]:
     if not subject.images:
         return
     extents = {uid: _extent(image) for uid, image in subject.image_by_uid.items()}
@@ -80,8 +80,8 @@ def _extent(image: Dataset) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.flo
     return flat.min(axis=0), flat.max(axis=0)
 
 
-def _solid(subject: Subject) -> Iterator[Finding]:
-    for structures in subject.structures:
+def _solid(subject: Subject, objects: tuple[Dataset, ...]) -> Iterator[Finding]:
+    for structures in objects:
         external = {
             str(item.get("ReferencedROINumber", ""))
             for item in structures.get("RTROIObservationsSequence") or ()
@@ -99,8 +99,8 @@ def _has_hole(drawn: Drawn) -> bool:
     return len(np.unique(drawn.points, axis=0)) < len(drawn.points)
 
 
-def _one_external(subject: Subject) -> Iterator[Finding]:
-    for structures in subject.structures:
+def _one_external(subject: Subject, objects: tuple[Dataset, ...]) -> Iterator[Finding]:
+    for structures in objects:
         kinds = [
             str(item.get("RTROIInterpretedType", "")) for item in structures.get("RTROIObservationsSequence") or ()
         ]
@@ -109,9 +109,26 @@ def _one_external(subject: Subject) -> Iterator[Finding]:
 
 
 RULES = (
-    Rule("contours-countable", "PS3.3 C.8.8.6.1, C.8.8.6.3: closed, at least three points, counted", _countable),
-    Rule("contours-on-planes", "PS3.3 C.8.8.6.2: a contour lies in the plane of its image", _on_planes),
-    Rule("contours-inside", "PS3.3 C.8.8.6: contours lie in the image that they were drawn on", _inside),
-    Rule("external-solid", "planning systems take the patient's outline as one solid", _solid, overridable=True),
-    Rule("one-external", "PS3.3 C.8.8.8.1: EXTERNAL is the patient's outline", _one_external, overridable=True),
+    Rule(
+        "contours-countable",
+        "PS3.3 C.8.8.6.1, C.8.8.6.3: closed, at least three points, counted",
+        _countable,
+        STRUCTURES,
+    ),
+    Rule("contours-on-planes", "PS3.3 C.8.8.6.2: a contour lies in the plane of its image", _on_planes, STRUCTURES),
+    Rule("contours-inside", "PS3.3 C.8.8.6: contours lie in the image that they were drawn on", _inside, STRUCTURES),
+    Rule(
+        "external-solid",
+        "planning systems take the patient's outline as one solid",
+        _solid,
+        STRUCTURES,
+        overridable=True,
+    ),
+    Rule(
+        "one-external",
+        "PS3.3 C.8.8.8.1: EXTERNAL is the patient's outline",
+        _one_external,
+        STRUCTURES,
+        overridable=True,
+    ),
 )

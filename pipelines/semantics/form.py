@@ -12,32 +12,38 @@ from pipelines.objects.codes import OUR_SCHEME
 from pipelines.objects.lengths import too_long
 from pipelines.objects.provenance import PRODUCT, lists_this_product, tells_our_derivation
 from pipelines.objects.required import missing
-from pipelines.semantics.rules import Finding, Rule, Subject, finding
+from pipelines.semantics.rules import KNOWN, STRUCTURES, Finding, Rule, Subject, finding
 
 
-def _present(subject: Subject) -> Iterator[Finding]:
-    if not subject.objects:
+def _present(subject: Subject, objects: tuple[Dataset, ...]) -> Iterator[Finding]:
+    if not objects:
         yield Finding("object-none")
 
 
-def _required(subject: Subject) -> Iterator[Finding]:
-    for dataset, judged in _with_judged(subject):
+def _known(subject: Subject, objects: tuple[Dataset, ...]) -> Iterator[Finding]:
+    for dataset in objects:
+        if str(dataset.get("SOPClassUID", "")) not in KNOWN:
+            yield finding("object-class-unknown", dataset, found=str(dataset.get("SOPClassUID", "")))
+
+
+def _required(subject: Subject, objects: tuple[Dataset, ...]) -> Iterator[Finding]:
+    for dataset, judged in _with_shared_tags(objects):
         for lacking in missing(dataset, judged):
             yield finding(
                 "object-attribute-missing", dataset, attribute=lacking.where, clause=lacking.requirement.clause
             )
 
 
-def _lengths(subject: Subject) -> Iterator[Finding]:
-    for dataset, judged in _with_judged(subject):
+def _lengths(subject: Subject, objects: tuple[Dataset, ...]) -> Iterator[Finding]:
+    for dataset, judged in _with_shared_tags(objects):
         for over in too_long(dataset, judged):
             yield finding(
                 "object-value-too-long", dataset, attribute=over.where, found=over.found, accepted=over.accepted
             )
 
 
-def _marks(subject: Subject) -> Iterator[Finding]:
-    for dataset in subject.objects:
+def _marks(subject: Subject, objects: tuple[Dataset, ...]) -> Iterator[Finding]:
+    for dataset in objects:
         for keyword, value in (("SyntheticData", "YES"), ("ContentQualification", "RESEARCH")):
             if dataset.get(keyword) != value:
                 yield finding(
@@ -64,8 +70,8 @@ def _marks(subject: Subject) -> Iterator[Finding]:
             )
 
 
-def _unapproved(subject: Subject) -> Iterator[Finding]:
-    for dataset in subject.structures:
+def _unapproved(subject: Subject, objects: tuple[Dataset, ...]) -> Iterator[Finding]:
+    for dataset in objects:
         if dataset.get("ApprovalStatus") != "UNAPPROVED":
             yield finding(
                 "object-approved",
@@ -76,14 +82,14 @@ def _unapproved(subject: Subject) -> Iterator[Finding]:
             )
 
 
-def _with_judged(subject: Subject) -> Iterator[tuple[Dataset, set[BaseTag]]]:
+def _with_shared_tags(objects: tuple[Dataset, ...]) -> Iterator[tuple[Dataset, set[BaseTag]]]:
     """Yield each object with the tags whose encoded value the first object of its series has too.
 
     Slices of a series share most of their header: judging two hundred lists of two hundred source images one by one
     would take longer than making them.
     """
     first: dict[str, dict[BaseTag, DataElement | RawDataElement]] = {}
-    for dataset in subject.objects:
+    for dataset in objects:
         series = str(dataset.get("SeriesInstanceUID", ""))
         if series not in first:
             first[series] = dict(dataset.items())
@@ -100,8 +106,9 @@ def _same(one: DataElement | RawDataElement, other: DataElement | RawDataElement
 
 RULES = (
     Rule("objects-present", "what may leave has at least one object", _present, overridable=True),
+    Rule("sop-class-known", "this house has rules for the classes that it writes, and sends no other", _known),
     Rule("attributes-required", "PS3.5 7.4: attributes of Type 1 and 2", _required, overridable=True),
     Rule("values-in-length", "PS3.5 6.2; planning systems: labels of 16 characters", _lengths, overridable=True),
     Rule("synthetic-marked", "PS3.3 C.12.1: SyntheticData, ContentQualification, contributing equipment", _marks),
-    Rule("unapproved", "PS3.3 C.8.8.16: approval belongs to the planning system", _unapproved),
+    Rule("unapproved", "PS3.3 C.8.8.16: approval belongs to the planning system", _unapproved, STRUCTURES),
 )

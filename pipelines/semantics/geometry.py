@@ -1,28 +1,41 @@
-"""Frames of reference, even geometry, posture and pixel values of images."""
+"""Frames of reference, even geometry and posture of single-frame images."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 import numpy as np
+import numpy.typing as npt
 from pydicom import Dataset
-from pydicom.uid import CTImageStorage
 
-from pipelines.geometry.posture import Posture, posture
-from pipelines.objects.ct import HU_RANGE, SLICES_BELOW
-from pipelines.semantics.rules import Finding, Rule, Subject, finding
+from pipelines.geometry.posture import posture
+from pipelines.objects.ct import SLICES_BELOW
+from pipelines.semantics.rules import CT, SINGLE_FRAME, Finding, Rule, Subject, by_series, finding, numbers
 
 STEP_TOLERANCE_MM = 1e-4
 """How far a slice step or a sideways drift may be off: a thousandth of what a planning system tells apart."""
 
+_COSINE_TOLERANCE = 1e-6
+"""Cosines are written to eight decimals."""
+
 _SHARED = ("Rows", "Columns", "PixelSpacing", "ImageOrientationPatient", "SliceThickness")
 
 
-def _frames(subject: Subject) -> Iterator[Finding]:
-    expected = str(subject.source.header.FrameOfReferenceUID)
-    for dataset in subject.objects:
+def normal_of(orientation: Sequence[float]) -> npt.NDArray[np.float64] | None:
+    """Return the normal of planes of this ImageOrientationPatient; None where it is not two orthogonal unit vectors."""
+    if len(orientation) != 6:
+        return None
+    rows, columns = np.array(orientation[:3]), np.array(orientation[3:])
+    lengths = (rows @ rows, columns @ columns, 1.0 + rows @ columns)
+    if not all(abs(length - 1.0) <= _COSINE_TOLERANCE for length in lengths):
+        return None
+    return np.cross(rows, columns)
+
+
+def _frames(subject: Subject, objects: tuple[Dataset, ...]) -> Iterator[Finding]:
+    expected = str(subject.header.FrameOfReferenceUID)
+    for dataset in objects:
         for attribute, found in _named_frames(dataset):
             if found != expected:
                 yield finding("object-frame-differs", dataset, attribute=attribute, found=found, accepted=expected)
@@ -36,116 +49,70 @@ def _named_frames(dataset: Dataset) -> Iterator[tuple[str, str]]:
         yield "StructureSetROISequence", str(item.get("ReferencedFrameOfReferenceUID", ""))
 
 
-def _even(subject: Subject) -> Iterator[Finding]:
-    for images in subject.series.values():
-        yield from _even_series(images)
-
-
-def _even_series(images: Sequence[Dataset]) -> Iterator[Finding]:
-    first = images[0]
-    if len(images) >= SLICES_BELOW:
-        yield finding("object-too-many-slices", first, found=len(images), accepted=SLICES_BELOW - 1)
-    for image in images:
-        for keyword in _SHARED:
-            if image.get(keyword) != first.get(keyword):
-                yield finding("object-geometry-uneven", image, attribute=keyword)
-    if _numbers(first, "ImageOrientationPatient") not in [posture.value for posture in Posture]:
-        yield finding("object-geometry-oblique", first, found=str(first.get("ImageOrientationPatient")))
-    spacing = _numbers(first, "PixelSpacing")
-    if len(spacing) != 2 or spacing[0] != spacing[1] or not spacing[0] > 0:
-        yield finding("object-pixels-not-square", first, found=str(first.get("PixelSpacing")))
-    yield from _even_steps(images)
+def _even(subject: Subject, objects: tuple[Dataset, ...]) -> Iterator[Finding]:
+    for images in by_series(objects).values():
+        first = images[0]
+        for image in images:
+            for keyword in _SHARED:
+                if image.get(keyword) != first.get(keyword):
+                    yield finding("object-geometry-uneven", image, attribute=keyword)
+        spacing = numbers(first, "PixelSpacing")
+        if len(spacing) != 2 or not min(spacing) > 0:
+            yield finding("object-geometry-uneven", first, attribute="PixelSpacing")
+        yield from _even_steps(images)
 
 
 def _even_steps(images: Sequence[Dataset]) -> Iterator[Finding]:
-    placed = [(_numbers(image, "ImagePositionPatient"), image) for image in images]
-    for position, image in placed:
-        if len(position) != 3 or not all(math.isfinite(value) for value in position):
+    normal = normal_of(numbers(images[0], "ImageOrientationPatient"))
+    if normal is None:
+        yield finding("object-geometry-uneven", images[0], attribute="ImageOrientationPatient")
+        return
+    placed = []
+    for image in images:
+        position = np.array(numbers(image, "ImagePositionPatient"))
+        if position.shape != (3,) or not np.isfinite(position).all():
             yield finding("object-geometry-uneven", image, attribute="ImagePositionPatient")
             return
-    placed.sort(key=lambda pair: pair[0][2])
+        placed.append((float(position @ normal), position, image))
+    placed.sort(key=lambda one: one[0])
     thickness = float(images[0].get("SliceThickness") or 0)
-    for (below, _), (above, image) in pairwise(placed):
-        drift = math.hypot(above[0] - below[0], above[1] - below[1])
-        if abs(above[2] - below[2] - thickness) > STEP_TOLERANCE_MM or drift > STEP_TOLERANCE_MM:
+    for (below, from_here, _), (above, to_here, image) in pairwise(placed):
+        drift = float(np.linalg.norm(to_here - from_here - (above - below) * normal))
+        if abs(above - below - thickness) > STEP_TOLERANCE_MM or drift > STEP_TOLERANCE_MM:
             yield finding(
                 "object-geometry-step",
                 image,
-                found=f"{above[2] - below[2]:.4f}",
+                found=f"{above - below:.4f}",
                 sideways=f"{drift:.4f}",
                 accepted=f"{thickness:.4f}",
             )
 
 
-def _posture(subject: Subject) -> Iterator[Finding]:
-    expected = str(subject.source.header.get("PatientPosition", ""))
-    for image in subject.images:
+def _axial(subject: Subject, objects: tuple[Dataset, ...]) -> Iterator[Finding]:
+    for images in by_series(objects).values():
+        first = images[0]
+        if len(images) >= SLICES_BELOW:
+            yield finding("object-too-many-slices", first, found=len(images), accepted=SLICES_BELOW - 1)
+        spacing = numbers(first, "PixelSpacing")
+        if len(spacing) != 2 or spacing[0] != spacing[1]:
+            yield finding("object-pixels-not-square", first, found=str(first.get("PixelSpacing")))
+        for image in images:
+            orientation = numbers(image, "ImageOrientationPatient")
+            if orientation != posture(str(image.get("PatientPosition", ""))).value:
+                yield finding("object-geometry-oblique", image, found=str(image.get("ImageOrientationPatient")))
+
+
+def _posture(subject: Subject, objects: tuple[Dataset, ...]) -> Iterator[Finding]:
+    expected = str(subject.header.get("PatientPosition", ""))
+    for image in objects:
         stated = str(image.get("PatientPosition", ""))
         if stated != expected:
             yield finding("object-posture-differs", image, found=stated, accepted=expected)
-        elif _numbers(image, "ImageOrientationPatient") != posture(stated).value:
-            yield finding(
-                "object-posture-differs", image, found=str(image.get("ImageOrientationPatient")), accepted=stated
-            )
-
-
-def _pixels(subject: Subject) -> Iterator[Finding]:
-    for image in subject.images:
-        expected = int(image.get("Rows", 0)) * int(image.get("Columns", 0)) * int(image.get("BitsAllocated", 0)) // 8
-        found = len(image.get("PixelData", b""))
-        if found not in (expected, expected + expected % 2) or not expected:
-            yield finding("object-pixel-length", image, found=found, accepted=expected)
-
-
-def _declared(subject: Subject) -> Iterator[Finding]:
-    for image in subject.images:
-        stored = image.get("BitsStored")
-        for keyword, accepted in (
-            ("SamplesPerPixel", (1,)),
-            ("PhotometricInterpretation", ("MONOCHROME2",)),
-            ("BitsAllocated", (16,)),
-            ("HighBit", (stored - 1,) if isinstance(stored, int) else ()),
-            ("PixelRepresentation", (0, 1)),
-        ):
-            if image.get(keyword) not in accepted:
-                yield finding("object-pixel-declaration", image, attribute=keyword, found=str(image.get(keyword)))
-
-
-def _values(subject: Subject) -> Iterator[Finding]:
-    for image in subject.images:
-        if image.get("SOPClassUID") != CTImageStorage or image.get("BitsAllocated") != 16:
-            continue
-        signed = image.get("PixelRepresentation") == 1
-        stored = np.frombuffer(image.get("PixelData", b""), dtype="<i2" if signed else "<u2")
-        if not stored.size:
-            continue
-        bits = int(image.get("BitsStored", 16)) - int(signed)
-        lowest, highest = int(stored.min()), int(stored.max())
-        if highest >= 2**bits or lowest < (-(2**bits) if signed else 0):
-            yield finding("object-values-beyond-bits", image, found=f"{lowest} to {highest}", accepted=bits)
-        slope, intercept = float(image.get("RescaleSlope") or 0), float(image.get("RescaleIntercept") or 0)
-        low, high = sorted((lowest * slope + intercept, highest * slope + intercept))
-        if image.get("RescaleType") != "HU" or slope != 1 or low < HU_RANGE[0] or high > HU_RANGE[1]:
-            yield finding(
-                "object-values-beyond-range",
-                image,
-                found=f"{low:g} to {high:g} {image.get('RescaleType', '')}",
-                accepted=f"{HU_RANGE[0]} to {HU_RANGE[1]} HU",
-            )
-
-
-def _numbers(dataset: Dataset, keyword: str) -> tuple[float, ...]:
-    value = dataset.get(keyword)
-    if value is None or isinstance(value, str):
-        return ()
-    return tuple(float(one) for one in value)
 
 
 RULES = (
     Rule("frame-of-reference", "PS3.3 C.7.4.1: all objects stand in the source's frame", _frames),
-    Rule("geometry-even", "PS3.3 C.7.6.2: axial planes, square pixels, equal steps", _even),
-    Rule("posture-agrees", "PS3.3 C.7.3.1.1.2: position and orientation of the patient", _posture),
-    Rule("pixels-complete", "PS3.3 C.7.6.3: pixel data has rows x columns values", _pixels),
-    Rule("pixels-declared", "PS3.3 C.7.6.3, C.8.2.1: grey, sixteen bits allocated, the highest bit on top", _declared),
-    Rule("pixel-range", "PS3.3 C.8.2.1, C.11.1: values as declared, in HU", _values, overridable=True),
+    Rule("geometry-even", "PS3.3 C.7.6.2: parallel planes of one size, equal steps", _even, SINGLE_FRAME),
+    Rule("planes-axial", "planning systems: axial planes, square pixels, fewer than 400 slices", _axial, CT),
+    Rule("posture-agrees", "PS3.3 C.7.3.1.1.2: position of the patient", _posture, SINGLE_FRAME),
 )

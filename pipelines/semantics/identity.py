@@ -6,18 +6,31 @@ from collections import Counter
 from collections.abc import Iterator
 
 from pydicom import Dataset
-from pydicom.uid import UID, CTImageStorage, RTStructureSetStorage
+from pydicom.uid import (
+    UID,
+    CTImageStorage,
+    MRImageStorage,
+    ParametricMapStorage,
+    RTStructureSetStorage,
+    SegmentationStorage,
+)
 
 from pipelines.objects.modules.patient_study import IDENTITY
 from pipelines.semantics.rules import Finding, Rule, Subject, finding, uid_of
 
-_MODALITIES = {str(CTImageStorage): "CT", str(RTStructureSetStorage): "RTSTRUCT"}
+_MODALITIES = {
+    str(CTImageStorage): "CT",
+    str(MRImageStorage): "MR",
+    str(RTStructureSetStorage): "RTSTRUCT",
+    str(ParametricMapStorage): "OT",
+    str(SegmentationStorage): "SEG",
+}
 
 
-def _carried(subject: Subject) -> Iterator[Finding]:
+def _carried(subject: Subject, objects: tuple[Dataset, ...]) -> Iterator[Finding]:
     # The values themselves stay out of reasons: they name a patient.
-    expected = {keyword: _comparable(subject.source.header, keyword) for keyword in (*IDENTITY, "SpecificCharacterSet")}
-    for dataset in subject.objects:
+    expected = {keyword: _comparable(subject.header, keyword) for keyword in (*IDENTITY, "SpecificCharacterSet")}
+    for dataset in objects:
         for keyword, value in expected.items():
             if _comparable(dataset, keyword) != value:
                 yield finding("object-identity-differs", dataset, attribute=keyword)
@@ -39,20 +52,21 @@ def _comparable(dataset: Dataset, keyword: str) -> object:
     return [str(one).rstrip() for one in value] or ""
 
 
-def _unique(subject: Subject) -> Iterator[Finding]:
-    taken = {uid_of(dataset) for dataset in subject.source.datasets}
+def _unique(subject: Subject, objects: tuple[Dataset, ...]) -> Iterator[Finding]:
+    taken = subject.source_uids
+    series_taken = {source.header.get("SeriesInstanceUID") for source in subject.sources}
     counts = Counter(uid_of(dataset) for dataset in subject.objects)
-    for dataset in subject.objects:
+    for dataset in objects:
         uid, series = uid_of(dataset), UID(str(dataset.get("SeriesInstanceUID", "")))
         if not UID(uid).is_valid or counts[uid] > 1 or uid in taken:
             yield finding("object-uid-doubled", dataset, attribute="SOPInstanceUID")
-        if not series.is_valid or series == subject.source.header.SeriesInstanceUID:
+        if not series.is_valid or series in series_taken:
             yield finding("object-uid-doubled", dataset, attribute="SeriesInstanceUID")
 
 
-def _one_modality(subject: Subject) -> Iterator[Finding]:
+def _one_modality(subject: Subject, objects: tuple[Dataset, ...]) -> Iterator[Finding]:
     first: dict[str, Dataset] = {}
-    for dataset in subject.objects:
+    for dataset in objects:
         found = str(dataset.get("Modality", ""))
         other = first.setdefault(str(dataset.get("SeriesInstanceUID", "")), dataset)
         for accepted in (_MODALITIES.get(str(dataset.get("SOPClassUID", "")), found), str(other.get("Modality", ""))):
@@ -60,8 +74,8 @@ def _one_modality(subject: Subject) -> Iterator[Finding]:
                 yield finding("object-series-mixed", dataset, found=found, accepted=accepted)
 
 
-def _file_meta(subject: Subject) -> Iterator[Finding]:
-    for dataset in subject.objects:
+def _file_meta(subject: Subject, objects: tuple[Dataset, ...]) -> Iterator[Finding]:
+    for dataset in objects:
         meta = getattr(dataset, "file_meta", Dataset())
         for named, keyword in (
             ("MediaStorageSOPInstanceUID", "SOPInstanceUID"),

@@ -8,27 +8,27 @@ from collections.abc import Iterator
 from pydicom import Dataset
 
 from pipelines.objects.provenance import referenced_images
-from pipelines.semantics.rules import Finding, Rule, Subject, drawn_on, finding, uid_of
+from pipelines.semantics.rules import STRUCTURES, Finding, Rule, Subject, drawn_on, finding
 
 
-def _sources(subject: Subject) -> Iterator[Finding]:
+def _sources(subject: Subject, objects: tuple[Dataset, ...]) -> Iterator[Finding]:
     """Each object names source images, and each series all of them."""
-    known = {uid_of(dataset) for dataset in subject.source.datasets}
+    known = subject.source_uids
     listed: dict[str, set[str]] = {}
-    for dataset in subject.objects:
+    for dataset in objects:
         named = {str(item.get("ReferencedSOPInstanceUID", "")) for item in dataset.get("SourceImageSequence") or ()}
         if not named:
             yield finding("object-source-missing", dataset)
         for uid in sorted(named - known):
             yield finding("object-source-unknown", dataset, found=uid)
         listed.setdefault(str(dataset.get("SeriesInstanceUID", "")), set()).update(named)
-    for dataset in subject.objects:
+    for dataset in objects:
         if known - listed.pop(str(dataset.get("SeriesInstanceUID", "")), known):
             yield finding("object-source-missing", dataset)
 
 
-def _images(subject: Subject) -> Iterator[Finding]:
-    for structures in subject.structures:
+def _images(subject: Subject, objects: tuple[Dataset, ...]) -> Iterator[Finding]:
+    for structures in objects:
         for named in sorted(referenced_images(structures)):
             if named not in subject.image_by_uid:
                 yield finding("object-reference-dangling", structures, found=named)
@@ -37,8 +37,8 @@ def _images(subject: Subject) -> Iterator[Finding]:
                 yield finding("object-reference-dangling", structures, found=str(series.get("SeriesInstanceUID", "")))
 
 
-def _listed(subject: Subject) -> Iterator[Finding]:
-    for structures in subject.structures:
+def _listed(subject: Subject, objects: tuple[Dataset, ...]) -> Iterator[Finding]:
+    for structures in objects:
         listed = {
             str(image.get("ReferencedSOPInstanceUID", ""))
             for series in _referenced_series(structures)
@@ -49,8 +49,8 @@ def _listed(subject: Subject) -> Iterator[Finding]:
             yield finding("object-image-unlisted", structures, found=uid)
 
 
-def _regions(subject: Subject) -> Iterator[Finding]:
-    for structures in subject.structures:
+def _regions(subject: Subject, objects: tuple[Dataset, ...]) -> Iterator[Finding]:
+    for structures in objects:
         listed = [item.get("ROINumber") for item in structures.get("StructureSetROISequence") or ()]
         names = [str(item.get("ROIName", "")).casefold() for item in structures.get("StructureSetROISequence") or ()]
         if "" in names or len(set(listed)) != len(listed) or len(set(names)) != len(names):
@@ -71,7 +71,14 @@ def _referenced_series(structures: Dataset) -> Iterator[Dataset]:
 
 RULES = (
     Rule("sources-named", "PS3.3 C.7.6.1.1.4, C.12.4: the images that an object was derived from", _sources),
-    Rule("images-resolve", "PS3.3 C.8.8.5, C.8.8.6: referenced images go along", _images),
-    Rule("images-listed", "PS3.3 C.8.8.5: the set lists the images that its contours are drawn on", _listed),
-    Rule("regions-resolve", "PS3.3 C.8.8.5, C.8.8.6, C.8.8.8: one contour and one observation a region", _regions),
+    Rule("images-resolve", "PS3.3 C.8.8.5, C.8.8.6: referenced images go along", _images, STRUCTURES),
+    Rule(
+        "images-listed", "PS3.3 C.8.8.5: the set lists the images that its contours are drawn on", _listed, STRUCTURES
+    ),
+    Rule(
+        "regions-resolve",
+        "PS3.3 C.8.8.5, C.8.8.6, C.8.8.8: one contour and one observation a region",
+        _regions,
+        STRUCTURES,
+    ),
 )

@@ -10,11 +10,27 @@ import numpy as np
 import numpy.typing as npt
 from pydicom import Dataset
 from pydicom.dataelem import RawDataElement
-from pydicom.uid import RTStructureSetStorage
+from pydicom.uid import (
+    CTImageStorage,
+    MRImageStorage,
+    ParametricMapStorage,
+    RTStructureSetStorage,
+    SegmentationStorage,
+)
 
 from pipelines.contract import Parameter, Reason
 from pipelines.objects.encoding import with_shared
 from pipelines.reading.series import SourceSeries
+
+CT = frozenset({str(CTImageStorage)})
+MR = frozenset({str(MRImageStorage)})
+STRUCTURES = frozenset({str(RTStructureSetStorage)})
+MAPS = frozenset({str(ParametricMapStorage)})
+SEGMENTATIONS = frozenset({str(SegmentationStorage)})
+SINGLE_FRAME = CT | MR
+MULTI_FRAME = MAPS | SEGMENTATIONS
+KNOWN = SINGLE_FRAME | MULTI_FRAME | STRUCTURES
+"""SOP classes that there are rules for."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,41 +57,54 @@ class Drawn:
 
 @dataclass(frozen=True, eq=False)
 class Subject:
-    """All objects of one result, with the source that they were derived from.
+    """All objects of one result, with the sources that they were derived from.
 
     Attributes
     ----------
     objects
         What is about to leave, in order.
-    source
-        The series that it was computed from.
+    sources
+        Every series that it was computed from, the one whose patient, study and frame of reference it has first.
     """
 
     objects: tuple[Dataset, ...]
-    source: SourceSeries
+    sources: tuple[SourceSeries, ...]
 
     @staticmethod
-    def of(objects: Sequence[Dataset], source: SourceSeries) -> Subject:
+    def of(objects: Sequence[Dataset], sources: Sequence[SourceSeries]) -> Subject:
         """Return the subject on views of `objects`: looking decodes values, and the objects must stay as they are."""
-        return Subject(tuple(_view(dataset) for dataset in objects), source)
+        return Subject(tuple(_view(dataset) for dataset in objects), tuple(sources))
+
+    def of_classes(self, classes: frozenset[str]) -> tuple[Dataset, ...]:
+        """Return the objects of some SOP classes; all where none is named."""
+        if not classes:
+            return self.objects
+        return tuple(ds for ds in self.objects if str(ds.get("SOPClassUID", "")) in classes)
+
+    @property
+    def header(self) -> Dataset:
+        """What the objects must agree with: a header of the first source."""
+        return self.sources[0].header
+
+    @cached_property
+    def source_uids(self) -> frozenset[str]:
+        """The SOP Instance UIDs of all source images."""
+        return frozenset(uid_of(dataset) for source in self.sources for dataset in source.datasets)
 
     @cached_property
     def structures(self) -> tuple[Dataset, ...]:
         """The RT Structure Sets."""
-        return tuple(ds for ds in self.objects if ds.get("SOPClassUID") == RTStructureSetStorage)
+        return self.of_classes(STRUCTURES)
 
     @cached_property
     def images(self) -> tuple[Dataset, ...]:
-        """The images, by series and position in it as given."""
-        return tuple(ds for ds in self.objects if "PixelData" in ds or "ImagePositionPatient" in ds)
+        """The single-frame images, by series and position in it as given."""
+        return self.of_classes(SINGLE_FRAME)
 
     @cached_property
-    def series(self) -> dict[str, list[Dataset]]:
-        """The images by SeriesInstanceUID."""
-        found: dict[str, list[Dataset]] = {}
-        for image in self.images:
-            found.setdefault(str(image.get("SeriesInstanceUID", "")), []).append(image)
-        return found
+    def series(self) -> frozenset[str]:
+        """The SeriesInstanceUIDs of the images."""
+        return frozenset(str(image.get("SeriesInstanceUID", "")) for image in self.images)
 
     @cached_property
     def image_by_uid(self) -> dict[str, Dataset]:
@@ -108,14 +137,17 @@ class Rule:
     clause
         Where the standard, or this house's requirement, asks for it.
     look
-        Yields a finding for each breach.
+        Given the subject and its objects of the rule's classes, yields a finding for each breach.
+    classes
+        SOP classes that the rule is about; none: every object.
     overridable
         False for identity, frame of reference, geometry and the synthetic marks.
     """
 
     name: str
     clause: str
-    look: Callable[[Subject], Iterator[Finding]]
+    look: Callable[[Subject, tuple[Dataset, ...]], Iterator[Finding]]
+    classes: frozenset[str] = frozenset()
     overridable: bool = False
 
 
@@ -133,6 +165,22 @@ def drawn_on(contour: Dataset) -> str:
 def uid_of(dataset: Dataset) -> str:
     """Return the SOP Instance UID, or an empty text where there is none."""
     return str(dataset.get("SOPInstanceUID", ""))
+
+
+def by_series(objects: Sequence[Dataset]) -> dict[str, list[Dataset]]:
+    """Return the objects by SeriesInstanceUID, in order."""
+    found: dict[str, list[Dataset]] = {}
+    for dataset in objects:
+        found.setdefault(str(dataset.get("SeriesInstanceUID", "")), []).append(dataset)
+    return found
+
+
+def numbers(dataset: Dataset, keyword: str) -> tuple[float, ...]:
+    """Return the numbers of an attribute of several values; none where it has fewer or other values."""
+    value = dataset.get(keyword)
+    if value is None or isinstance(value, str):
+        return ()
+    return tuple(float(one) for one in value)
 
 
 def _view(dataset: Dataset) -> Dataset:

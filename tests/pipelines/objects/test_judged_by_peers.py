@@ -161,7 +161,7 @@ def test_objects_from_a_real_head_satisfy_all_judges(real_data: Path, tmp_path: 
     rois = (replace(regions()[0], mask=body), replace(regions()[1], mask=bright))
     images = synthetic_ct_series(hu, source, RUN, DIGEST, resampled=True, prone=False)
     made = Derived(source, images, structure_set(rois, images, grid, source, RUN, DIGEST))
-    assert [check for check in check_objects(made.objects, source) if check.verdict is not Verdict.PASS] == []
+    assert [check for check in check_objects(made.objects, (source,)) if check.verdict is not Verdict.PASS] == []
     for path in written((made.images[20], made.structures), tmp_path / "judged"):
         assert [line for line in said(program("dciodvfy"), path) if line.startswith("Error")] == []
     masks = masks_by_plastimatch(made, tmp_path)

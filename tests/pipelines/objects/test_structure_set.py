@@ -125,7 +125,7 @@ def test_holes_are_keyholes_or_combined_by_exclusive_or_as_the_profile_says() ->
     assert {c.ContourGeometricType for roi in MADE.structures.ROIContourSequence for c in roi.ContourSequence} == {
         "CLOSED_PLANAR"
     }
-    checks = check_objects((*MADE.images, xor), MADE.source)
+    checks = check_objects((*MADE.images, xor), (MADE.source,))
     assert [check.name for check in checks if check.verdict is not Verdict.PASS] == []
 
 

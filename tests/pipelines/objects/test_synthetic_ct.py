@@ -202,7 +202,7 @@ def test_what_the_source_wrote_too_long_is_carried_and_held_for_a_person() -> No
     source = source_series(StudyID="A study ID of the source that is long")
     objects = made(source=source)
     assert read(objects[0]).StudyID == source.header.StudyID
-    found = {check.name: check.verdict for check in check_objects(objects, source)}
+    found = {check.name: check.verdict for check in check_objects(objects, (source,))}
     assert found["values-in-length"] is Verdict.REJECT
     assert found["identity-carried"] is Verdict.PASS
 

@@ -54,7 +54,7 @@ def test_no_attribute_that_is_gone_or_garbled_stops_the_check(which: int, fate: 
             del holder[path[-1]]
         else:
             holder[path[-1]] = RawDataElement(path[-1], None, 4, b"\xff\\x\x00", 0, True, True)
-        if all(check.verdict is Verdict.PASS for check in check_objects(objects, small.source)):
+        if all(check.verdict is Verdict.PASS for check in check_objects(objects, (small.source,))):
             unseen.add(keyword_for_tag(path[-1]))
     if fate == "deleted":
         assert unseen <= MAY_BE_ABSENT

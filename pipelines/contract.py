@@ -130,7 +130,7 @@ class Declaration:
     slots
         Its inputs.
     outputs
-        Modalities of the series that it makes, e.g. ``("CT", "RTSTRUCT")``.
+        Modalities of the series that it can make, e.g. ``("CT", "RTSTRUCT", "OT")``; OT is a Parametric Map.
     models
         Names of the model packages that it uses when a rule names no others, by role, e.g. ``{"generator": ...}``.
     factory

@@ -148,8 +148,10 @@ def _settings(port: int, pacs: StandInPacs) -> dict[str, object]:
                 "host": "127.0.0.1",
                 "port": pacs.port,
                 "research": True,
+                "profile": "viewer",
             }
         ],
+        "profiles": {"viewer": {"uncertainty_map": True}},
     }
 
 

@@ -126,7 +126,7 @@ def frame_of_reference_kept(evidence: Evidence) -> Faults:
     frames = {s.frame_of_reference_uid for s in evidence.source.series if s.series_uid in evidence.inputs} - {""}
     if not frames:
         yield "the source has no frame of reference"
-    for one in evidence.arrived_of("CT"):
+    for one in (*evidence.arrived_of("CT"), *evidence.arrived_of("OT")):
         if one.dataset.get("FrameOfReferenceUID") not in frames:
             yield f"{one.file.name} has frame of reference {one.dataset.get('FrameOfReferenceUID')}"
     for one in evidence.arrived_of("RTSTRUCT"):

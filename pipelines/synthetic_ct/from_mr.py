@@ -22,6 +22,7 @@ from pipelines.masks.body import ct_body, mr_body
 from pipelines.masks.bone import bone_mask
 from pipelines.objects.codes import SOURCE_FIELD
 from pipelines.objects.ct import synthetic_ct_series
+from pipelines.objects.parametric_map import uncertainty_map
 from pipelines.objects.rtstruct import SOURCE_FIELD_ROI, Roi, structure_set
 from pipelines.previews.presenter import Presenter
 from pipelines.synthesis import Case
@@ -107,11 +108,16 @@ class SyntheticCtFromMr:
         return Product(ct, _with_field(self.site.rois(ct), ct), _uncertainty(prediction, target, margin, ct))
 
     def encode(self, case: Case, made: Product) -> tuple[Dataset, ...]:
-        """Return the CT images and then their structure set."""
+        """Return the CT images, their structure set, and the uncertainty where there is one and the profile asks."""
         source, run = case.reference, case.run
         prone = posture(str(source.header.PatientPosition)) is Posture.PRONE
-        images = synthetic_ct_series(made.ct.hu, source, run, case.digest, resampled=True, prone=prone)
-        return (*images, structure_set(made.rois, images, made.ct.hu.grid, source, run, case.digest))
+        images = synthetic_ct_series(
+            made.ct.hu, source, run, case.digest, resampled=True, prone=prone, others=case.others
+        )
+        structures = structure_set(made.rois, images, made.ct.hu.grid, source, run, case.digest, case.others)
+        if made.uncertainty is None or not run.profile.uncertainty_map:
+            return (*images, structures)
+        return (*images, structures, uncertainty_map(made.uncertainty, source, run, case.digest, others=case.others))
 
     def check_outputs(
         self, case: Case, made: Product, target: TargetGrid, objects: Sequence[Dataset]

@@ -17,7 +17,7 @@ DECLARATION = Declaration(
     slots=(
         Slot(T1, modality="MR", description="A three-dimensional T1-weighted series of the whole head, skin included"),
     ),
-    outputs=("CT", "RTSTRUCT"),
+    outputs=("CT", "RTSTRUCT", "OT"),
     models={GENERATOR: "head-mr-to-ct"},
     factory="pipelines.synthetic_ct_head.pipeline:build",
 )

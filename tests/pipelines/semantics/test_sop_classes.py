@@ -224,7 +224,7 @@ def test_every_rule_of_these_classes_has_a_sabotage() -> None:
     assert own <= {rule for rule, _, _ in SABOTAGES}
 
 
-@pytest.mark.hazard("HAZ-02", "HAZ-05")
+@pytest.mark.hazard("HAZ-02", "HAZ-03", "HAZ-05")
 @pytest.mark.parametrize(
     ("rule", "what", "sabotage"), [pytest.param(*one, id=f"{one[1]}-{one[2].__name__}") for one in SABOTAGES]
 )

@@ -7,10 +7,12 @@ from dataclasses import replace
 from io import BytesIO
 from typing import Any
 
+import highdicom
 import numpy as np
 import pytest
 from PIL import Image
 from pydicom import Dataset
+from pydicom.uid import ParametricMapStorage
 
 from models.errors import InputError
 from models.inference import Prediction
@@ -20,6 +22,7 @@ from pipelines.contract import Check, Outcome, RunIdentity, SourceInstance, Verd
 from pipelines.errors import PipelineError, UnreadableSeries
 from pipelines.geometry.target import to_mm
 from pipelines.objects.encoding import encode
+from pipelines.objects.profiles import PlanningProfile
 from pipelines.phantoms.series import mr_series
 from pipelines.previews.shades import UNKNOWN
 from pipelines.reading.reader import read_series
@@ -269,7 +272,40 @@ def test_a_series_stays_under_400_slices_and_says_so(
     assert by_name(outcome)["geometry"].verdict is Verdict.PASS
 
 
+class Doubting:
+    """A knowing predictor that states 25 HU of uncertainty everywhere."""
+
+    def __init__(self, knowing: type) -> None:
+        self._knowing = knowing()
+
+    def predict(self, *given: Any) -> Prediction:
+        found = self._knowing.predict(*given)
+        scale = np.full(found.synthetic.values.shape, 25.0, dtype=np.float32)
+        return replace(found, uncertainty=Volume(scale, found.synthetic.grid))
+
+
+@pytest.mark.hazard("HAZ-03")
+def test_the_uncertainty_goes_along_where_the_profile_asks_and_stands_on_the_images(
+    package: ModelPackage, identity: RunIdentity, head_instances: list[SourceInstance], knowing: type
+) -> None:
+    pipeline = synthetic_ct_head(package, Doubting(knowing))
+    without = pipeline.run({"t1": head_instances}, identity, silent)
+    assert {dataset.Modality for dataset in without.objects} == {"CT", "RTSTRUCT"}
+    asked = replace(identity, profile=PlanningProfile(uncertainty_map=True))
+    outcome = pipeline.run({"t1": head_instances}, asked, silent)
+    assert troubles(outcome) == {}
+    *_, structures, uncertainty = outcome.objects
+    assert (structures.Modality, uncertainty.SOPClassUID) == ("RTSTRUCT", ParametricMapStorage)
+    assert uncertainty.FrameOfReferenceUID == head_instances[0].dataset.FrameOfReferenceUID
+    hu = read_series([SourceInstance(image, "") for image in images_of(outcome)]).volume
+    planes = highdicom.Volume(np.zeros(hu.grid.shape), hu.grid.affine[:, [2, 1, 0, 3]], "PATIENT")
+    found = highdicom.Image.from_dataset(uncertainty).get_volume(apply_real_world_transform=False)
+    stored = found.match_geometry(planes).array
+    assert set(np.unique(stored)) == {0, 250}, "25 HU in the body, no value where air is written by rule"
+    assert (hu.values[stored == 0] == -1000).all()
+
+
 def test_the_declaration_loads_without_torch() -> None:
     asked = "import sys, pipelines.synthetic_ct_head.declaration; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", asked], check=False).returncode == 0
-    assert DECLARATION.outputs == ("CT", "RTSTRUCT")
+    assert DECLARATION.outputs == ("CT", "RTSTRUCT", "OT")

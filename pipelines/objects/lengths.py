@@ -31,7 +31,7 @@ class TooLong:
     accepted: int
 
 
-def too_long(dataset: Dataset, judged: Container[BaseTag] = ()) -> Iterator[TooLong]:
+def too_long(dataset: Dataset, skip: Container[BaseTag] = ()) -> Iterator[TooLong]:
     """Yield the values over their limit (PS3.5 table 6.2-1), also inside sequences.
 
     Values are measured in characters as the standard does; numbers that stand in encoded form are measured as they
@@ -41,11 +41,11 @@ def too_long(dataset: Dataset, judged: Container[BaseTag] = ()) -> Iterator[TooL
     ----------
     dataset
         Any.
-    judged
-        Tags of the data set's own attributes that need no look, since the same value was judged elsewhere.
+    skip
+        Tags of the data set's own attributes that are left out, since the same value is checked elsewhere.
     """
     for tag in list(dataset.keys()):
-        if tag in judged:
+        if tag in skip:
             continue
         element = dataset.get_item(tag)
         if isinstance(element, RawDataElement) and tag.is_private:

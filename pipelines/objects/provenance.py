@@ -1,4 +1,4 @@
-"""Where an object comes from, written so that it can be told from the data set alone."""
+"""Where an object comes from, written so that the data set alone says it."""
 
 from __future__ import annotations
 
@@ -131,12 +131,12 @@ def references(images: Iterable[Dataset], purpose: Code | None = None) -> Sequen
 
 
 def is_ours(dataset: Dataset) -> bool:
-    """Return whether a synthnode made `dataset`, judged from the data set alone.
+    """Return whether a synthnode made `dataset`, from the data set alone.
 
     A peer may rewrite file meta, equipment, UIDs of a copy, or descriptions. What stays is the processing equipment's
     item, or else the private code of the derivation.
     """
-    return lists_this_product(dataset) or tells_our_derivation(dataset)
+    return lists_this_product(dataset) or states_our_derivation(dataset)
 
 
 def lists_this_product(dataset: Dataset) -> bool:
@@ -144,7 +144,7 @@ def lists_this_product(dataset: Dataset) -> bool:
     return any(_names_us(item) for item in dataset.get("ContributingEquipmentSequence") or ())
 
 
-def tells_our_derivation(dataset: Dataset) -> bool:
+def states_our_derivation(dataset: Dataset) -> bool:
     """Return whether one of the derivation's codes is of this project's private scheme."""
     derivations = dataset.get("DerivationCodeSequence") or ()
     return any(item.get("CodingSchemeDesignator") == OUR_SCHEME for item in derivations)

@@ -16,7 +16,7 @@ from pydicom.tag import BaseTag, Tag
 _ALSO = {"rt-structure-set": ("approval", "frame-of-reference", "general-reference"), "ct-image": ("voi-lut",)}
 
 # Which macros stand there, and whether shared or per frame, are conditions (PS3.3 C.7.6.16); in those that do stand
-# there, attributes are judged.
+# there, attributes are checked.
 _FUNCTIONAL_GROUPS = (("SharedFunctionalGroupsSequence",), ("PerFrameFunctionalGroupsSequence",))
 
 
@@ -58,21 +58,21 @@ class Missing:
     where: str
 
 
-def missing(dataset: Dataset, judged: Container[BaseTag] = ()) -> Iterator[Missing]:
+def missing(dataset: Dataset, skip: Container[BaseTag] = ()) -> Iterator[Missing]:
     """Yield the Type 1 attributes without value and the Type 2 attributes that are absent (PS3.5 7.4).
 
-    Conditional types are not judged: their conditions are prose. Tables are those that highdicom carries, made from
+    Conditional types are not checked: their conditions are prose. Tables are those that highdicom carries, made from
     the standard.
 
     Parameters
     ----------
     dataset
         Of a SOP class that highdicom's tables know; nothing is asked of another.
-    judged
-        Tags of the data set's own attributes that need no look, since the same value was judged elsewhere.
+    skip
+        Tags of the data set's own attributes that are left out, since the same value is checked elsewhere.
     """
     for requirement in requirements(str(dataset.get("SOPClassUID", ""))):
-        if requirement.tags[0] not in judged:
+        if requirement.tags[0] not in skip:
             yield from _missing_below(dataset, requirement, 0, "")
 
 

@@ -27,6 +27,6 @@ def validate(dataset: Dataset) -> Dataset:
     """
     for lacking in missing(dataset):
         raise UnfitObject("object-attribute-missing", attribute=lacking.where, clause=lacking.requirement.clause)
-    for over in too_long(dataset, judged=_CARRIED):
+    for over in too_long(dataset, skip=_CARRIED):
         raise UnfitObject("object-value-too-long", attribute=over.where, found=over.found, accepted=over.accepted)
     return dataset

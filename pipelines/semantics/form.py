@@ -10,7 +10,7 @@ from pydicom.tag import BaseTag
 
 from pipelines.objects.codes import OUR_SCHEME
 from pipelines.objects.lengths import too_long
-from pipelines.objects.provenance import PRODUCT, lists_this_product, tells_our_derivation
+from pipelines.objects.provenance import PRODUCT, lists_this_product, states_our_derivation
 from pipelines.objects.required import missing
 from pipelines.semantics.rules import KNOWN, STRUCTURES, Finding, Rule, Subject, finding
 
@@ -27,16 +27,16 @@ def _known(subject: Subject, objects: tuple[Dataset, ...]) -> Iterator[Finding]:
 
 
 def _required(subject: Subject, objects: tuple[Dataset, ...]) -> Iterator[Finding]:
-    for dataset, judged in _with_shared_tags(objects):
-        for lacking in missing(dataset, judged):
+    for dataset, shared in _with_shared_tags(objects):
+        for lacking in missing(dataset, shared):
             yield finding(
                 "object-attribute-missing", dataset, attribute=lacking.where, clause=lacking.requirement.clause
             )
 
 
 def _lengths(subject: Subject, objects: tuple[Dataset, ...]) -> Iterator[Finding]:
-    for dataset, judged in _with_shared_tags(objects):
-        for over in too_long(dataset, judged):
+    for dataset, shared in _with_shared_tags(objects):
+        for over in too_long(dataset, shared):
             yield finding(
                 "object-value-too-long", dataset, attribute=over.where, found=over.found, accepted=over.accepted
             )
@@ -56,7 +56,7 @@ def _marks(subject: Subject, objects: tuple[Dataset, ...]) -> Iterator[Finding]:
         for attribute, there, accepted in (
             ("SeriesDescription", str(dataset.get("SeriesDescription", "")).startswith("SYNTHETIC"), "SYNTHETIC"),
             ("ContributingEquipmentSequence", lists_this_product(dataset), PRODUCT),
-            ("DerivationCodeSequence", tells_our_derivation(dataset), OUR_SCHEME),
+            ("DerivationCodeSequence", states_our_derivation(dataset), OUR_SCHEME),
         ):
             if not there:
                 yield finding("object-mark-missing", dataset, attribute=attribute, found="", accepted=accepted)
@@ -85,7 +85,7 @@ def _unapproved(subject: Subject, objects: tuple[Dataset, ...]) -> Iterator[Find
 def _with_shared_tags(objects: tuple[Dataset, ...]) -> Iterator[tuple[Dataset, set[BaseTag]]]:
     """Yield each object with the tags whose encoded value the first object of its series has too.
 
-    Slices of a series share most of their header: judging two hundred lists of two hundred source images one by one
+    Slices of a series share most of their header: checking two hundred lists of two hundred source images one by one
     would take longer than making them.
     """
     first: dict[str, dict[BaseTag, DataElement | RawDataElement]] = {}

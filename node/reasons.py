@@ -134,6 +134,7 @@ TEXTS: Mapping[str, str] = {
     "peer-stalled": "{peer} had not answered completely after {seconds} s (at {sop_instance}), and the connection was "
     "closed: see what it is busy with.",
     "peer-unreachable": "{peer} cannot be reached: is it running, and is the port open?",
+    "peer-without-port": "The settings name no port of peer {name}: add it.",
     "pixel-data-short": "The pixel data are cut: rows, columns and frames ask for {declared} bytes, {found} are "
     "there. Send it again.",
     "port-not-free": "{host}:{port} cannot be listened on ({error}): end what uses the port, or set another one.",

@@ -19,14 +19,10 @@ from pydantic_settings.sources import EnvSettingsSource
 
 from node.actor import Role
 from node.errors import SettingsError
+from node.network import AeTitle, Name, Peer, Port, Right
 from pipelines.objects.profiles import PlanningProfile
 
-AeTitle = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=16, pattern=r"^[ -\[\]-~]+$")
-]
 Device = Annotated[str, StringConstraints(pattern=r"^(cpu|cuda:\d+)$")]
-Port = Annotated[int, Field(ge=1, le=65535)]
-Name = Annotated[str, StringConstraints(min_length=1, max_length=16, pattern=r"^[A-Za-z0-9_.-]+$")]
 
 
 class Section(BaseModel):
@@ -43,22 +39,14 @@ class NodeSection(Section):
     )
 
 
-class KnownPeer(Section):
-    """A sender that may open associations."""
-
-    ae_title: AeTitle = Field(description="Its calling AE title.")
-    host: str = Field(description="The address that it calls from.")
-
-
 class ReceiveSection(Section):
     """The DICOM receiver."""
 
     ae_title: AeTitle = Field("SYNTHNODE", description="The called AE title that the receiver answers to.")
-    host: str = Field("127.0.0.1", description="The address to listen on. Anything but loopback needs `peers`.")
-    port: Port = Field(11112, description="The port to listen on.")
-    peers: tuple[KnownPeer, ...] = Field(
-        (), description="Senders that may store. Empty: any AE title, but from loopback only."
+    host: str = Field(
+        "127.0.0.1", description="The address to listen on. Anything but loopback needs a peer that may store."
     )
+    port: Port = Field(11112, description="The port to listen on.")
     max_associations: Annotated[int, Field(ge=1, le=1000)] = Field(50, description="Associations at one time.")
     max_object_mb: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
         4096, description="Megabytes of the largest object that is taken; a longer one ends its association."
@@ -70,21 +58,6 @@ class SettleSection(Section):
 
     quiet_seconds: Annotated[float, Field(gt=0, le=86400)] = Field(
         30.0, description="A study settles when its last instance is this old."
-    )
-
-
-class Destination(Section):
-    """A PACS or planning system that results are sent to, by C-STORE."""
-
-    name: Name = Field(description="How rules and people call it.")
-    ae_title: AeTitle = Field(description="Its AE title.")
-    host: str = Field(description="Its address.")
-    port: Port = Field(description="Its port.")
-    profile: Name | None = Field(
-        None, description="The profile of `profiles` that its objects carry. Default: the attributes of this node."
-    )
-    research: bool = Field(
-        False, description="Whether it may get results of models of status `reference`, which are for research only."
     )
 
 
@@ -150,7 +123,11 @@ class Settings(BaseSettings):
         default_factory=dict,
         description="Equipment attributes that planning systems ask for, by a name that destinations choose.",
     )
-    destinations: tuple[Destination, ...] = Field((), description="Where results may be sent.")
+    peers: tuple[Peer, ...] = Field(
+        (),
+        description="The peers that may call, and those that results may be sent to. While none may store, any AE "
+        "title may, but from loopback only.",
+    )
     delivery: DeliverySection = DeliverySection()
     compute: ComputeSection = ComputeSection()
     audit: AuditSection = AuditSection()
@@ -178,7 +155,16 @@ class Settings(BaseSettings):
         """The folder of model packages that this site added."""
         return self.compute.packages or self.data / "models"
 
-    def destination(self, name: str) -> Destination:
+    @property
+    def destinations(self) -> tuple[Peer, ...]:
+        """The peers that results may be sent to."""
+        return tuple(peer for peer in self.peers if peer.deliver is not None)
+
+    def peers_that_may(self, right: Right) -> tuple[Peer, ...]:
+        """Return the peers that have a right when they call."""
+        return tuple(peer for peer in self.peers if right in peer.may)
+
+    def destination(self, name: str) -> Peer:
         """Return the destination of that name.
 
         Raises
@@ -260,21 +246,21 @@ def _check(settings: Settings, file: str) -> None:
     misspelt = _misspelt_in_environment()
     if misspelt:
         raise SettingsError("settings-invalid", file="environment", findings=f"unknown: {', '.join(misspelt)}")
-    names = [destination.name for destination in settings.destinations]
+    names = [peer.name for peer in settings.peers]
     doubled = sorted({name for name in names if names.count(name) > 1})
     if doubled:
-        raise SettingsError(
-            "settings-invalid", file=file, findings=f"destinations: name used twice: {', '.join(doubled)}"
-        )
+        raise SettingsError("settings-invalid", file=file, findings=f"peers: name used twice: {', '.join(doubled)}")
     for destination in settings.destinations:
         if destination.profile is not None and destination.profile not in settings.profiles:
             known = ", ".join(settings.profiles) or "(none)"
             raise SettingsError(
                 "settings-invalid",
                 file=file,
-                findings=f"destinations: {destination.name} asks for profile {destination.profile}; known: {known}",
+                findings=f"peers: {destination.name} asks for profile {destination.profile}; known: {known}",
             )
-    if settings.receive.host not in {"127.0.0.1", "::1", "localhost"} and not settings.receive.peers:
+    if settings.receive.host not in {"127.0.0.1", "::1", "localhost"} and not settings.peers_that_may(Right.STORE):
         raise SettingsError(
-            "settings-invalid", file=file, findings="receive.peers: needed when receive.host is not loopback"
+            "settings-invalid",
+            file=file,
+            findings="peers: one with `may: [store]` is needed when receive.host is not loopback",
         )

@@ -9,8 +9,9 @@ from typing import Annotated
 import typer
 
 from node.cli.output import AsJson, console, print_json
-from node.deliver.association import Peer, StoreAssociation, check_stored, storable_files
+from node.deliver.association import StoreAssociation, check_stored, storable_files
 from node.errors import Permanent
+from node.network import PeerAddress
 
 _PEER = re.compile(r"(?P<ae>[^@]{1,16})@(?P<host>[^:]+|\[[0-9a-fA-F:]+\]):(?P<port>[0-9]{1,5})")
 
@@ -33,7 +34,7 @@ def send(
         console().print(f"Sent {len(files)} instances to {peer}.")
 
 
-def parse_peer(text: str) -> Peer:
+def parse_peer(text: str) -> PeerAddress:
     """Return the peer that `text` (AETITLE@HOST:PORT) names.
 
     Raises
@@ -44,7 +45,7 @@ def parse_peer(text: str) -> Peer:
     match = _PEER.fullmatch(text)
     if match is None or not 1 <= int(match["port"]) <= 65535:
         raise Permanent("peer-malformed", found=text)
-    return Peer(match["ae"], match["host"].strip("[]"), int(match["port"]))
+    return PeerAddress(match["ae"], match["host"].strip("[]"), int(match["port"]))
 
 
 def _files_of(folder: Path) -> list[Path]:

@@ -17,6 +17,7 @@ from pynetdicom.association import Association
 from node.deliver.deadline import Deadline, TimeLimits
 from node.deliver.policy import Meaning, meaning_of
 from node.errors import Permanent, Transient
+from node.network import PeerAddress
 
 # pynetdicom's own switch, for the process: files go out as they are, in chunks, never decoded and written anew.
 _config.STORE_SEND_CHUNKED_DATASET = True
@@ -26,18 +27,6 @@ _GRACE_S = 5.0
 
 MOST_CONTEXTS = 128
 """Presentation contexts that one association can propose (PS3.8, 9.3.2.2: odd identifiers 1 to 255)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Peer:
-    """A DICOM application entity to send to."""
-
-    ae_title: str
-    host: str
-    port: int
-
-    def __str__(self) -> str:
-        return f"{self.ae_title}@{self.host}:{self.port}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +83,7 @@ class StoreAssociation:
     """
 
     def __init__(
-        self, peer: Peer, calling_ae: str, files: Iterable[StorableFile], *, limits: TimeLimits | None = None
+        self, peer: PeerAddress, calling_ae: str, files: Iterable[StorableFile], *, limits: TimeLimits | None = None
     ) -> None:
         files = tuple(files)
         self._peer = peer
@@ -210,7 +199,7 @@ class StoreAssociation:
         return Transient("peer-unreachable", peer=str(self._peer))
 
 
-def check_stored(status: int, peer: Peer, sop_instance_uid: str) -> None:
+def check_stored(status: int, peer: PeerAddress, sop_instance_uid: str) -> None:
     """Check that a status says that the peer has the object.
 
     Raises

@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session
 from node.database import change_state
 from node.deliver.tables import DeliveryItemRow, DeliveryRow
 from node.jobs.queue import JobQueue
+from node.network import Peer
 from node.runs.tables import RunRow
-from node.settings import Destination
 from node.states import DeliveryState, RunState
 
 
@@ -30,7 +30,7 @@ def order_delivery(
     queue: JobQueue,
     run_id: str,
     objects: Iterable[SendableObject],
-    destination: Destination,
+    destination: Peer,
     *,
     research_only: bool,
     now: datetime,
@@ -48,9 +48,9 @@ def order_delivery(
         delivery_id=_delivery_id(run_id, destination.name),
         run_id=run_id,
         destination=destination.name,
-        ae_title=destination.ae_title,
-        host=destination.host,
-        port=destination.port,
+        ae_title=destination.address.ae_title,
+        host=destination.address.host,
+        port=destination.address.port,
         research_only=research_only,
         state=DeliveryState.PENDING,
         created_at=now,

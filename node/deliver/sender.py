@@ -11,7 +11,7 @@ from node.archive.freshness import Freshness
 from node.audit import AuditTrail
 from node.clock import Clock
 from node.database import Database, change_state
-from node.deliver.association import Peer, StorableFile, StoreAssociation, check_stored
+from node.deliver.association import StorableFile, StoreAssociation, check_stored
 from node.deliver.deadline import TimeLimits
 from node.deliver.events import delivery_done, delivery_failed
 from node.deliver.policy import given_up, wait_after
@@ -19,6 +19,7 @@ from node.deliver.tables import DeliveryItemRow, DeliveryRow
 from node.deliver.target import check_target
 from node.errors import Permanent, SettingsError, Transient
 from node.jobs.queue import JobQueue
+from node.network import PeerAddress
 from node.runs.tables import RunRow
 from node.settings import Settings
 from node.states import DeliveryState, RunState
@@ -107,7 +108,7 @@ class DeliverySender:
         if against is not None:
             raise Transient(against.code, **against.parameters)
 
-    def _send(self, peer: Peer, items: list[DeliveryItemRow]) -> None:
+    def _send(self, peer: PeerAddress, items: list[DeliveryItemRow]) -> None:
         """Send the items in order and record each status as it comes, up to the first that is not stored."""
         if not items:
             return

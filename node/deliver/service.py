@@ -11,11 +11,12 @@ from node.database import change_state
 from node.deliver.events import delivery_repeated, repetition_refused
 from node.deliver.orders import reopen_run
 from node.deliver.tables import DeliveryRow
-from node.deliver.target import check_research, peer_of, recorded_peer
+from node.deliver.target import check_research, recorded_peer
 from node.errors import Permanent, Refusal
 from node.jobs.queue import JobQueue
+from node.network import Peer
 from node.runs.tables import RunRow
-from node.settings import Destination, Settings
+from node.settings import Settings
 from node.states import DeliveryState
 
 
@@ -95,10 +96,11 @@ class DeliveryService:
             self._queue.enqueue_delivery(session, delivery_id, delivery.destination, attempt=delivery.attempts + 1)
 
 
-def _address_anew(delivery: DeliveryRow, destination: Destination) -> None:
+def _address_anew(delivery: DeliveryRow, destination: Peer) -> None:
     """Take the address of the settings; a peer that is another one has nothing yet."""
-    if recorded_peer(delivery) == peer_of(destination):
+    address = destination.address
+    if recorded_peer(delivery) == address:
         return
-    delivery.ae_title, delivery.host, delivery.port = destination.ae_title, destination.host, destination.port
+    delivery.ae_title, delivery.host, delivery.port = address.ae_title, address.host, address.port
     for item in delivery.items:
         item.status = item.recorded_at = None

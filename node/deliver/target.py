@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from node.deliver.association import Peer
 from node.deliver.tables import DeliveryRow
 from node.errors import Permanent
-from node.settings import Destination, Settings
+from node.network import Peer, PeerAddress
+from node.settings import Settings
 
 
-def peer_of(destination: Destination) -> Peer:
-    """Return the address of a destination in the settings."""
-    return Peer(destination.ae_title, destination.host, destination.port)
-
-
-def recorded_peer(delivery: DeliveryRow) -> Peer:
+def recorded_peer(delivery: DeliveryRow) -> PeerAddress:
     """Return the address that a delivery was released to."""
-    return Peer(delivery.ae_title, delivery.host, delivery.port)
+    return PeerAddress(delivery.ae_title, delivery.host, delivery.port)
 
 
-def check_target(delivery: DeliveryRow, settings: Settings) -> Peer:
+def check_target(delivery: DeliveryRow, settings: Settings) -> PeerAddress:
     """Return the peer to send a delivery to, if the settings still agree with what was released.
 
     A person released the result to a machine, not to a name. A destination that is gone from the settings may be
@@ -33,14 +28,14 @@ def check_target(delivery: DeliveryRow, settings: Settings) -> Peer:
         ``destination-changed`` or ``destination-not-research``.
     """
     destination = settings.destination(delivery.destination)
-    released, found = recorded_peer(delivery), peer_of(destination)
+    released, found = recorded_peer(delivery), destination.address
     check_research(delivery, destination)
     if found != released:
         raise Permanent("destination-changed", destination=destination.name, released=str(released), found=str(found))
     return released
 
 
-def check_research(delivery: DeliveryRow, destination: Destination) -> None:
+def check_research(delivery: DeliveryRow, destination: Peer) -> None:
     """Check that the destination may get what a delivery holds.
 
     Raises

@@ -16,10 +16,10 @@ from typing import Self
 import yaml
 
 from node.composition import Node
-from node.deliver.association import Peer
 from node.demo.place import DemoFolder
 from node.demo.stand_in_pacs import StandInPacs
 from node.errors import Permanent, SettingsError, Transient
+from node.network import PeerAddress
 from node.settings import Settings, load_settings
 
 SCANNER = "SCANNER"
@@ -65,7 +65,7 @@ class RunningNode:
         port = _free_port()
         folder.node.mkdir(parents=True)
         folder.settings.write_text(yaml.safe_dump(_settings(port, pacs), sort_keys=False), encoding="utf-8")
-        self.peer = Peer("SYNTHNODE", "127.0.0.1", port)
+        self.peer = PeerAddress("SYNTHNODE", "127.0.0.1", port)
         self.node = Node(load_settings(folder.settings))
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -138,18 +138,17 @@ def _settings(port: int, pacs: StandInPacs) -> dict[str, object]:
             "ae_title": "SYNTHNODE",
             "host": "127.0.0.1",
             "port": port,
-            "peers": [{"ae_title": SCANNER, "host": "127.0.0.1"}],
         },
         "settle": {"quiet_seconds": QUIET_S},
-        "destinations": [
+        "peers": [
+            {"name": "scanner", "ae_title": SCANNER, "host": "127.0.0.1", "may": ["store"]},
             {
                 "name": DESTINATION,
                 "ae_title": pacs.ae_title,
                 "host": "127.0.0.1",
                 "port": pacs.port,
-                "research": True,
-                "profile": "viewer",
-            }
+                "deliver": {"research": True, "profile": "viewer"},
+            },
         ],
         "profiles": {"viewer": {"uncertainty_map": True}},
     }

@@ -8,18 +8,20 @@ from pathlib import Path
 
 from node.clock import SystemClock
 from node.layout import Layout
+from node.network import Right
 from node.observe.logs import configure_logging
 from node.processes.child import run_child
-from node.receive.admission import Admission, AllowedPeer
+from node.receive.admission import Admission
 from node.receive.limits import Limits
 from node.receive.reception import ReceiveOptions, Reception
-from node.settings import ReceiveSection, load_settings
+from node.settings import Settings, load_settings
 
 NAME = "receive"
 
 
-def options_of(section: ReceiveSection, layout: Layout) -> ReceiveOptions:
+def options_of(settings: Settings, layout: Layout) -> ReceiveOptions:
     """Return what the settings ask for."""
+    section = settings.receive
     return ReceiveOptions(
         name=NAME,
         archive=layout.archive,
@@ -28,7 +30,7 @@ def options_of(section: ReceiveSection, layout: Layout) -> ReceiveOptions:
         port=section.port,
         admission=Admission(
             ae_title=section.ae_title,
-            peers=tuple(AllowedPeer(peer.ae_title, peer.host) for peer in section.peers),
+            peers=settings.peers_that_may(Right.STORE),
             max_associations=section.max_associations,
         ),
         limits=Limits(object_bytes=section.max_object_mb * 1_000_000),
@@ -46,7 +48,7 @@ def main() -> None:
     configure_logging(NAME, layout.logs)
 
     def begin() -> Callable[[], None]:
-        return Reception.open(options_of(settings.receive, layout), SystemClock()).close
+        return Reception.open(options_of(settings, layout), SystemClock()).close
 
     run_child(NAME, layout.run, begin)
 

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
+from node.network import Peer
+
 
 class Rejection(Enum):
     """Why an association is turned away, with the result, source and diagnostic of PS3.8 table 9-21."""
@@ -29,14 +31,6 @@ class Rejection(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class AllowedPeer:
-    """A sender that may open associations: its AE title and the host that it calls from (address or name)."""
-
-    ae_title: str
-    host: str
-
-
-@dataclass(frozen=True, slots=True)
 class Admission:
     """Judges who may open an association.
 
@@ -51,7 +45,7 @@ class Admission:
     """
 
     ae_title: str
-    peers: Sequence[AllowedPeer]
+    peers: Sequence[Peer]
     max_associations: int
 
     def judge(self, calling_ae: str, called_ae: str, host: str, open_associations: int) -> Rejection | None:

@@ -26,12 +26,12 @@ from node.audit.trail import Recording
 from node.clock import Clock
 from node.database import Database, change_state
 from node.deliver.orders import has_delivery, order_delivery, reopen_run
-from node.deliver.target import peer_of
 from node.errors import Refusal, SettingsError
 from node.jobs.queue import JobQueue
+from node.network import Peer
 from node.runs.results import Manifest, check_to_json
 from node.runs.tables import RunObjectRow, RunRow
-from node.settings import Destination, Settings
+from node.settings import Settings
 from node.states import RunState
 from pipelines.contract import Reason, Verdict
 
@@ -236,7 +236,7 @@ class ReleaseService:
             verdict=run.verdict or "",
             reason=reason,
             destinations=[destination.name for destination in allowed],
-            peers=[str(peer_of(destination)) for destination in allowed],
+            peers=[str(destination.address) for destination in allowed],
             withheld=list(withheld),
         )
         return Released(run.run_id, run.study_uid, by.name, tuple(d.name for d in allowed), withheld)
@@ -258,7 +258,7 @@ class ReleaseService:
             run.reason_code, run.reason_parameters = "rejected-by-person", {"by": by.name, "reason": reason}
             self._record(recording, AuditCode.RUN_REJECTED, run, by, reason=reason)
 
-    def _destinations(self, run: RunRow, names: Sequence[str]) -> tuple[Sequence[Destination], tuple[str, ...]]:
+    def _destinations(self, run: RunRow, names: Sequence[str]) -> tuple[Sequence[Peer], tuple[str, ...]]:
         wanted = [self._settings.destination(name) for name in names]
         if not run.research_only:
             return wanted, ()

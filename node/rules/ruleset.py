@@ -12,12 +12,12 @@ from types import MappingProxyType
 from pydantic import ValidationError
 
 from node.errors import SettingsError
+from node.network import Peer
 from node.priority import Priority
 from node.rules.conditions import Condition, ConditionError
 from node.rules.predicates import READY
 from node.rules.schema import WrittenRule, WrittenRules, WrittenSlot
 from node.rules.yaml_file import parse
-from node.settings import Destination
 from pipelines.contract import Declaration, Slot
 from pipelines.objects.profiles import DEFAULT, PlanningProfile
 
@@ -96,7 +96,7 @@ def load_ruleset(
     file: Path,
     *,
     pipelines: Mapping[str, Declaration],
-    destinations: Iterable[Destination],
+    destinations: Iterable[Peer],
     profiles: Mapping[str, PlanningProfile] = MappingProxyType({}),
 ) -> RuleSet:
     """Read and check a rule file.
@@ -141,7 +141,7 @@ class _Checker:
     def __init__(
         self,
         pipelines: Mapping[str, Declaration],
-        destinations: tuple[Destination, ...],
+        destinations: tuple[Peer, ...],
         profiles: Mapping[str, PlanningProfile],
     ) -> None:
         self.findings: list[_Finding] = []

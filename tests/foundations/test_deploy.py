@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from node.network import Right
 from node.settings import load_settings
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
@@ -18,7 +19,7 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_example_settings_are_valid_and_let_only_listed_peers_in() -> None:
     settings = load_settings(DEPLOY / "synthnode.yaml")
     assert settings.receive.host != "127.0.0.1"
-    assert settings.receive.peers
+    assert settings.peers_that_may(Right.STORE)
     assert all(destination.research for destination in settings.destinations)
 
 

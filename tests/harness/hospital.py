@@ -33,7 +33,7 @@ class Hospital:
         pacs = Orthanc(folder / "pacs", node.port, sends_back=sends_back)
         hospital = cls(folder, node, pacs)
         destination = {"name": "pacs", "ae_title": pacs.ae_title, "host": "127.0.0.1", "port": pacs.port}
-        node.configure([{**destination, "research": True}])
+        node.configure([{**destination, "deliver": {"research": True}}])
         try:
             pacs.start()
             node.start()

@@ -48,7 +48,7 @@ class RunningNode:
         folder.mkdir(parents=True)
 
     def configure(self, destinations: Sequence[Mapping[str, Any]], **sections: Any) -> None:
-        """Write the settings file; results go to `destinations`.
+        """Write the settings file; results go to `destinations`, peers with `deliver`.
 
         Unless `sections` say otherwise, rules order the shipped network without its input gate: see `ungated_model`.
         """
@@ -60,10 +60,15 @@ class RunningNode:
                 "ae_title": self.ae_title,
                 "host": "127.0.0.1",
                 "port": self.port,
-                "peers": [{"ae_title": name, "host": "127.0.0.1"} for name in ("SCANNER", "ORTHANC", "ECHOSCU")],
             },
             "settle": {"quiet_seconds": self._quiet_seconds},
-            "destinations": [dict(destination) for destination in destinations],
+            "peers": [
+                *(
+                    {"name": name.lower(), "ae_title": name, "host": "127.0.0.1", "may": ["store"]}
+                    for name in ("SCANNER", "ORTHANC", "ECHOSCU")
+                ),
+                *(dict(destination) for destination in destinations),
+            ],
             "delivery": {"ae_title": self.ae_title, "retry_seconds": [0.5, 1, 2]},
             "rules": str(ungated_rules(self.folder / "rules.yaml")),
             "compute": {"devices": ["cpu"], "packages": str(ungated_packages())},

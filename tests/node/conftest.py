@@ -217,8 +217,8 @@ def rooms(dialect: str, tmp_path: Path, request: pytest.FixtureRequest) -> Itera
     (tmp_path / "rules.yaml").write_text(RULES)
     (tmp_path / "node.yaml").write_text(
         "schema: 1\ndata: data\nrules: rules.yaml\nsettle: {quiet_seconds: 30}\n"
-        "destinations: [{name: research, ae_title: PACS, host: 127.0.0.1, port: 9, research: true},"
-        " {name: clinic, ae_title: CLINIC, host: 127.0.0.1, port: 9}]\n"
+        "peers: [{name: research, ae_title: PACS, host: 127.0.0.1, port: 9, deliver: {research: true}},"
+        " {name: clinic, ae_title: CLINIC, host: 127.0.0.1, port: 9, deliver: {}}]\n"
     )
     clock = SetClock(NOON)
     settings = load_settings(tmp_path / "node.yaml")

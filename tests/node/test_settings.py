@@ -8,6 +8,7 @@ import pytest
 from pydantic import BaseModel
 
 from node.errors import SettingsError
+from node.network import DeliverySettings, Peer
 from node.reasons import text
 from node.settings import Section, Settings, load_settings
 from pipelines.objects.profiles import PlanningProfile
@@ -57,10 +58,14 @@ def test_a_misspelt_variable_does_not_pass_silently(monkeypatch: pytest.MonkeyPa
         ("receive: {port: 70000}", "receive.port"),
         ("schema: 2", "schema"),
         ("settle: {quiet_seconds: -1}", "settle.quiet_seconds"),
-        ("receive: {host: 0.0.0.0}", "receive.peers"),
-        ("destinations: [{name: a, ae_title: A, host: h, port: 1}, {name: a, ae_title: B, host: h, port: 1}]", "name"),
-        ("destinations: [{name: a, ae_title: SEVENTEEN-LETTERS, host: h, port: 1}]", "destinations.0.ae_title"),
-        ("destinations: [{name: a, ae_title: A, host: h, port: 1, profile: tps}]", "profile tps; known: (none)"),
+        ("receive: {host: 0.0.0.0}", "may: [store]"),
+        ("{receive: {host: 0.0.0.0}, peers: [{name: a, ae_title: A, host: h, may: [query]}]}", "may: [store]"),
+        ("peers: [{name: a, ae_title: A, host: h, deliver: {}}]", "a: port"),
+        ("peers: [{name: a, ae_title: A, host: h, may: [delete]}]", "peers.0.may.0"),
+        ("peers: [{name: a, ae_title: A, host: h, research: true}]", "peers.0.research"),
+        ("peers: [{name: a, ae_title: A, host: h}, {name: a, ae_title: B, host: h}]", "name"),
+        ("peers: [{name: a, ae_title: SEVENTEEN-LETTERS, host: h}]", "peers.0.ae_title"),
+        ("peers: [{name: a, ae_title: A, host: h, port: 1, deliver: {profile: tps}}]", "profile tps; known: (none)"),
         ("profiles: {tps: {kpv: '120'}}", "kpv"),
         ("compute: {devices: [cdua:0]}", "compute.devices.0"),
         ("delivery: {retry_seconds: [.inf]}", "delivery.retry_seconds.0"),
@@ -99,6 +104,7 @@ def documented(model: type[BaseModel]) -> list[str]:
 
 def test_every_key_is_documented() -> None:
     assert documented(Settings) == []
+    assert documented(Peer) == documented(DeliverySettings) == []
 
 
 def test_a_destination_chooses_a_planning_profile(tmp_path: Path) -> None:
@@ -106,7 +112,7 @@ def test_a_destination_chooses_a_planning_profile(tmp_path: Path) -> None:
         write(
             tmp_path,
             "profiles: {tps: {kvp: '120', manufacturer: Maker}}\n"
-            "destinations: [{name: a, ae_title: A, host: h, port: 1, profile: tps}]\n",
+            "peers: [{name: a, ae_title: A, host: h, port: 1, deliver: {profile: tps}}]\n",
         )
     )
     assert settings.profiles["tps"] == PlanningProfile(kvp="120", manufacturer="Maker")

@@ -8,7 +8,7 @@ import os
 import pytest
 from typer.testing import CliRunner
 
-from node.actor import Actor
+from node.actor import Actor, Role
 from node.cli.app import app
 from node.observe.processes import FailingProcess, Processes, write_processes
 from pipelines.contract import Reason
@@ -51,5 +51,5 @@ def test_what_is_set_apart_has_the_number_by_which_it_is_settled(rooms, mr_study
     assert "quarantine 1 " in status(rooms)[1]
     (study,) = json.loads(status(rooms, "--json")[1])["studies"]
     (entry,) = study["quarantined"]
-    rooms.node.quarantine.discard([entry["entry"]], Actor.person("m.curie"), "sent again under another UID")
+    rooms.node.quarantine.discard([entry["entry"]], Actor.person("m.curie", Role), "sent again under another UID")
     assert "quarantine" not in status(rooms)[1]

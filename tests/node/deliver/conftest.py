@@ -17,8 +17,8 @@ from node.deliver.deadline import TimeLimits
 from node.deliver.sender import DeliverySender
 from node.deliver.service import DeliveryService
 from node.deliver.tables import DeliveryRow
+from node.network import Peer
 from node.runs.tables import RunRow
-from node.settings import Destination
 
 PHYSICIST = Actor.person("m.curie", Role)
 
@@ -86,9 +86,9 @@ class Delivering:
     def node(self) -> Any:
         return self.rooms.node
 
-    def configure(self, *destinations: Destination) -> None:
+    def configure(self, *destinations: Peer) -> None:
         """Change the settings of destinations, as before a new start of the node."""
-        self.node.settings = self.node.settings.model_copy(update={"destinations": destinations})
+        self.node.settings = self.node.settings.model_copy(update={"peers": destinations})
 
     def hold(self, images: list[Any], slices: int = 1) -> None:
         """Bring a study to a held result."""
@@ -142,12 +142,12 @@ class Delivering:
 
 
 @pytest.fixture
-def research_pacs() -> Callable[..., Destination]:
+def research_pacs() -> Callable[..., Peer]:
     """The destination `research` at a port of this machine."""
 
-    def made(port: int, **changes: Any) -> Destination:
-        stated = {"name": "research", "ae_title": "PACS", "host": "127.0.0.1", "port": port, "research": True}
-        return Destination(**{**stated, **changes})
+    def made(port: int, *, research: bool = True, **changes: Any) -> Peer:
+        stated = {"name": "research", "ae_title": "PACS", "host": "127.0.0.1", "port": port}
+        return Peer(**{**stated, "deliver": {"research": research}, **changes})
 
     return made
 

@@ -11,8 +11,9 @@ from pydicom import Dataset, dcmread
 from pydicom.dataset import FileMetaDataset
 from pydicom.uid import CTImageStorage, ImplicitVRLittleEndian, MRImageStorage, generate_uid
 
-from node.deliver.association import Peer, StorableFile, StoreAssociation
+from node.deliver.association import StorableFile, StoreAssociation
 from node.errors import Permanent, Transient
+from node.network import PeerAddress
 
 
 def dicom_file(folder: Path, sop_class: str = CTImageStorage) -> StorableFile:
@@ -41,7 +42,7 @@ def data_set_bytes(path: Path) -> bytes:
 def test_the_peer_gets_the_bytes_of_the_file(tmp_path: Path, start_pacs: Callable) -> None:
     pacs = start_pacs()
     files = [dicom_file(tmp_path) for _ in range(3)]
-    with StoreAssociation(Peer("PACS", "127.0.0.1", pacs.port), "NODE", files) as association:
+    with StoreAssociation(PeerAddress("PACS", "127.0.0.1", pacs.port), "NODE", files) as association:
         assert [association.store(file) for file in files] == [0, 0, 0]
     assert pacs.received == [(file.sop_instance_uid, data_set_bytes(file.path)) for file in files]
     assert pacs.associations == 1
@@ -50,7 +51,7 @@ def test_the_peer_gets_the_bytes_of_the_file(tmp_path: Path, start_pacs: Callabl
 def test_the_status_is_the_peers(tmp_path: Path, start_pacs: Callable) -> None:
     pacs = start_pacs(0xB000, 0xA700, 0xC001)
     files = [dicom_file(tmp_path) for _ in range(3)]
-    with StoreAssociation(Peer("PACS", "127.0.0.1", pacs.port), "NODE", files) as association:
+    with StoreAssociation(PeerAddress("PACS", "127.0.0.1", pacs.port), "NODE", files) as association:
         assert [association.store(file) for file in files] == [0xB000, 0xA700, 0xC001]
 
 
@@ -58,7 +59,7 @@ def test_an_abort_is_no_status(tmp_path: Path, start_pacs: Callable) -> None:
     pacs = start_pacs(-1)
     file = dicom_file(tmp_path)
     with (
-        StoreAssociation(Peer("PACS", "127.0.0.1", pacs.port), "NODE", [file]) as association,
+        StoreAssociation(PeerAddress("PACS", "127.0.0.1", pacs.port), "NODE", [file]) as association,
         pytest.raises(Transient, match="peer-aborted"),
     ):
         association.store(file)
@@ -68,7 +69,7 @@ def test_nobody_there_is_a_passing_fault(tmp_path: Path) -> None:
     file = dicom_file(tmp_path)
     with (
         pytest.raises(Transient, match=r"peer-unreachable.*PACS@127\.0\.0\.1:9"),
-        StoreAssociation(Peer("PACS", "127.0.0.1", 9), "NODE", [file]),
+        StoreAssociation(PeerAddress("PACS", "127.0.0.1", 9), "NODE", [file]),
     ):
         pass
 
@@ -78,7 +79,7 @@ def test_a_wrong_called_title_is_for_good(tmp_path: Path, start_pacs: Callable) 
     file = dicom_file(tmp_path)
     with (
         pytest.raises(Permanent, match="association-rejected"),
-        StoreAssociation(Peer("OTHER", "127.0.0.1", pacs.port), "NODE", [file]),
+        StoreAssociation(PeerAddress("OTHER", "127.0.0.1", pacs.port), "NODE", [file]),
     ):
         pass
 
@@ -86,7 +87,7 @@ def test_a_wrong_called_title_is_for_good(tmp_path: Path, start_pacs: Callable) 
 def test_a_class_that_the_peer_does_not_take_is_named(tmp_path: Path, start_pacs: Callable) -> None:
     pacs = start_pacs()
     taken, not_taken = dicom_file(tmp_path), dicom_file(tmp_path, MRImageStorage)
-    with StoreAssociation(Peer("PACS", "127.0.0.1", pacs.port), "NODE", [taken, not_taken]) as association:
+    with StoreAssociation(PeerAddress("PACS", "127.0.0.1", pacs.port), "NODE", [taken, not_taken]) as association:
         assert association.store(taken) == 0
         with pytest.raises(Permanent, match=f"context-refused.*{MRImageStorage}"):
             association.store(not_taken)

@@ -14,9 +14,10 @@ from pydicom.dataset import FileMetaDataset
 from pydicom.uid import CTImageStorage, ImplicitVRLittleEndian, generate_uid
 from raw_scp import RawScp
 
-from node.deliver.association import Peer, StorableFile, StoreAssociation
+from node.deliver.association import StorableFile, StoreAssociation
 from node.deliver.deadline import TimeLimits
 from node.errors import Transient
+from node.network import PeerAddress
 
 QUICK = TimeLimits(connect_s=0.1, associate_s=0.3, response_s=0.3, release_s=0.2, attempt_s=5.0)
 LONGEST_S = 10.0
@@ -61,7 +62,7 @@ def send(scp: RawScp, file: StorableFile, limits: TimeLimits = QUICK) -> tuple[s
     """Send one file; return the status or the reason's code, and the seconds that it took."""
     began = time.monotonic()
     try:
-        with StoreAssociation(Peer("PACS", "127.0.0.1", scp.port), "NODE", [file], limits=limits) as association:
+        with StoreAssociation(PeerAddress("PACS", "127.0.0.1", scp.port), "NODE", [file], limits=limits) as association:
             told = f"{association.store(file):04X}"
     except Transient as why:
         told = why.reason.code

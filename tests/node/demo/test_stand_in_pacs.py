@@ -9,15 +9,16 @@ import pytest
 from peers import program, quick_network
 
 from node.archive.files import content_hash
-from node.deliver.association import Peer, StoreAssociation, storable_files
+from node.deliver.association import StoreAssociation, storable_files
 from node.demo.stand_in_pacs import StandInPacs
 from node.errors import Permanent
+from node.network import PeerAddress
 
 
 def test_it_keeps_what_it_gets_byte_for_byte(small_study: Path, tmp_path: Path) -> None:
     files = storable_files(sorted(small_study.glob("*.dcm"))[:3])
     with StandInPacs(tmp_path / "pacs") as pacs:
-        with StoreAssociation(Peer(pacs.ae_title, "127.0.0.1", pacs.port), "TEST", files) as association:
+        with StoreAssociation(PeerAddress(pacs.ae_title, "127.0.0.1", pacs.port), "TEST", files) as association:
             assert [association.store(file) for file in files] == [0, 0, 0]
         kept = pacs.files()
     assert {file.stem for file in kept} == {file.sop_instance_uid for file in files}
@@ -27,7 +28,7 @@ def test_it_keeps_what_it_gets_byte_for_byte(small_study: Path, tmp_path: Path) 
 def test_it_answers_to_its_own_name_only(small_study: Path, tmp_path: Path) -> None:
     files = storable_files(sorted(small_study.glob("*.dcm"))[:1])
     with StandInPacs(tmp_path / "pacs") as pacs:
-        association = StoreAssociation(Peer("OTHER", "127.0.0.1", pacs.port), "TEST", files)
+        association = StoreAssociation(PeerAddress("OTHER", "127.0.0.1", pacs.port), "TEST", files)
         with pytest.raises(Permanent, match="association-rejected"), association:
             pass
     assert pacs.files() == ()

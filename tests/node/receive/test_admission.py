@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from node.receive.admission import Admission, AllowedPeer, Rejection
+from node.network import Peer
+from node.receive.admission import Admission, Rejection
 
 OPEN_TO_LOOPBACK = Admission("SYNTHNODE", (), 2)
 LISTED = Admission(
-    "SYNTHNODE", (AllowedPeer("SCANNER", "192.0.2.7"), AllowedPeer("LOCAL", "localhost"), AllowedPeer("SIX", "::1")), 2
+    "SYNTHNODE",
+    (
+        Peer(name="scanner", ae_title="SCANNER", host="192.0.2.7"),
+        Peer(name="local", ae_title="LOCAL", host="localhost"),
+        Peer(name="six", ae_title="SIX", host="::1"),
+    ),
+    2,
 )
 
 
@@ -47,7 +54,7 @@ def test_with_a_list_title_and_address_must_belong_together(
 
 
 def test_a_host_that_cannot_be_resolved_admits_nobody() -> None:
-    admission = Admission("SYNTHNODE", (AllowedPeer("SCANNER", "no-such-host.invalid"),), 2)
+    admission = Admission("SYNTHNODE", (Peer(name="scanner", ae_title="SCANNER", host="no-such-host.invalid"),), 2)
     assert admission.judge("SCANNER", "SYNTHNODE", "192.0.2.7", 1) is Rejection.ADDRESS_UNKNOWN
 
 

@@ -21,7 +21,8 @@ from raw_scu import CT_IMAGE, EXPLICIT, IMPLICIT, RawScu
 from small_dicom import ROOT, SERIES, ct, file_of, save
 
 from node.errors import Transient
-from node.receive.admission import Admission, AllowedPeer
+from node.network import Peer
+from node.receive.admission import Admission
 from node.receive.contexts import STORAGE_CLASSES, TRANSFER_SYNTAXES, contexts_for
 from node.receive.limits import Limits
 
@@ -203,7 +204,14 @@ def test_a_uid_that_no_message_may_hold_is_never_acknowledged(loopback: Loopback
 @pytest.mark.hazard("HAZ-14")
 def test_unknown_senders_are_rejected(opened: Opener) -> None:
     loopback = opened(
-        Admission("SYNTHNODE", (AllowedPeer("SCANNER", "127.0.0.1"), AllowedPeer("AWAY", "192.0.2.1")), 9)
+        Admission(
+            "SYNTHNODE",
+            (
+                Peer(name="scanner", ae_title="SCANNER", host="127.0.0.1"),
+                Peer(name="away", ae_title="AWAY", host="192.0.2.1"),
+            ),
+            9,
+        )
     )
     for calling, reason in (("STRANGER", "calling-ae-unknown"), ("AWAY", "address-unknown")):
         with RawScu(loopback.port, calling=calling) as scu:

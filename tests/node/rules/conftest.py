@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 import node.rules
+from node.network import Peer
 from node.rules import RuleSet, SeriesFacts, StudyFacts, load_ruleset
-from node.settings import Destination
 from pipelines.contract import Declaration
 from pipelines.objects.profiles import PlanningProfile
 from pipelines.synthetic_ct_head.declaration import DECLARATION
@@ -44,10 +44,10 @@ def rule_pipelines() -> dict[str, Declaration]:
 
 
 @pytest.fixture
-def rule_destinations() -> list[Destination]:
+def rule_destinations() -> list[Peer]:
     return [
-        Destination(name="pacs", ae_title="PACS", host="127.0.0.1", port=104, research=False),
-        Destination(name="lab", ae_title="LAB", host="127.0.0.1", port=105, research=True),
+        Peer(name="pacs", ae_title="PACS", host="127.0.0.1", port=104, deliver={"research": False}),
+        Peer(name="lab", ae_title="LAB", host="127.0.0.1", port=105, deliver={"research": True}),
     ]
 
 
@@ -60,7 +60,7 @@ def rule_profiles() -> dict[str, PlanningProfile]:
 def load_rules_text(
     tmp_path: Path,
     rule_pipelines: dict[str, Declaration],
-    rule_destinations: list[Destination],
+    rule_destinations: list[Peer],
     rule_profiles: dict[str, PlanningProfile],
 ) -> LoadText:
     def load(text: str) -> RuleSet:
@@ -72,7 +72,7 @@ def load_rules_text(
 
 
 @pytest.fixture
-def shipped_rules(rule_pipelines: dict[str, Declaration], rule_destinations: list[Destination]) -> RuleSet:
+def shipped_rules(rule_pipelines: dict[str, Declaration], rule_destinations: list[Peer]) -> RuleSet:
     file = Path(node.rules.__file__).parent / "shipped" / "head.yaml"
     return load_ruleset(file, pipelines=rule_pipelines, destinations=rule_destinations)
 

@@ -11,8 +11,8 @@ import pytest
 
 from node import reasons
 from node.errors import SettingsError
+from node.network import Peer
 from node.rules import Rule, RuleSet, load_ruleset
-from node.settings import Destination
 from pipelines.contract import Declaration, Option
 from pipelines.objects.profiles import PlanningProfile
 from pipelines.synthetic_ct_head.declaration import DECLARATION
@@ -107,7 +107,7 @@ def test_two_rules_of_one_name_are_refused(load_rules_text: LoadText) -> None:
 
 
 def test_a_missing_file_is_named(
-    tmp_path: Path, rule_pipelines: dict[str, Declaration], rule_destinations: list[Destination]
+    tmp_path: Path, rule_pipelines: dict[str, Declaration], rule_destinations: list[Peer]
 ) -> None:
     with pytest.raises(SettingsError) as refused:
         load_ruleset(tmp_path / "none.yaml", pipelines=rule_pipelines, destinations=rule_destinations)
@@ -172,9 +172,9 @@ class TestSeveralModelsAndOptions:
 
 class TestProfiles:
     @pytest.fixture
-    def rule_destinations(self) -> list[Destination]:
-        tps = Destination(name="tps", ae_title="TPS", host="127.0.0.1", port=104, profile="tps")
-        return [tps, tps.model_copy(update={"name": "lab", "profile": None})]
+    def rule_destinations(self) -> list[Peer]:
+        tps = Peer(name="tps", ae_title="TPS", host="127.0.0.1", port=104, deliver={"profile": "tps"})
+        return [tps, Peer(name="lab", ae_title="LAB", host="127.0.0.1", port=105, deliver={})]
 
     @pytest.fixture
     def rule_profiles(self) -> dict[str, PlanningProfile]:

@@ -15,7 +15,7 @@ INSTALLED_DEV := $(VENV)/.installed-dev
 # Tests run in so many processes at once; files stay whole, so that what a file's tests share is made once.
 JOBS ?= auto
 
-.PHONY: help demo test test-fast coverage check format evidence walks benchmark benchmark-inference clean
+.PHONY: help demo test test-fast coverage check format evidence walks broken-cases benchmark benchmark-inference clean
 
 help: ## what can be made
 	@grep -hE '^[a-z%-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -52,6 +52,9 @@ evidence: $(INSTALLED_DEV) ## which evidence is older than the files that it cov
 
 walks: $(INSTALLED_DEV) ## through which files an instance, a decision and a volume go, and which imports run upwards
 	@$(BIN)/python -m pytest --quiet --no-header --walks walks.json tests/node tests/pipelines $(ARGS)
+
+broken-cases: $(INSTALLED) ## which check catches which broken image, into docs/broken-cases.md; minutes; ARGS="--seeds 1"
+	@$(BIN)/python -m benchmarks.broken_cases $(ARGS)
 
 benchmark: $(INSTALLED) ## time and share of each stage of the pipeline
 	@$(BIN)/python -m benchmarks.pipeline $(ARGS)

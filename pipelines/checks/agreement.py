@@ -1,7 +1,7 @@
 """Checks that ask the MR, and not the synthetic CT, where bone, tissue and edges are.
 
 Medians of what a synthetic CT itself calls bone or soft tissue are right wherever it puts them. These look at places
-that the MR names. Figures in the comments are of docs/broken-cases.md.
+that the MR names. `make broken-cases` writes to docs/broken-cases.md which catches what.
 """
 
 from __future__ import annotations

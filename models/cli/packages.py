@@ -8,10 +8,11 @@ from typing import Annotated
 import typer
 
 from models.cli.telling import Json, Packages, as_json, brief, for_people, refusals_told
-from models.errors import InputError, PackageError
+from models.errors import InputError, ModelsError, PackageError
 from models.packages import card_text, installed, package_named
 from models.packages.card_text import NO_SCALE
 from models.quantities import Quantity
+from models.reasons import text
 
 Which = Annotated[str, typer.Argument(metavar="PACKAGE", help="Name of an installed model, or a package's folder.")]
 Device = Annotated[str, typer.Option(help="Where to compute: cpu, cuda:0.")]
@@ -43,8 +44,6 @@ def verify(
     json: Json = False,
 ) -> None:
     """Check a package's hash, and that its golden input gives its golden output here; exit status 1 if not."""
-    from models.errors import ModelsError
-
     try:
         found = package_named(package, packages)
     except PackageError as why:
@@ -152,9 +151,11 @@ def export(
         typer.echo(f"left out     {line}")
 
 
-def _not_verified(why: Exception, json: bool) -> None:
-    code, parameters = getattr(why, "code", ""), getattr(why, "parameters", {})
-    typer.echo(as_json({"verified": False, "code": code, **parameters}) if json else f"not verified: {why}")
+def _not_verified(why: ModelsError, json: bool) -> None:
+    code = why.code
+    typer.echo(
+        as_json({"verified": False, "code": code, **why.parameters}) if json else f"not verified: {code}: {text(why)}"
+    )
     raise typer.Exit(1) from why
 
 

@@ -14,6 +14,7 @@ import typer
 
 from models.errors import NO_ROOM, ModelsError, RunStopped, StorageFull
 from models.packages import ModelPackage
+from models.reasons import text
 
 Json = Annotated[
     bool,
@@ -37,20 +38,23 @@ def for_people(json: bool) -> Callable[[str], None]:
 
 @contextmanager
 def refusals_told() -> Iterator[None]:
-    """Tell in one line what we or the file system refused, and why, instead of a traceback; exit status 1."""
+    """Print in one line what we or the file system refused, and what helps, instead of a traceback; exit status 2."""
     try:
         yield
     except ModelsError as why:
-        typer.echo(str(why), err=True)
-        raise typer.Exit(1) from why
+        complain(why)
+        raise typer.Exit(2) from why
     except OSError as why:
-        if why.errno in NO_ROOM:
-            typer.echo(str(_full(why)), err=True)
-            raise typer.Exit(1) from why
-        if why.filename is None:  # not of a file that a person named: a defect, whose traceback is wanted
+        if why.errno not in NO_ROOM and why.filename is None:  # no file that a person named: a defect of ours
             raise
-        typer.echo(f"file-system-refused file={why.filename} found={why.strerror}", err=True)
-        raise typer.Exit(1) from why
+        refused = ModelsError("file-system-refused", file=str(why.filename), found=str(why.strerror))
+        complain(_full(why) if why.errno in NO_ROOM else refused)
+        raise typer.Exit(2) from why
+
+
+def complain(error: ModelsError) -> None:
+    """Print on standard error the code of `error` and its sentence."""
+    typer.echo(f"synthnode {error.code}: {text(error)}", err=True)
 
 
 def _full(why: OSError) -> StorageFull:
@@ -66,7 +70,7 @@ def stops_told() -> Iterator[None]:
     try:
         yield
     except RunStopped as why:
-        typer.echo(str(why), err=True)
+        complain(why)
         raise typer.Exit(128 + why.signal) from why
 
 

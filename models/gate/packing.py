@@ -47,7 +47,7 @@ def gate_part(folder: Path) -> tuple[dict[str, Tensor], CardGate]:
         gate = CardGate.model_validate(content["gate"])
     except (OSError, ValueError, KeyError, SafetensorError, ValidationError) as why:
         raise PackageError(
-            "gate-absent", folder=str(folder), found=str(why)[:200], remedy="synthnode models train-gate"
+            "gate-absent", folder=str(folder), found=str(why)[:200], remedy="train one by `synthnode models train-gate`"
         ) from why
     network_of(tensors)
     return tensors, gate

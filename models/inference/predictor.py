@@ -132,7 +132,7 @@ class Predictor:
                 package=self._card.name,
                 precision=self._precision,
                 device=str(self._device),
-                remedy="compute it in float32, or on another device; synthnode models verify",
+                remedy="compute it in float32 or on another device, and look at it with `synthnode models verify`",
             )
 
     def _read(self, blended: Blended, field: Prepared) -> tuple[Floats, Floats | None]:

@@ -50,6 +50,7 @@ def _explained(error: Exception) -> bool:
     """Say in one sentence what is wrong, if it is an error of ours."""
     # Imported when something is wrong: a command that only prints needs none of it.
     from models.errors import ModelsError
+    from models.reasons import text as models_text
     from node.cli.output import complain
     from node.errors import NodeError
     from node.reasons import text
@@ -58,7 +59,7 @@ def _explained(error: Exception) -> bool:
     if isinstance(error, NodeError | PipelineError):
         complain(text(error.reason), code=error.reason.code)
     elif isinstance(error, ModelsError):
-        complain(str(error), code=error.code)
+        complain(models_text(error), code=error.code)
     else:
         return False
     return True

@@ -15,6 +15,7 @@ from rich.text import Text
 
 from models.cli.telling import Json
 from models.errors import ModelsError
+from models.reasons import text as models_text
 from node.cli.output import complain, console, print_json
 from node.reasons import text
 from pipelines.errors import PipelineError
@@ -112,19 +113,19 @@ def _counts(found: list[PatientEnd]) -> dict[str, int]:
 
 @contextmanager
 def _refusals_told() -> Iterator[None]:
-    """Tell a refusal in one line; exit status 1, as with every command of the models."""
+    """Tell a refusal in one line; exit status 2, as with every command."""
     try:
         yield
     except PipelineError as why:
         complain(text(why.reason), code=why.reason.code)
-        raise typer.Exit(1) from why
+        raise typer.Exit(2) from why
     except ModelsError as why:
-        complain(str(why), code=why.code)
-        raise typer.Exit(1) from why
+        complain(models_text(why), code=why.code)
+        raise typer.Exit(2) from why
     except OSError as why:
         # A full disk: what was being written is taken away again, what was kept stays.
         complain(str(why), code="pairs-not-writable")
-        raise typer.Exit(1) from why
+        raise typer.Exit(2) from why
 
 
 def _bar() -> Progress:

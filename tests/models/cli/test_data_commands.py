@@ -62,7 +62,7 @@ def test_simulate_writes_pairs_of_held_out_maps(recipe: Path, label_maps: Path, 
     assert {pair.case for pair in read_pairs(tmp_path / "pairs")} == {"map_2"}
     assert (tmp_path / "pairs" / "mean_map.nii.gz").exists()
     again = call("simulate", *words)
-    assert again.exit_code == 1
+    assert again.exit_code == 2
     preparing, refusal = again.stderr.splitlines()
     assert preparing.startswith("Preparing 1 label maps")
     assert "--prepared DIR" in preparing
@@ -84,5 +84,5 @@ def test_what_cannot_be_is_refused_in_one_line(recipe: Path, label_maps: Path, t
         ("samples", recipe, "--labels", label_maps, "--device", "abacus"),
     ):
         result = call(*words)
-        assert result.exit_code == 1, words
+        assert result.exit_code == 2, words
         assert len(result.stderr.splitlines()) == 1

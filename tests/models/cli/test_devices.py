@@ -56,7 +56,7 @@ def test_a_device_that_is_not_there_is_refused_in_one_line(
         ("samples", RECIPE, "--labels", label_maps),
     ):
         result = CliRunner().invoke(app, [str(word) for word in (*command, "--device", device)])
-        assert result.exit_code == 1, (command, result.output)
+        assert result.exit_code == 2, (command, result.output)
         assert isinstance(result.exception, SystemExit), (command, result.exception)
         told = result.stderr.splitlines()
         assert len(told) == 1, (command, told)

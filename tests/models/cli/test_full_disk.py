@@ -32,13 +32,13 @@ def recipe(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("room", "command", "told"),
     [
-        (2_000, ["export", "PACKAGE", "--out", "out.zip"], "remedy=make room where the command writes"),
-        (2_000, ["export", "PACKAGE", "--out", "out"], "remedy=make room where the command writes"),
-        (2_000, ["import", "package", "ARCHIVE", "--packages", "site"], "remedy=make room where the command writes"),
-        (500, ["import", "package", "ARCHIVE", "--packages", "site"], "remedy=make room where the command writes"),
-        (500, ["anatomy", "spine", "--count", "1", "--voxel-mm", "8", "--out", "out"], "remedy=make room where"),
-        (9_000, ["simulate", "--recipe", "RECIPE", "--labels", "LABELS", "--out", "out"], "remedy=make room where"),
-        (20_000, ["train", "RECIPE", "--labels", "LABELS", "--out", "out"], "place=out/maps found="),
+        (2_000, ["export", "PACKAGE", "--out", "out.zip"], "Make room where the command writes"),
+        (2_000, ["export", "PACKAGE", "--out", "out"], "Make room where the command writes"),
+        (2_000, ["import", "package", "ARCHIVE", "--packages", "site"], "Make room where the command writes"),
+        (500, ["import", "package", "ARCHIVE", "--packages", "site"], "Make room where the command writes"),
+        (500, ["anatomy", "spine", "--count", "1", "--voxel-mm", "8", "--out", "out"], "Make room where"),
+        (9_000, ["simulate", "--recipe", "RECIPE", "--labels", "LABELS", "--out", "out"], "Make room where"),
+        (20_000, ["train", "RECIPE", "--labels", "LABELS", "--out", "out"], "[place out/maps]"),
     ],
     ids=lambda value: " ".join(value[:1]) if isinstance(value, list) else None,
 )
@@ -62,9 +62,9 @@ def test_no_room_is_told_in_one_line_and_leaves_no_part(
         "LABELS": str(label_maps),
     }
     code, defect, lines = _with_room(room, [named.get(word, word) for word in command])
-    assert (code, defect) == (1, "SystemExit")
-    assert lines[-1].startswith("storage-full ")
-    assert "found=File too large" in lines[-1]
+    assert (code, defect) == (2, "SystemExit")
+    assert lines[-1].startswith("synthnode storage-full: ")
+    assert "File too large" in lines[-1]
     assert told in lines[-1]
     assert not [file for file in tmp_path.rglob("*") if ".part" in file.name or file.stat().st_size == room]
 

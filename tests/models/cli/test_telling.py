@@ -42,7 +42,7 @@ def test_a_refusal_leaves_standard_output_to_programs(
     package = str(write_small_package())
     monkeypatch.chdir(tmp_path)
     result = CliRunner().invoke(app, [package if word == "PACKAGE" else word for word in command] + ["--json"])
-    assert result.exit_code == 1, result.output
+    assert result.exit_code == 2, result.output
     assert isinstance(result.exception, SystemExit)
     assert result.stdout == ""
     assert result.stderr.strip()
@@ -80,7 +80,7 @@ def test_a_place_that_cannot_be_written_is_told_before_what_is_read_is_looked_at
     (tmp_path / "earlier" / "report.html").mkdir(parents=True)
     before = sorted(tmp_path.rglob("*"))
     result = CliRunner().invoke(app, [package if word == "PACKAGE" else word for word in command])
-    assert result.exit_code == 1, result.output
+    assert result.exit_code == 2, result.output
     assert isinstance(result.exception, SystemExit)
     (line,) = result.stderr.splitlines()
     assert str(tmp_path / place) in line or f"={place}" in line
@@ -99,7 +99,7 @@ def test_a_result_that_can_be_written_is_not_refused_for_its_place(
 
 def test_verify_alone_prints_what_it_found_as_its_object(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, ["verify", str(tmp_path), "--json"])
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     (line,) = result.stdout.splitlines()
     assert json.loads(line)["verified"] is False
 
@@ -134,7 +134,7 @@ def test_figures_that_find_no_place_in_the_end_leave_no_part(
     monkeypatch.setattr("models.uncertainty.measuring.measure", measure)
     command = ["calibrate", str(write_small_package()), "--pairs", str(tmp_path), "--out", str(out)]
     result = CliRunner().invoke(app, command)
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     (line,) = result.stderr.splitlines()
     assert str(out.parent) in line
     assert list(out.parent.iterdir()) == [out]

@@ -16,7 +16,7 @@ RECIPE = Path(__file__).parents[3] / "models" / "recipes" / "head-mr-to-ct.yaml"
 def refused(*words: object) -> str:
     """Return the one line that a command was refused with."""
     result = CliRunner().invoke(app, [str(word) for word in words])
-    assert result.exit_code == 1, result.output
+    assert result.exit_code == 2, result.output
     assert isinstance(result.exception, SystemExit), result.exception
     (line,) = result.stderr.splitlines()
     return line

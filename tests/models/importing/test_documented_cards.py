@@ -139,10 +139,10 @@ def test_all_that_is_wrong_is_told_at_once_with_the_file_that_was_written(
     change(card)
     (here / "pelvis.yaml").write_text(yaml.safe_dump(card))
     result = invoked(command("import onnx"))
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     (told,) = result.output.strip().splitlines()
-    assert told.startswith("card-invalid file=pelvis.yaml key=")
-    found = told.split(" key=")[1].split(" found=")[0]
+    assert told.startswith("synthnode card-invalid: pelvis.yaml is no complete card (")
+    found = told.split("card (")[1].split(")")[0]
     assert set(found.split(", ")) == keys
     assert sorted(path.name for path in here.iterdir()) == ["labels.onnx", "net.onnx", "pelvis.yaml"]
 
@@ -152,13 +152,13 @@ def test_a_name_that_is_taken_is_refused_before_anything_is_made(here: Path) -> 
     onto = ["import", "onnx", "net.onnx", "--card", "pelvis.yaml", "--packages", "site"]
     assert invoked([*onto, "--out", "site/pelvis"]).exit_code == 0
     refused = invoked([*onto, "--out", "site/second"])
-    assert refused.exit_code == 1
-    assert refused.output.startswith("package-doubled name=pelvis-mr-to-ct first=site/pelvis ")
-    assert "remedy=remove site/pelvis first" in refused.output
+    assert refused.exit_code == 2
+    assert refused.output.startswith("synthnode package-doubled: The name pelvis-mr-to-ct is that of site/pelvis ")
+    assert "Remove site/pelvis first" in refused.output
     assert not (here / "site" / "second").exists()
     assert invoked([*onto, "--out", "site/pelvis"]).exit_code == 0  # made anew in its own place
     (here / "pelvis.yaml").write_text(pasted("pelvis.yaml").replace("name: pelvis-mr-to-ct", "name: head-mr-to-ct"))
-    assert "package-doubled name=head-mr-to-ct" in invoked([*onto, "--out", "site/third"]).output
+    assert "package-doubled: The name head-mr-to-ct" in invoked([*onto, "--out", "site/third"]).output
 
 
 @pytest.mark.parametrize("unit", ["HU", "arbitrary"])

@@ -118,7 +118,7 @@ def test_nothing_is_read_of_a_pickle_without_a_persons_word(
     result = CliRunner().invoke(
         app, ["import", "nnunet", str(tmp_path), "--card", str(card), "--out", str(tmp_path / "o"), "--stored", "LPS"]
     )
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert "code-not-agreed" in result.output
     assert "--run-its-code" in result.output
 

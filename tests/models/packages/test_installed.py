@@ -57,8 +57,8 @@ def test_a_folder_of_packages_that_is_none_is_refused(
 ) -> None:
     (tmp_path / "a file").write_text("")
     told = CliRunner().invoke(app, [*command, "--packages", str(tmp_path / name)])
-    assert told.exit_code == 1
-    assert f"packages-folder-missing folder={tmp_path / name} found={found} " in told.output
+    assert told.exit_code == 2
+    assert f"packages-folder-missing: {tmp_path / name} is no folder of packages ({found})." in told.output
 
 
 def test_the_folder_of_the_shipped_packages_does_not_double_them() -> None:
@@ -92,6 +92,6 @@ def test_every_command_takes_the_name_of_a_sites_own_package(
     shutil.rmtree(doubled / "one")
     monkeypatch.chdir(tmp_path)
     told = CliRunner().invoke(app, [*command, "--packages", str(doubled)])
-    assert told.exit_code == 1
+    assert told.exit_code == 2
     assert "package-unknown" not in told.output
     assert "nowhere" in told.output  # the package was found; what is missing are the pairs

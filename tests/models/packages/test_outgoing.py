@@ -39,9 +39,9 @@ def test_a_place_that_cannot_be_meant_is_refused_in_one_line(
 ) -> None:
     before = sorted(tmp_path.rglob("*"))
     result = export(tmp_path / name, *more)
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     (told,) = result.output.strip().splitlines()
-    assert told.startswith(f"out-unfit found={tmp_path / name} ")
+    assert told.startswith(f"synthnode out-unfit: {tmp_path / name} cannot be written")
     assert remedy in told
     assert sorted(tmp_path.rglob("*")) == before
 
@@ -52,9 +52,9 @@ def test_what_is_there_is_not_written_over(
 ) -> None:
     (tmp_path / name).write_text("dear")
     result = export(tmp_path / name, *more)
-    assert result.exit_code == 1
-    assert result.output.startswith(f"out-exists found={tmp_path / name} ")
-    assert "remedy=" in result.output
+    assert result.exit_code == 2
+    assert result.output.startswith(f"synthnode out-exists: {tmp_path / name} exists.")
+    assert "Remove it first" in result.output
     assert (tmp_path / name).read_text() == "dear"
 
 

@@ -175,7 +175,7 @@ def test_the_command_tells_where_everything_lies(package: Path, tmp_path: Path) 
 @pytest.mark.parametrize("given", ["in.nii.gz", "t1=", "t1=missing.nii.gz"])
 def test_the_command_refuses_in_one_line(package: Path, tmp_path: Path, given: str) -> None:
     result = CliRunner().invoke(app, ["run", str(package), "--input", given, "--output", str(tmp_path / "o.nii.gz")])
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert len(result.output.strip().splitlines()) == 1
 
 
@@ -207,7 +207,7 @@ def test_the_command_refuses_voxels_without_a_size_in_one_line(
     source.write_bytes(content)
     command = ["run", str(package), "--input", f"t1={source}", "--output", str(tmp_path / "o.nii.gz")]
     result = CliRunner().invoke(app, command)
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     (told,) = result.output.strip().splitlines()
     assert told.startswith(f"nifti-geometry file={source} ")
     assert "remedy=convert it from its DICOM series again" in told

@@ -251,5 +251,5 @@ def test_the_command_writes_both_files_and_refuses_in_one_line(
     assert report["card_metrics"] == told["card_metrics"]
     assert report["protocol"]["mask"] == "body mask"
     refused = CliRunner().invoke(app, [*call, "--protocol", "nonsense"])
-    assert refused.exit_code == 1
+    assert refused.exit_code == 2
     assert "protocol-unknown" in refused.output

@@ -70,8 +70,8 @@ def test_the_command_refuses_a_damaged_map_in_one_line(tmp_path: Path) -> None:
     content[len(content) // 2] ^= 1
     (tmp_path / "a.nii.gz").write_bytes(content)
     ran = CliRunner().invoke(app, ["train-gate", "--labels", str(tmp_path), "--out", str(tmp_path / "gate")])
-    assert ran.exit_code == 1
-    assert f"labels-unreadable file={tmp_path / 'a.nii.gz'}" in ran.output
+    assert ran.exit_code == 2
+    assert f"labels-unreadable: {tmp_path / 'a.nii.gz'}" in ran.output
 
 
 def test_a_sample_repeats_and_others_differ(label_maps: Path) -> None:
@@ -142,6 +142,6 @@ def test_a_gate_is_made_judged_and_kept(label_maps: Path, tmp_path: Path) -> Non
 
 def test_the_command_refuses_too_few_maps_in_one_line(label_maps: Path, tmp_path: Path) -> None:
     ran = CliRunner().invoke(app, ["train-gate", "--labels", str(label_maps), "--out", str(tmp_path / "gate")])
-    assert ran.exit_code == 1
+    assert ran.exit_code == 2
     assert "labels-too-few" in ran.output
     assert not (tmp_path / "gate").exists()

@@ -67,16 +67,18 @@ def test_from_label_maps_to_a_package(
     assert len(list((run / "montages").iterdir())) == 2
     taken = (run, "--labels", label_maps, "--card", CARD, "--out", package)
     refused = CliRunner().invoke(app, ["pack", *(str(one) for one in taken)])
-    assert refused.exit_code == 1
-    assert refused.output.startswith(f"package-name-taken file={CARD} found=head-mr-to-ct ")
+    assert refused.exit_code == 2
+    assert refused.output.startswith("synthnode package-name-taken: head-mr-to-ct ")
     assert not package.exists()
     card = tmp_path / "ours.card.yaml"
     card.write_text(yaml.safe_dump(yaml.safe_load(CARD.read_text()) | {"name": "ours"}))
     refused = CliRunner().invoke(
         app, ["pack", str(run), "--labels", str(label_maps), "--card", str(card), "--out", "x"]
     )
-    assert refused.exit_code == 1
-    assert refused.output.startswith(f"card-of-other-weights file={card} found=prose about the weights 08ede894adde ")
+    assert refused.exit_code == 2
+    assert refused.output.startswith(
+        f"synthnode card-of-other-weights: The card {card} tells of other weights: prose about the weights 08ede894adde"
+    )
     card.write_text(yaml.safe_dump(yaml.safe_load(EXAMPLE.read_text()) | {"name": "ours"}))
     where = (run, "--labels", label_maps, "--card", card, "--out", package)
     packed = last_json(called("pack", *where, "--evaluation", evaluation_report, "--json"))
@@ -162,8 +164,8 @@ def test_a_run_that_is_stopped_keeps_its_step_says_so_and_goes_on_exactly(
     assert process.returncode == status, told
     preparing, line = told.splitlines()
     assert preparing.startswith("Preparing 3 label maps")
-    assert line.startswith(f"run-stopped folder={out} step=")
-    assert line.endswith("remedy=--resume goes on from the checkpoint of this step")
+    assert line.startswith(f"synthnode run-stopped: The run in {out} was stopped after step ")
+    assert line.endswith(" --resume goes on from the checkpoint of this step.")
     assert 0 < load_checkpoint(out)["progress"]["step"] < 60
     _wait(lambda: not any(Path(f"/proc/{child}").exists() for child in children), 10.0)
     called(*command[3:], "--out", out, "--steps", 60, "--resume")
@@ -254,7 +256,7 @@ def test_a_bad_recipe_is_one_line_and_status_1(label_maps: Path, tmp_path: Path,
     (tmp_path / "bad.yaml").write_text(text)
     where = ["--labels", str(label_maps), "--out", str(tmp_path / "run")]
     result = CliRunner().invoke(app, ["train", str(tmp_path / "bad.yaml"), *where])
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert "recipe-" in result.output
     assert "Traceback" not in result.output
     assert not (tmp_path / "run").exists()

@@ -267,6 +267,6 @@ def test_one_case_is_refused_in_one_line(pairs: Path, write_small_package: Calla
     ran = CliRunner().invoke(
         app, ["calibrate", str(write_small_package()), "--pairs", str(tmp_path / "no"), "--out", str(tmp_path / "x")]
     )
-    assert ran.exit_code == 1
+    assert ran.exit_code == 2
     assert "pairs-missing" in ran.output
     assert not (tmp_path / "x").exists()

@@ -282,5 +282,5 @@ def test_the_command(untaught: ModelPackage, tmp_path: Path) -> None:
     assert load_package(Path(told["package"])).card.name == "ours"
     assert "Sign it off" in result.output
     refused = CliRunner().invoke(app, command)
-    assert refused.exit_code == 1
+    assert refused.exit_code == 2
     assert "run-exists" in refused.output

@@ -198,6 +198,7 @@ _TRAINING = {
 _JUDGING = {
     "evaluation-unsupported": Text("{package} cannot be evaluated on pairs ({found})", "Take such a package"),
     "nothing-evaluated": Text("None of the pairs in {folder} could be evaluated; the first: {first}", "Mend the pairs"),
+    "protocol-unfit": Text("The protocol {found} is not defined for {quantity}", "Name one of these"),
     "protocol-unknown": Text("No protocol is called {found}", "Name one of these"),
     "image-too-small": Text("The image has {shape} voxels, too few for its structure", "Compare larger images"),
     "mean-map-empty": Text("The mean map holds no body", "Give another map"),

@@ -29,9 +29,9 @@ def evaluate(
     packages: Packages = None,
     json: Json = False,
 ) -> None:
-    """Judge a package on pairs, beside all-water and a mean map, and write a report."""
+    """Judge a package on pairs, beside baselines that see no image, and write a report."""
     from models.inference import Predictor
-    from models.metrics import protocol_named
+    from models.metrics import for_quantity, protocol_named
     from models.packages import package_named
     from models.reports.content import card_metrics, origin
     from models.reports.judging import evaluate as judge
@@ -40,7 +40,8 @@ def evaluate(
     say = for_people(json)
     with refusals_told():
         prove_writable(out / REPORT_JSON, out / REPORT_HTML)
-        chosen, loaded = protocol_named(protocol), package_named(package, packages)
+        loaded = package_named(package, packages)
+        chosen = for_quantity(protocol_named(protocol), loaded.card.output.quantity)
         say(f"protocol {chosen.name}: range {chosen.stated_range}; {chosen.region.value}")
         evaluation = judge(loaded, Predictor(loaded, device), pairs, chosen, partial(_tell, say), mean_map, limit)
         write_report(evaluation, out)

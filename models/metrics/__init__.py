@@ -2,9 +2,9 @@
 
 from models.metrics.cohort import Cohort, over_patients, paired_difference
 from models.metrics.figures import FIGURES, Figure
-from models.metrics.protocols import DEFAULT, PROTOCOLS, Protocol, protocol_named
+from models.metrics.protocols import DEFAULT, PROTOCOLS, Protocol, for_quantity, protocol_named
 from models.metrics.regions import BONE_ABOVE_HU, SOFT_FROM_HU, THRESHOLDS, Errors, RegionErrors, region_errors
-from models.metrics.scores import Score, image_scores, label_scores, overlap_scores
+from models.metrics.scores import Score, image_scores, label_scores, overlap_scores, signal_scores
 
 __all__ = [
     "BONE_ABOVE_HU",
@@ -19,6 +19,7 @@ __all__ = [
     "Protocol",
     "RegionErrors",
     "Score",
+    "for_quantity",
     "image_scores",
     "label_scores",
     "over_patients",
@@ -26,4 +27,5 @@ __all__ = [
     "paired_difference",
     "protocol_named",
     "region_errors",
+    "signal_scores",
 ]

@@ -48,6 +48,7 @@ FIGURES = {
         Figure("mae", "MAE", "value", 1, _LOWER, "mean absolute error"),
         Figure("me", "ME", "value", 1, _ZERO, "mean error, synthetic minus true"),
         Figure("rmse", "RMSE", "value", 1, _LOWER, "root of the mean squared error"),
+        Figure("nmse", "NMSE", "", 4, _LOWER, "squared error as a share of the true image's square"),
         Figure("psnr", "PSNR", "dB", 2, _HIGHER, "20 log10(MAX / RMSE), clipped to the range"),
         Figure("ssim", "SSIM", "", 3, _HIGHER, "structural similarity, can be below 0"),
         Figure("ms_ssim", "MS-SSIM", "", 3, _HIGHER, "structural similarity over five scales"),

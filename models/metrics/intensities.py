@@ -1,4 +1,4 @@
-"""How two images agree over the same voxels, each a number: PSNR, Pearson's R, divergence of histograms.
+"""How two images agree over the same voxels, each a number: NMSE, PSNR, Pearson's R, divergence of histograms.
 
 Errors (MAE, ME, RMSE) are in `models.metrics.regions`, structure (SSIM) in `models.metrics.structure`.
 """
@@ -17,6 +17,12 @@ def psnr(truth: Array, prediction: Array, peak: float) -> float | None:
     """
     squared = np.square(prediction.astype(np.float64) - truth).mean()
     return float(20 * np.log10(peak / np.sqrt(squared))) if squared else None
+
+
+def nmse(truth: Array, prediction: Array) -> float | None:
+    """Return the squared error as a share of the true image's square; None where the true image is 0."""
+    power = float(np.square(truth.astype(np.float64)).sum())
+    return float(np.square(prediction.astype(np.float64) - truth).sum()) / power if power else None
 
 
 def pearson_r(truth: Array, prediction: Array) -> float | None:

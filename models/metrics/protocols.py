@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from models.errors import InputError
+from models.intensity import CEILING
+from models.quantities import Quantity
 
 
 class Region(StrEnum):
@@ -34,10 +36,10 @@ class Protocol:
     sentence
         What it is, and what one must know before figures are compared.
     lowest, highest
-        Range in HU. Values are clipped to it for PSNR, SSIM and histograms, never for errors and R.
+        Range in `unit_of_values`. Values are clipped to it for PSNR, SSIM and histograms, never for errors and R.
     levels
         Where errors and PSNR are taken in grey levels: the range is mapped linearly to 0 .. `levels`, and clipped to
-        it. None: HU.
+        it. None: the values' own unit.
     peak
         MAX of PSNR, in the unit of the errors.
     region
@@ -50,6 +52,8 @@ class Protocol:
         For surface Dice.
     contour_tolerance_mm
         For added path length.
+    quantity
+        Of the images compared: CT numbers in HU, or MR signal in per mille of its reference (`PER_MILLE`).
     """
 
     name: str
@@ -63,17 +67,23 @@ class Protocol:
     histogram_bins: int = 256
     surface_tolerance_mm: float = 2.0
     contour_tolerance_mm: float = 0.0
+    quantity: Quantity = Quantity.CT_NUMBER
+
+    @property
+    def unit_of_values(self) -> str:
+        """Unit of the images that are compared."""
+        return "HU" if self.quantity is Quantity.CT_NUMBER else "\u2030"
 
     @property
     def unit(self) -> str:
         """Unit of errors."""
-        return "HU" if self.levels is None else f"grey levels (0 to {self.levels:g})"
+        return self.unit_of_values if self.levels is None else f"grey levels (0 to {self.levels:g})"
 
     @property
     def stated_range(self) -> str:
         """The range and MAX, as printed with every figure."""
         mapped = "" if self.levels is None else f", mapped to 0 .. {self.levels:g}"
-        return f"{self.lowest:g} .. {self.highest:g} HU{mapped}; PSNR with MAX = {self.peak:g}"
+        return f"{self.lowest:g} .. {self.highest:g} {self.unit_of_values}{mapped}; PSNR with MAX = {self.peak:g}"
 
 
 DEFAULT = Protocol(
@@ -139,6 +149,33 @@ REVIEW_R001 = Protocol(
 )
 
 PROTOCOLS = {one.name: one for one in (DEFAULT, SYNTHRAD2023, SYNTHRAD2025, REVIEW_R001)}
+
+PER_MILLE = 1000.0
+"""The reference of an MR image, the 90th percentile of its foreground in the body mask, on the scale of errors."""
+
+_OF_SIGNAL = (
+    "MR signal has no unit: truth and prediction are each divided by the 90th percentile of their own foreground in "
+    "the body mask, cut to 0 .. 3 and given in per mille of it."
+)
+
+
+def for_quantity(protocol: Protocol, quantity: Quantity) -> Protocol:
+    """Return the protocol as it holds for images of `quantity`; of labels as it is.
+
+    Raises
+    ------
+    InputError
+        ``protocol-unfit``: the challenges' protocols are defined for CT alone.
+    """
+    if quantity is not Quantity.MR_SIGNAL:
+        return protocol
+    if protocol.structure is not Structure.MASKED:
+        accepted = ", ".join(one.name for one in PROTOCOLS.values() if one.structure is Structure.MASKED)
+        raise InputError("protocol-unfit", found=protocol.name, quantity=str(quantity), accepted=accepted)
+    highest = CEILING * PER_MILLE
+    sentence = _OF_SIGNAL if protocol.levels is None else f"{protocol.sentence} {_OF_SIGNAL}"
+    peak = highest if protocol.levels is None else protocol.peak
+    return replace(protocol, sentence=sentence, lowest=0.0, highest=highest, peak=peak, quantity=quantity)
 
 
 def protocol_named(name: str) -> Protocol:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.metrics.intensities import histogram_kl, pearson_r, psnr
+from models.errors import InputError
+from models.metrics.intensities import histogram_kl, nmse, pearson_r, psnr
 from models.metrics.overlap import confusion
 from models.metrics.protocols import Protocol, Region, Structure
 from models.metrics.regions import BONE_ABOVE_HU, Errors, Mask, errors, refuse_incomparable, tissues
@@ -63,15 +64,41 @@ def image_scores(
     InputError
         If shapes differ, the mask is empty, or a value inside it is not finite.
     """
-    region = "body" if protocol.region is Region.BODY else "image"
-    where = body if protocol.region is Region.BODY else np.ones_like(body)
+    whole = _whole_scores(truth, prediction, body, protocol)
+    true, ours = (_in_unit(values, protocol) for values in (truth, prediction))
+    by_tissue = [
+        score
+        for name, tissue in tissues(truth, body).items()
+        for score in _error_scores(name, errors(true[tissue], ours[tissue]))
+    ]
+    bone, our_bone = (body & (values > BONE_ABOVE_HU) for values in (truth, prediction))
+    return (*whole, *by_tissue, *overlap_scores("bone", bone, our_bone, body, spacing, protocol))
+
+
+def signal_scores(truth: Array, prediction: Array, body: Mask, protocol: Protocol) -> tuple[Score, ...]:
+    """Compare a synthetic MR with the true one, both normalised by `models.metrics.signal.normalised_signal`.
+
+    Raises
+    ------
+    InputError
+        As `image_scores`.
+    """
+    scores = _whole_scores(truth, prediction, body, protocol)
+    region, where = _region(body, protocol)
+    return (*scores, _defined("nmse", region, nmse(truth[where], prediction[where]), "nothing but 0"))
+
+
+def _region(body: Mask, protocol: Protocol) -> tuple[str, Mask]:
+    return ("body", body) if protocol.region is Region.BODY else ("image", np.ones_like(body))
+
+
+def _whole_scores(truth: Array, prediction: Array, body: Mask, protocol: Protocol) -> list[Score]:
+    region, where = _region(body, protocol)
     refuse_incomparable(truth, prediction, where)
     refuse_incomparable(truth, prediction, body)
     low, high = protocol.lowest, protocol.highest
     true, ours = (_in_unit(values, protocol) for values in (truth, prediction))
     scores = _error_scores(region, errors(true[where], ours[where]))
-    for name, tissue in tissues(truth, body).items():
-        scores += _error_scores(name, errors(true[tissue], ours[tissue]))
     clipped, our_clipped = (_in_unit(np.clip(values[where], low, high), protocol) for values in (truth, prediction))
     scores += [
         _defined("psnr", region, psnr(clipped, our_clipped, protocol.peak), "no error at all"),
@@ -79,8 +106,7 @@ def image_scores(
         _defined("r", region, pearson_r(true[where], ours[where]), "constant"),
         Score("kl", region, histogram_kl(truth[where], prediction[where], low, high, protocol.histogram_bins)),
     ]
-    bone, our_bone = (body & (values > BONE_ABOVE_HU) for values in (truth, prediction))
-    return tuple(scores) + overlap_scores("bone", bone, our_bone, body, spacing, protocol)
+    return scores
 
 
 def label_scores(
@@ -119,10 +145,14 @@ def overlap_scores(
 
 def _structure_scores(truth: Array, prediction: Array, where: Mask, region: str, protocol: Protocol) -> list[Score]:
     low, high = protocol.lowest, protocol.highest
-    if protocol.structure is Structure.SYNTHRAD2023:
-        return [Score("ssim", region, ssim_synthrad2023(truth, prediction, where, low, high))]
-    if protocol.structure is Structure.SYNTHRAD2025:
-        return [Score("ms_ssim", region, ms_ssim_synthrad2025(truth, prediction, where, low, high))]
+    if protocol.structure is not Structure.MASKED:
+        is_2023 = protocol.structure is Structure.SYNTHRAD2023
+        figure, compare = ("ssim", ssim_synthrad2023) if is_2023 else ("ms_ssim", ms_ssim_synthrad2025)
+        try:
+            return [Score(figure, region, compare(truth, prediction, where, low, high))]
+        except InputError as why:
+            # What one figure needs is no reason to go without the others.
+            return [Score(figure, region, None, f"{why.code}: {why.parameters.get('shape')} voxels")]
     # SSIM's constants hold for values that begin at 0.
     true, ours = (np.clip(values, low, high) - low for values in (truth, prediction))
     return [

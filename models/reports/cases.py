@@ -9,10 +9,14 @@ import numpy as np
 
 from models.errors import InputError
 from models.metrics.regions import Mask
+from models.metrics.signal import normalised_signal
 from models.nifti import read_nifti
 from models.packages import Card
 from models.pairs import PairFolder, load_pair
+from models.quantities import Quantity
 from models.volumes import Array, Grid, Triple, Volume
+
+_OF_PAIRS = frozenset({Quantity.MR_SIGNAL, Quantity.CT_NUMBER})
 
 UNSTATED = "unstated"
 """The contrast of a pair whose ``about.json`` says none."""
@@ -35,7 +39,7 @@ class Case:
     inputs
         Images by the names of the card's inputs.
     truth
-        True CT in HU, or labels, on `grid`.
+        True CT in HU, true MR by `models.metrics.signal.normalised_signal`, or labels, on `grid`.
     body
         The same for every method.
     grid
@@ -64,15 +68,16 @@ def refuse_unfit(card: Card) -> None:
     Raises
     ------
     InputError
-        ``evaluation-unsupported``, for several inputs of one modality, or an output other than CT or labels.
+        ``evaluation-unsupported``, for several inputs of one quantity, or an output other than CT, MR or labels.
     """
-    modalities = [one.modality for one in card.inputs]
-    if card.output.modality == "MR" or len(set(modalities)) < len(modalities) or not {"MR", "CT"} >= set(modalities):
+    seen, made = [one.quantity for one in card.inputs], card.output.quantity
+    fits = len(set(seen)) == len(seen) and set(seen) <= _OF_PAIRS and made in (*_OF_PAIRS, Quantity.LABEL)
+    if not fits or made in seen:
         raise InputError(
             "evaluation-unsupported",
             package=card.name,
-            found=f"{'+'.join(modalities)} to {card.output.modality}",
-            accepted="one MR, one CT or both, to CT or labels",
+            found=f"{'+'.join(seen)} to {made}",
+            accepted="one MR or one CT to the other, or one of them or both to labels",
         )
 
 
@@ -85,18 +90,30 @@ def load_case(pair: PairFolder, card: Card) -> Case:
         If the pair's images are not what their names say, or a segmentation's pair has no labels (``labels-missing``).
     """
     loaded = load_pair(pair)
-    about = pair.about or {}
-    images = {"MR": loaded.mr, "CT": loaded.ct}
+    about, made = pair.about or {}, card.output.quantity
+    images = {Quantity.MR_SIGNAL: loaded.mr, Quantity.CT_NUMBER: loaded.ct}
+    body = np.asarray(loaded.mask.values, dtype=bool)
     return Case(
         patient=pair.patient,
         case=pair.case,
         contrast=stated_contrast(pair),
         simulated=bool(about.get("simulated", False)),
-        inputs={one.name: images[one.modality] for one in card.inputs},
-        truth=_labels(pair) if card.output.modality == "SEG" else loaded.ct.values,
-        body=np.asarray(loaded.mask.values, dtype=bool),
+        inputs={one.name: images[one.quantity] for one in card.inputs},
+        truth=_labels(pair) if made is Quantity.LABEL else comparable(images[made].values, body, made),
+        body=body,
         grid=pair.grid,
     )
+
+
+def comparable(values: Array, body: Mask, quantity: Quantity) -> Array:
+    """Return an image as it is compared: MR signal normalised, all else as it is.
+
+    Raises
+    ------
+    InputError
+        As `models.metrics.signal.normalised_signal`.
+    """
+    return normalised_signal(values, body) if quantity is Quantity.MR_SIGNAL else values
 
 
 def stated_contrast(pair: PairFolder) -> str:

@@ -9,6 +9,7 @@ from models.metrics import THRESHOLDS
 from models.metrics.cohort import CONFIDENCE, RESAMPLES, Cohort
 from models.metrics.figures import figure_of
 from models.packages import DISCLAIMER, CardMetrics, Figure, MetricRow
+from models.quantities import Quantity
 from models.reports.agreement import bins, by_tissue
 from models.reports.results import CaseResult, CohortRow, Evaluation
 from models.reports.trust import trust
@@ -84,7 +85,10 @@ def headline_names(evaluation: Evaluation) -> tuple[str, ...]:
     """Return the figures in which the model is compared with the baselines."""
     if evaluation.segmentation:
         return tuple(f"dice_{label}" for label in evaluation.regions)
-    return (f"mae_{evaluation.regions[0]}", "mae_soft", "mae_bone", "dice_bone")
+    whole = evaluation.regions[0]
+    if not evaluation.is_ct:
+        return (f"mae_{whole}", f"nmse_{whole}", f"psnr_{whole}", f"ssim_{whole}")
+    return (f"mae_{whole}", "mae_soft", "mae_bone", "dice_bone")
 
 
 def card_names(evaluation: Evaluation) -> tuple[str, ...]:
@@ -92,6 +96,8 @@ def card_names(evaluation: Evaluation) -> tuple[str, ...]:
     if evaluation.segmentation:
         return tuple(f"{figure}_{label}" for label in evaluation.regions for figure in _CARD_OVERLAP)
     whole = tuple(f"{figure}_{evaluation.regions[0]}" for figure in _CARD_FIGURES)
+    if not evaluation.is_ct:
+        return (*whole, f"nmse_{evaluation.regions[0]}")
     return (*whole, "mae_air", "mae_soft", "mae_bone", *(f"{figure}_bone" for figure in _CARD_OVERLAP))
 
 
@@ -122,7 +128,8 @@ def protocol_text(evaluation: Evaluation) -> str:
         if evaluation.refused
         else ""
     )
-    scale = f"Tissues {THRESHOLDS}. Range {protocol.stated_range}. Errors in {protocol.unit}."
+    by_tissue = f"Tissues {THRESHOLDS}. " if evaluation.is_ct else ""
+    scale = f"{by_tissue}Range {protocol.stated_range}. Errors in {protocol.unit}."
     return " ".join(
         part
         for part in (
@@ -132,7 +139,9 @@ def protocol_text(evaluation: Evaluation) -> str:
             f"Protocol {protocol.name}: {protocol.sentence}",
             f"Figures of the whole in the {protocol.region.value}, the same for every method.",
             "" if evaluation.segmentation else scale,
-            f"Surface Dice at {protocol.surface_tolerance_mm:g} mm. What is missed or invented has Dice 0 and the "
+            ""
+            if evaluation.quantity is Quantity.MR_SIGNAL
+            else f"Surface Dice at {protocol.surface_tolerance_mm:g} mm. What is missed or invented has Dice 0 and the "
             "image's diagonal as distance.",
             GRID,
             INTERVALS,

@@ -12,16 +12,17 @@ import numpy as np
 from models.errors import InputError, ModelsError
 from models.gate.tally import PairRefusal, refusal_of, tally_of
 from models.inference import Predictor
-from models.metrics import Protocol, Score, image_scores, label_scores
+from models.metrics import Protocol, Score, for_quantity, image_scores, label_scores, signal_scores
 from models.metrics.protocols import Region
 from models.networks.building import residual_unet
 from models.nifti import read_nifti
 from models.packages import Card, ModelPackage, ResidualUNetNetwork
 from models.pairs import PairFolder, read_pairs
+from models.quantities import Quantity
 from models.reports.agreement import agreement
 from models.reports.cases import Case, load_case, refuse_unfit, stated_contrast
 from models.reports.likeness import Likeness
-from models.reports.methods import AllWater, Answer, MeanMap, Method, Model
+from models.reports.methods import AllWater, Answer, Flat, MeanMap, Method, Model
 from models.reports.results import CaseResult, Evaluation, MethodScores, MethodWords, Refused
 from models.reports.slices import cut
 from models.uncertainty.samples import sample_of
@@ -61,6 +62,7 @@ def evaluate(
         package's own gate refuses is computed and counted apart: see `models.gate.tally`.
     """
     refuse_unfit(package.card)
+    protocol = for_quantity(protocol, package.card.output.quantity)
     pairs = read_pairs(folder)[:limit]
     judge = _Judge(package, protocol, _methods(package, predictor, mean_map), _likeness(package))
     results = list(_judged(judge, pairs, tell))
@@ -76,6 +78,7 @@ def evaluate(
         title=card.task.title,
         status=card.status.value,
         protocol=protocol,
+        quantity=card.output.quantity,
         regions=_regions(card, protocol),
         methods=tuple(MethodWords(one.name, one.words) for one in judge.methods),
         cases=cases,
@@ -104,7 +107,7 @@ class _Judge:
         self.gate[case.patient] = refusal_of(case.patient, case.inputs, self.package)
         answers = {method.name: method.answer(case) for method in self.methods}
         ours = answers[self.methods[0].name]
-        labels = self.card.output.modality == "SEG"
+        is_ct = self.card.output.quantity is Quantity.CT_NUMBER
         if self.likeness is not None:
             self.likeness.add(case, {name: one.values for name, one in answers.items()})
         return CaseResult(
@@ -117,19 +120,21 @@ class _Judge:
             methods=tuple(
                 MethodScores(name, self._scores(case, name, one), one.seconds, one.ran) for name, one in answers.items()
             ),
-            agreement=None if labels else agreement(case.truth, ours.values, case.body),
+            agreement=agreement(case.truth, ours.values, case.body) if is_ct else None,
             slices=cut(
                 case.grid, next(iter(case.inputs.values())).values, case.truth, ours.values, ours.scale, case.body
             ),
             sample=None
-            if labels or ours.scale is None
+            if ours.scale is None
             else sample_of(case.patient, ours.values, ours.scale, case.truth, case.body),
         )
 
     def _scores(self, case: Case, name: str, answer: Answer) -> tuple[Score, ...]:
-        if self.card.output.modality == "SEG":
-            named = self.card.output.labels
-            return label_scores(case.truth, answer.values, named, case.body, case.spacing, self.protocol)
+        if self.card.output.quantity is Quantity.MR_SIGNAL:
+            return signal_scores(case.truth, answer.values, case.body, self.protocol)
+        if self.card.output.quantity is Quantity.LABEL:
+            labels = self.card.output.labels
+            return label_scores(case.truth, answer.values, labels, case.body, case.spacing, self.protocol)
         if name == self.methods[0].name:
             return image_scores(case.truth, answer.values, case.body, case.spacing, self.protocol)
         # Contrasts of one anatomy share a CT, and what sees no image has the same figures on all of them.
@@ -152,7 +157,9 @@ def _judged(judge: _Judge, pairs: Sequence[PairFolder], tell: Told) -> Iterator[
 
 def _methods(package: ModelPackage, predictor: Predictor, mean_map: Path | None) -> list[Method]:
     methods: list[Method] = [Model(package.card, predictor)]
-    if package.card.output.modality == "CT":
+    if package.card.output.quantity is Quantity.MR_SIGNAL:
+        methods.append(Flat())
+    if package.card.output.quantity is Quantity.CT_NUMBER:
         methods.append(AllWater())
         if mean_map is not None:
             methods.append(MeanMap(read_nifti(mean_map)))
@@ -168,6 +175,7 @@ def _likeness(package: ModelPackage) -> Likeness | None:
 
 
 def _regions(card: Card, protocol: Protocol) -> tuple[str, ...]:
-    if card.output.modality == "SEG":
+    if card.output.quantity is Quantity.LABEL:
         return tuple(card.output.labels)
-    return ("body" if protocol.region is Region.BODY else "image", "air", "soft", "bone")
+    whole = "body" if protocol.region is Region.BODY else "image"
+    return (whole,) if card.output.quantity is Quantity.MR_SIGNAL else (whole, "air", "soft", "bone")

@@ -14,7 +14,8 @@ from models.field import axial_grid
 from models.inference import Predictor
 from models.inference.working_grid import labels_on, scales_on, values_on
 from models.packages import Card
-from models.reports.cases import Case
+from models.quantities import Quantity
+from models.reports.cases import Case, comparable
 from models.tissues import AIR_HU
 from models.volumes import Array, Grid, Volume
 
@@ -30,7 +31,7 @@ class Answer:
     Attributes
     ----------
     values
-        HU, or labels.
+        HU, MR signal as the case's truth has it, or labels.
     scale
         Predicted Laplace scale in HU, NaN where none was predicted; None where the method has none.
     seconds
@@ -70,12 +71,14 @@ class Model:
         begun = monotonic()
         target = axial_grid(case.grid, self._card.output.voxel_mm)
         found = self._predictor.predict(case.inputs, target, lambda _: None)
-        outside = self._card.output.outside
-        if self._card.output.modality == "SEG":
+        output = self._card.output
+        if output.quantity is Quantity.LABEL:
             values: Array = labels_on(found.synthetic, case.grid).values.astype(np.int16)
         else:
-            values = _on(found.synthetic, case.grid, outside)
-        scale = None if found.uncertainty is None else scales_on(found.uncertainty, case.grid).values
+            values = comparable(_on(found.synthetic, case.grid, output.outside), case.body, output.quantity)
+        # Scales of MR signal stand in the network's unit, which its answer has left here.
+        spread = found.uncertainty if output.quantity is Quantity.CT_NUMBER else None
+        scale = None if spread is None else scales_on(spread, case.grid).values
         return Answer(values, scale, monotonic() - begun, f"{found.device}, {found.precision}")
 
 
@@ -88,6 +91,17 @@ class AllWater:
     def answer(self, case: Case) -> Answer:
         """Fill the mask."""
         return Answer(np.where(case.body, WATER_HU, AIR_HU).astype(np.float32))
+
+
+class Flat:
+    """The true image's own mean wherever there is body: no constant has a smaller squared error."""
+
+    name = "flat"
+    words = "the true image's own mean inside the body mask, 0 outside"
+
+    def answer(self, case: Case) -> Answer:
+        """Fill the mask."""
+        return Answer(np.where(case.body, case.truth[case.body].mean(), 0.0).astype(np.float32))
 
 
 class MeanMap:

@@ -51,7 +51,7 @@ def html(evaluation: Evaluation) -> str:
     found = trust(samples) if samples else None
     agreements = [one.agreement for one in evaluation.cases if one.agreement is not None]
     names = headline_names(evaluation)
-    charted = names[:4] if evaluation.segmentation else (names[0], "mae_bone", "dice_bone")
+    charted = (names[0], "mae_bone", "dice_bone") if evaluation.is_ct else names[:4]
     agreement = agreement_plot(bins(agreements), by_tissue(agreements), evaluation.cases) if agreements else ""
     return template.render(
         disclaimer=DISCLAIMER,
@@ -138,7 +138,7 @@ def _shown(evaluation: Evaluation, heading: str, case: CaseResult) -> Shown:
             unit = evaluation.protocol.unit.split(" (")[0] if figure.unit == "value" else figure.unit
             region = name.removeprefix(figure.name).removeprefix("_")
             told.append(f"{figure.label} {region} {number(name, value)} {unit}".strip())
-    image = b64encode(picture(case, evaluation.segmentation)).decode("ascii")
+    image = b64encode(picture(case, evaluation.quantity)).decode("ascii")
     return Shown(f"{heading}: {case.patient}, {case.contrast}", "; ".join(told), f"data:image/png;base64,{image}")
 
 

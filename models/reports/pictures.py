@@ -10,16 +10,21 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
+from models.quantities import Quantity
 from models.reports.results import CaseResult
 from models.reports.slices import Cut
 
 WINDOW_HU = (-500.0, 1300.0)
 ERROR_HU = 500.0
 SCALE_HU = 300.0
+WINDOW_SIGNAL = (0.0, 1200.0)
+ERROR_SIGNAL = 500.0
+"""Per mille of the reference, see `models.metrics.signal`."""
+
 _PAPER, _INK = "#0e1318", "#e8edf2"
 
 
-def picture(case: CaseResult, labels: bool) -> bytes:
+def picture(case: CaseResult, quantity: Quantity) -> bytes:
     """Return a PNG of the planes in which the case is worst; the outline is that of the body mask."""
     cuts = case.slices.cuts
     columns = ["input", "truth", "model", "difference"] + (["scale"] if cuts[0].scale is not None else [])
@@ -33,10 +38,10 @@ def picture(case: CaseResult, labels: bool) -> bytes:
         drawing.get_layout_engine().set(rect=(0, 0, 1, 0.97))  # type: ignore[union-attr, call-arg]
         panels = np.atleast_2d(drawing.subplots(len(cuts), len(columns), height_ratios=heights))
         for row, cut in zip(panels, cuts, strict=True):
-            images = [_shown(panel, cut, column, labels) for panel, column in zip(row, columns, strict=True)]
+            images = [_shown(panel, cut, column, quantity) for panel, column in zip(row, columns, strict=True)]
             row[0].set_ylabel(f"{cut.plane} {cut.place_mm:+.0f} mm", color=_INK)
         for index, (column, image) in enumerate(zip(columns, images, strict=True)):
-            panels[0, index].set_title(_title(column, labels), color=_INK)
+            panels[0, index].set_title(_title(column, quantity), color=_INK)
             bar = drawing.colorbar(image, ax=list(panels[:, index]), location="bottom", fraction=0.035, pad=0.01)
             bar.ax.tick_params(colors=_INK, labelsize=8)
             bar.outline.set_visible(False)
@@ -45,20 +50,24 @@ def picture(case: CaseResult, labels: bool) -> bytes:
     return out.getvalue()
 
 
-def _title(column: str, labels: bool) -> str:
-    if labels:
+def _title(column: str, quantity: Quantity) -> str:
+    if quantity is Quantity.LABEL:
         return {"input": "input", "truth": "true labels", "model": "predicted labels", "difference": "wrong"}[column]
+    made, unit = ("CT", "HU") if quantity is Quantity.CT_NUMBER else ("MR", "\u2030")
     return {
         "input": "input",
-        "truth": "true CT, HU",
-        "model": "synthetic CT, HU",
-        "difference": "synthetic minus true, HU",
+        "truth": f"true {made}, {unit}",
+        "model": f"synthetic {made}, {unit}",
+        "difference": f"synthetic minus true, {unit}",
         "scale": "predicted scale, HU",
     }[column]
 
 
-def _shown(panel: Axes, cut: Cut, column: str, labels: bool) -> AxesImage:
-    low, high = (0.0, float(max(cut.truth.max(), cut.prediction.max(), 1))) if labels else WINDOW_HU
+def _shown(panel: Axes, cut: Cut, column: str, quantity: Quantity) -> AxesImage:
+    labels = quantity is Quantity.LABEL
+    (low, high), error = (WINDOW_HU, ERROR_HU) if quantity is Quantity.CT_NUMBER else (WINDOW_SIGNAL, ERROR_SIGNAL)
+    if labels:
+        low, high = 0.0, float(max(cut.truth.max(), cut.prediction.max(), 1))
     difference = cut.prediction.astype(np.float32) - cut.truth
     values, colours, low, high = {
         "input": (cut.source, "gray", 0.0, 1.0),
@@ -66,7 +75,7 @@ def _shown(panel: Axes, cut: Cut, column: str, labels: bool) -> AxesImage:
         "model": (cut.prediction, "nipy_spectral" if labels else "gray", low, high),
         "difference": ((difference != 0).astype(np.float32), "inferno", 0.0, 1.0)
         if labels
-        else (np.where(cut.body, difference, np.nan), "RdBu_r", -ERROR_HU, ERROR_HU),
+        else (np.where(cut.body, difference, np.nan), "RdBu_r", -error, error),
         "scale": (None if cut.scale is None else np.where(cut.body, cut.scale, np.nan), "magma", 0.0, SCALE_HU),
     }[column]
     assert values is not None

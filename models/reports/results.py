@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from models.gate.tally import GateTally
 from models.metrics import Cohort, Protocol, Score, over_patients, paired_difference
+from models.quantities import Quantity
 from models.reports.agreement import Agreement
 from models.reports.slices import Slices
 from models.uncertainty.samples import Sample
@@ -40,7 +41,7 @@ class CaseResult:
     methods
         Scores of the model first, then of the baselines.
     agreement
-        The model's bias by CT number and by tissue; None for labels.
+        The model's bias by CT number and by tissue; None of what is no CT.
     slices
         Pictures-to-be of the model's answer.
     sample
@@ -139,6 +140,8 @@ class Evaluation:
         Of the model package.
     protocol
         How it was measured.
+    quantity
+        Of the model's output.
     regions
         Where figures were taken, in the order of tables: body or image first, then tissues or labels.
     methods
@@ -159,6 +162,7 @@ class Evaluation:
     title: str
     status: str
     protocol: Protocol
+    quantity: Quantity
     regions: tuple[str, ...]
     methods: tuple[MethodWords, ...]
     cases: tuple[CaseResult, ...]
@@ -181,7 +185,12 @@ class Evaluation:
     @property
     def segmentation(self) -> bool:
         """Whether labels were judged."""
-        return all(one.agreement is None for one in self.cases)
+        return self.quantity is Quantity.LABEL
+
+    @property
+    def is_ct(self) -> bool:
+        """Whether CT numbers were judged, which have tissues."""
+        return self.quantity is Quantity.CT_NUMBER
 
     def rows(self) -> tuple[CohortRow, ...]:
         """Return the model contrast by contrast and over all, then each baseline over all."""

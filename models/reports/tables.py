@@ -54,7 +54,7 @@ class Table:
 
 def cohort_tables(evaluation: Evaluation) -> tuple[Table, ...]:
     """Return the tables of figures over the cohort."""
-    overlap = evaluation.regions if evaluation.segmentation else ("bone",)
+    overlap = evaluation.regions if evaluation.segmentation else ("bone",) if evaluation.is_ct else ()
     overlaps = tuple(
         _table(evaluation, f"{title} of {region}", [(region, [f"{figure}_{region}" for figure in figures])])
         for region in overlap
@@ -62,13 +62,18 @@ def cohort_tables(evaluation: Evaluation) -> tuple[Table, ...]:
     )
     if evaluation.segmentation:
         return overlaps
-    whole, air, soft, bone = evaluation.regions
+    whole, *tissues = evaluation.regions
+    alike = ("nmse", "psnr", "ssim", "ms_ssim", "r", "kl")
+    likeness = _table(evaluation, "Likeness", [(whole, [f"{one}_{whole}" for one in alike])])
     errors = {region: [f"{figure}_{region}" for figure in ("mae", "me", "rmse")] for region in evaluation.regions}
     unit = evaluation.protocol.unit
+    if not evaluation.is_ct:
+        return _table(evaluation, f"Errors, {unit}", [(whole, errors[whole])]), likeness
+    air, soft, bone = tissues
     return (
         _table(evaluation, f"Errors, {unit}", [(region, errors[region]) for region in (whole, soft)]),
         _table(evaluation, f"Errors, {unit}", [(region, errors[region]) for region in (bone, air)]),
-        _table(evaluation, "Likeness", [(whole, [f"{one}_{whole}" for one in ("psnr", "ssim", "ms_ssim", "r", "kl")])]),
+        likeness,
         *overlaps,
     )
 
@@ -94,9 +99,9 @@ def case_table(evaluation: Evaluation) -> Table:
     names = list(headline_names(evaluation))
     if not evaluation.segmentation:
         names[1:1] = [f"me_{evaluation.regions[0]}"]
-        names += ["hd95_bone"]
         whole = evaluation.regions[0]
-        names += [f"{one}_{whole}" for one in ("psnr", "ssim", "ms_ssim")]
+        names += ["hd95_bone", *(f"{one}_{whole}" for one in ("psnr", "ssim", "ms_ssim"))]
+        names = list(dict.fromkeys(names))
     names = [name for name in names if any(case.value(MODEL, name) is not None for case in evaluation.cases)]
     rows = tuple(
         Row(

@@ -90,3 +90,16 @@ def test_each_protocol_states_range_mask_and_max() -> None:
 def test_an_unknown_protocol_is_refused_with_those_that_there_are() -> None:
     with pytest.raises(InputError, match="synthrad2023"):
         protocol_named("synthrad2024")
+
+
+@pytest.mark.parametrize(("protocol", "figure"), [("synthrad2023", "ssim"), ("synthrad2025", "ms_ssim")])
+def test_a_figure_that_cannot_be_computed_is_named_and_the_others_stay(protocol: str, figure: str) -> None:
+    """On an axis of 97 voxels the fifth scale has 7, of which the rim leaves none to a body beside the middle."""
+    shape = (6, 6, 6) if figure == "ssim" else (97, 97, 97)
+    truth = np.random.default_rng(0).normal(0, 100, shape)
+    body = np.zeros(shape, bool)
+    body[:5, :5, :5] = True
+    scores = {one.name: one for one in image_scores(truth, truth + 20.0, body, SPACING, PROTOCOLS[protocol])}
+    assert scores[f"{figure}_body"].value is None
+    assert scores[f"{figure}_body"].note.startswith("image-too-small: (")
+    assert scores["mae_body"].value == pytest.approx(20.0)

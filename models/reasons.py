@@ -219,7 +219,7 @@ _JUDGING = {
 _PLACES = {
     "file-system-refused": Text("The system refuses {file} ({found})", "Look at its path and at its rights"),
     "out-exists": Text("{found} exists"),
-    "out-unfit": Text("{found} cannot be written", "Name another place"),
+    "out-unfit": Text("{place} cannot be written", "Name another place"),
     "models-error": Text("The command cannot go on", "Report it with what the command was given"),
 }
 
@@ -234,7 +234,7 @@ TEXTS: Mapping[str, Text] = {
     **_PLACES,
 }
 
-_PLACE_KEYS = ("place", "file", "folder", "map", "run")
+_PLACE_KEYS = ("place", "file", "folder", "map", "run", "found")
 _APART = ("accepted", "expected", "remedy")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import count
 
 import torch
 from torch import Tensor
@@ -12,6 +13,7 @@ from torch import Tensor
 from models.errors import DeviceError
 from models.inference.inputs import Prepared
 from models.inference.plan import TilePlan, Tiling, Voxels, plan_tiles
+from models.inference.sampling import OneStep, Sampler, Start
 from models.networks.building import Network
 
 Progress = Callable[[float], None]
@@ -51,9 +53,14 @@ class Engine:
         Where the network and its fields are.
     tilings
         In the order in which they are tried: the next when memory is too short for one.
+    sampler
+        How often the network is asked, and what becomes of its answers.
     """
 
-    def __init__(self, network: Network, device: torch.device, tilings: Sequence[Tiling]) -> None:
+    def __init__(
+        self, network: Network, device: torch.device, tilings: Sequence[Tiling], sampler: Sampler | None = None
+    ) -> None:
+        self._sampler = sampler or OneStep()
         self._network = network
         self._device = device
         self._tilings = tuple(tilings)
@@ -63,7 +70,9 @@ class Engine:
         """Run the network once on nothing, so that the first patient does not wait for kernels to be chosen."""
         tiling = self._tilings[0]
         with _repeatable():
-            self._network(torch.zeros((tiling.batch, inputs, *tiling.tile), device=self._device))
+            self._network(
+                torch.zeros((tiling.batch, inputs + self._sampler.channels, *tiling.tile), device=self._device)
+            )
 
     def run(self, field: Prepared, progress: Progress) -> Blended:
         """Run the network over the body in `field`.
@@ -108,20 +117,35 @@ class Engine:
             source = field.images(box)
             weight = self._importance(plan.tile)
             total = torch.zeros(source.shape[1:], device=self._device)
-            values: Tensor | None = None
-            for done, batch in enumerate(_batches(plan)):
-                progress(done * plan.batch / plan.computed)
-                places = [plan.place(start) for start in batch]
-                answers = self._network(_stacked(source, places, plan.batch))
-                if values is None:
-                    values = torch.zeros((answers.shape[1], *total.shape), device=self._device)
-                for place, answer in zip(places, answers, strict=False):
-                    values[(slice(None), *place)].addcmul_(answer, weight)
-                    total[place] += weight
-            assert values is not None
+            for start in plan.starts:
+                total[plan.place(start)] += weight
             covered = total > 0
-            values /= total.clamp_min_(_LEAST_WEIGHT**3)
+            total.clamp_min_(_LEAST_WEIGHT**3)
+            passes = count()
+
+            def ask(state: Tensor | None, time: float) -> Tensor:
+                begun = next(passes)
+                seen = source if state is None else torch.cat([source, state, torch.full_like(state[:1], time)])
+                values = self._summed(seen, plan, weight, lambda share: progress((begun + share) / sampler.passes))
+                return values.div_(total)
+
+            sampler = self._sampler
+            values = sampler.sample(ask, Start(source, field.shape, box))
         return Blended(plan, values, covered)
+
+    def _summed(self, source: Tensor, plan: TilePlan, weight: Tensor, progress: Progress) -> Tensor:
+        """Return the sum of the tiles' answers, each times `weight`: (channels, k, j, i) in the plan's box."""
+        values: Tensor | None = None
+        for done, batch in enumerate(_batches(plan)):
+            progress(done * plan.batch / plan.computed)
+            places = [plan.place(start) for start in batch]
+            answers = self._network(_stacked(source, places, plan.batch))
+            if values is None:
+                values = torch.zeros((answers.shape[1], *source.shape[1:]), device=self._device)
+            for place, answer in zip(places, answers, strict=False):
+                values[(slice(None), *place)].addcmul_(answer, weight)
+        assert values is not None
+        return values
 
     def _importance(self, tile: Voxels) -> Tensor:
         if tile not in self._weights:

@@ -65,7 +65,9 @@ class Predictor:
         if ensembling is not Ensembling.ALONE and self._card.task.kind == "segmentation":
             raise InputError("ensembling-refused", found=ensembling.value, accepted=Ensembling.ALONE.value)
         network = ensembled(build(package, device, self._precision), ensembling)
-        self._engine = Engine(network, self._device, _tilings(self._card.network, self._device))
+        self._engine = Engine(
+            network, self._device, _tilings(self._card.network, self._device), self._card.network.sampler()
+        )
 
     def warm_up(self) -> None:
         """Run the network once on nothing, so that the first patient does not wait for it."""

@@ -14,6 +14,7 @@ from models.networks.readout import decode_folded
 from models.networks.residual_unet import ResidualUNet, ResidualUNetSpec
 from models.networks.unet import UNet, UNetSpec
 from models.packages import ModelPackage, ResidualUNetNetwork, UNetNetwork
+from models.packages.kinds.stepped_unet import SteppedUNetNetwork
 
 NetworkModule = TypeVar("NetworkModule", bound=nn.Module)
 
@@ -137,6 +138,18 @@ def unet(package: ModelPackage, network: UNetNetwork) -> UNetRunner:
     labels = package.card.output.labels
     spec = UNetSpec(network.widths, network.dimensions, len(package.card.inputs), len(labels) + 1 if labels else 1)
     return UNetRunner(_with_weights(UNet(spec), package), network.offset, network.scale).eval()
+
+
+def stepped_unet(package: ModelPackage, network: SteppedUNetNetwork) -> UNetRunner:
+    """Return the package's U-Net that sees the state and the time behind the inputs, as `unet` does.
+
+    Raises
+    ------
+    PackageError, PackageTampered
+        As `network_for`.
+    """
+    spec = UNetSpec(network.widths, network.dimensions, len(package.card.inputs) + network.sampler().channels, 1)
+    return UNetRunner(_with_weights(UNet(spec), package), offset=0.0, scale=1.0).eval()
 
 
 def _with_weights(built: NetworkModule, package: ModelPackage) -> NetworkModule:

@@ -11,6 +11,7 @@ from models.packages.closed import Closed
 if TYPE_CHECKING:
     from torch import nn
 
+    from models.inference.sampling import Sampler
     from models.networks.building import Network
     from models.packages.card import Card
     from models.packages.package import ModelPackage
@@ -67,6 +68,12 @@ class NetworkKind(Closed):
     def predicts_scale(self, card: Card) -> bool | None:
         """Return whether it says how sure it is; None where only its answers tell."""
         return False
+
+    def sampler(self) -> Sampler:
+        """Return how often the network is asked for a field, and what becomes of its answers; by default once."""
+        from models.inference.sampling import OneStep
+
+        return OneStep()
 
     def module(self, package: ModelPackage) -> nn.Module | None:
         """Return the network with the package's weights and its readout, on the CPU in float32; None of a graph."""

@@ -8,6 +8,9 @@ from pydantic import Field
 
 from models.packages.kinds.onnx import OnnxNetwork
 from models.packages.kinds.residual_unet import ResidualUNetNetwork
+from models.packages.kinds.stepped_unet import SteppedUNetNetwork
 from models.packages.kinds.unet import UNetNetwork
 
-CardNetwork = Annotated[ResidualUNetNetwork | UNetNetwork | OnnxNetwork, Field(discriminator="kind")]
+CardNetwork = Annotated[
+    ResidualUNetNetwork | UNetNetwork | SteppedUNetNetwork | OnnxNetwork, Field(discriminator="kind")
+]

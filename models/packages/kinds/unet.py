@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from models.packages.package import ModelPackage
 
 
-class UNetNetwork(NetworkKind):
-    """What a card says of it.
+class UNetShape(NetworkKind):
+    """What a card says of a U-Net, however it is asked.
 
     Attributes
     ----------
@@ -25,14 +25,13 @@ class UNetNetwork(NetworkKind):
         A synthesis is the answer times `scale` plus `offset`, in the output's unit; of a segmentation 0 and 1.
     """
 
-    kind: Literal["unet"]
     widths: tuple[int, ...] = Field(min_length=1)
     offset: float
     scale: float = Field(gt=0)
     precisions: tuple[Literal["bfloat16", "float32"], ...] = ("bfloat16", "float32")
 
     @model_validator(mode="after")
-    def _fits(self) -> UNetNetwork:
+    def _fits(self) -> Self:
         step = self.tile_step
         if any(side % step for side in self.tile_voxels[: self.dimensions]):
             raise ValueError(f"tile_voxels must be multiples of {step}, got {self.tile_voxels}")
@@ -47,6 +46,12 @@ class UNetNetwork(NetworkKind):
     def tile_step(self) -> int:
         """Of what a tile's sides are multiples."""
         return int(2 ** (len(self.widths) - 1))
+
+
+class UNetNetwork(UNetShape):
+    """A U-Net that is asked once."""
+
+    kind: Literal["unet"]
 
     def module(self, package: ModelPackage) -> nn.Module:
         """Return the network with the package's weights and its readout."""

@@ -66,7 +66,7 @@ def test_simulate_writes_pairs_of_held_out_maps(recipe: Path, label_maps: Path, 
     preparing, refusal = again.stderr.splitlines()
     assert preparing.startswith("Preparing 1 label maps")
     assert "--prepared DIR" in preparing
-    assert refusal.startswith("pair-exists")
+    assert refusal.startswith("synthnode pair-exists: ")
 
 
 def test_anatomy_makes_maps_that_labels_lists(tmp_path: Path) -> None:

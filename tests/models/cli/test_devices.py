@@ -60,7 +60,8 @@ def test_a_device_that_is_not_there_is_refused_in_one_line(
         assert isinstance(result.exception, SystemExit), (command, result.exception)
         told = result.stderr.splitlines()
         assert len(told) == 1, (command, told)
-        assert told[0].startswith(f"{code} found={device} accepted=cpu")
+        assert told[0].startswith(f"synthnode {code}: ")
+        assert f"{device}. Accepted: cpu" in told[0] or f"{device} is no name of a device. Accepted: cpu" in told[0]
         assert not list(tmp_path.glob("out*")), command
 
 

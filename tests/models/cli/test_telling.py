@@ -83,7 +83,7 @@ def test_a_place_that_cannot_be_written_is_told_before_what_is_read_is_looked_at
     assert result.exit_code == 2, result.output
     assert isinstance(result.exception, SystemExit)
     (line,) = result.stderr.splitlines()
-    assert str(tmp_path / place) in line or f"={place}" in line
+    assert place in line
     assert sorted(tmp_path.rglob("*")) == before
 
 
@@ -99,7 +99,7 @@ def test_a_result_that_can_be_written_is_not_refused_for_its_place(
 
 def test_verify_alone_prints_what_it_found_as_its_object(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, ["verify", str(tmp_path), "--json"])
-    assert result.exit_code == 2
+    assert result.exit_code == 1
     (line,) = result.stdout.splitlines()
     assert json.loads(line)["verified"] is False
 

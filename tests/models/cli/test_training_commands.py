@@ -25,12 +25,12 @@ def refused(*words: object) -> str:
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        (("--minutes", "0"), "option=--minutes found=0.0 accepted=more than 0"),
-        (("--minutes", "-1"), "option=--minutes found=-1.0"),
-        (("--minutes", "nan"), "option=--minutes found=nan"),
-        (("--minutes", "inf"), "option=--minutes found=inf"),
-        (("--steps", "0"), "option=--steps found=0 accepted=1 or more"),
-        (("--minutes", "1", "--steps", "1"), "found=--minutes and --steps accepted=one of them"),
+        (("--minutes", "0"), "0.0 [option --minutes]. Accepted: more than 0."),
+        (("--minutes", "-1"), "-1.0 [option --minutes]"),
+        (("--minutes", "nan"), "nan [option --minutes]"),
+        (("--minutes", "inf"), "inf [option --minutes]"),
+        (("--steps", "0"), "0 [option --steps]. Accepted: 1 or more."),
+        (("--minutes", "1", "--steps", "1"), "--minutes and --steps. Accepted: one of them."),
     ],
 )
 def test_a_run_of_no_length_is_refused(
@@ -41,7 +41,7 @@ def test_a_run_of_no_length_is_refused(
         ("finetune", write_small_package(), "--pairs", tmp_path),
         ("train", RECIPE, "--labels", label_maps),
     ):
-        assert f"length-unfit {told}" in refused(*command, "--out", out, *options)
+        assert f"length-unfit: The length of training is stated as {told}" in refused(*command, "--out", out, *options)
         assert not out.exists()
 
 
@@ -50,8 +50,8 @@ def test_fine_tuning_under_a_launcher_is_refused(
 ) -> None:
     monkeypatch.setenv("WORLD_SIZE", "2")
     line = refused("finetune", write_small_package(), "--pairs", tmp_path, "--out", tmp_path / "out")
-    assert line.startswith("one-process-only command=finetune found=2 processes")
-    assert "remedy=start it without a launcher" in line
+    assert line.startswith("synthnode one-process-only: This runs in one process (2 processes")
+    assert "Start it without a launcher" in line
     assert not (tmp_path / "out").exists()
 
 
@@ -61,5 +61,5 @@ def test_a_name_that_is_taken_is_refused_before_the_pairs_are_read(
     package = write_small_package()
     command = ("finetune", package, "--pairs", tmp_path / "nowhere", "--out", tmp_path / "out", "--packages", tmp_path)
     line = refused(*command, "--name", "small")
-    assert line.startswith(f"package-doubled name=small first={package}")
+    assert line.startswith(f"synthnode package-doubled: The name small is that of {package} ")
     assert not (tmp_path / "out").exists()

@@ -23,13 +23,13 @@ def export(write_small_package: Writer) -> Callable[..., Result]:
 @pytest.mark.parametrize(
     ("name", "more", "remedy"),
     [
-        ("absent/h.zip", [], "make the folder"),
-        ("absent/h", [], "make the folder"),
-        ("absent/h.onnx", ["--onnx"], "make the folder"),
+        ("absent/h.zip", [], "Make the folder"),
+        ("absent/h", [], "Make the folder"),
+        ("absent/h.onnx", ["--onnx"], "Make the folder"),
         ("h.tar", [], "another name"),
         ("h.tar.gz", [], "another name"),
         ("h.7z", [], "another name"),
-        ("h.onnx", [], "add --onnx"),
+        ("h.onnx", [], "Add --onnx"),
         ("h.zip", ["--onnx"], "another name"),
         ("h", ["--onnx"], "another name"),
     ],

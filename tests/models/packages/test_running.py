@@ -209,8 +209,8 @@ def test_the_command_refuses_voxels_without_a_size_in_one_line(
     result = CliRunner().invoke(app, command)
     assert result.exit_code == 2
     (told,) = result.output.strip().splitlines()
-    assert told.startswith(f"nifti-geometry file={source} ")
-    assert "remedy=convert it from its DICOM series again" in told
+    assert told.startswith(f"synthnode nifti-geometry: Where {source} lies cannot be said: ")
+    assert "onvert it from its DICOM series again" in told
     assert not list(tmp_path.glob("o*"))
 
 

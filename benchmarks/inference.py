@@ -20,6 +20,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from statistics import median
 from typing import TypeVar
 
 import monai
@@ -45,6 +46,10 @@ GOALS = {"vs_monai_head": 1.3, "vs_monai_256": 1.8, "vs_monai_filled": 1.0, "vs_
 
 _PEAK_BF16 = {"H200": 989e12, "H100": 989e12, "A100": 312e12, "L40S": 362e12, "L4": 121e12}
 """Dense bfloat16 operations a second by a GPU's name, as its vendor states them."""
+
+_LEAST_ROUNDS = 3
+_MOST_SPREAD = 1.15
+"""Above it, what else the machine does decides more than what is compared."""
 
 Made = TypeVar("Made")
 
@@ -77,6 +82,18 @@ class Duel:
     def ratio(self) -> float:
         """How many times as long MONAI took."""
         return self.monai.best / self.ours.best
+
+    @property
+    def spread(self) -> float:
+        """How many times as long as its fastest the slower side's median round took."""
+        return max(median(side.seconds) / side.best for side in (self.ours, self.monai))
+
+    @property
+    def remark(self) -> str:
+        """What stands against believing the ratio; empty where nothing does."""
+        if len(self.ours.seconds) < _LEAST_ROUNDS:
+            return f"{len(self.ours.seconds)} round(s): too few to be believed"
+        return f"rounds differ by {self.spread - 1:.0%}: measure again" if self.spread > _MOST_SPREAD else ""
 
 
 def main() -> None:
@@ -232,6 +249,8 @@ def told_of(duel: Duel) -> dict[str, object]:
         "ours": asdict(duel.ours),
         "monai": asdict(duel.monai),
         "ratio": round(duel.ratio, 3),
+        "spread": round(duel.spread, 3),
+        "remark": duel.remark,
         "tiles": {
             "computed": plan.computed,
             "skipped": plan.skipped,
@@ -270,6 +289,10 @@ def show(duels: list[Duel], title: str, goals: dict[str, float | None]) -> None:
             )
     console = Console(width=120)
     console.print(times)
+    console.print(f"Load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores, after the run.")
+    for duel in duels:
+        if duel.remark:
+            console.print(f"{duel.name}: {duel.remark}")
     console.print(apart)
 
 

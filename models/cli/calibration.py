@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
+from models.cli.output import Json, Packages, as_json, explain_refusals, for_people
 from models.cli.places import prove_writable
-from models.cli.telling import Json, Packages, as_json, for_people, refusals_told
 
 
 def calibrate(
@@ -26,7 +26,7 @@ def calibrate(
     from models.uncertainty.words import few
 
     say = for_people(json)
-    with refusals_told():
+    with explain_refusals():
         prove_writable(out)
         loaded = package_named(package, packages)
         measured = measure(loaded, Predictor(loaded, device), pairs, say)

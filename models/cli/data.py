@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from models.cli.output import Json, as_json, explain_refusals, for_people
 from models.cli.places import prove_writable
-from models.cli.telling import Json, as_json, for_people, refusals_told
 
 if TYPE_CHECKING:
     from models.anatomy import LabelMap
@@ -48,7 +48,7 @@ def samples(
     from models.inference.device import device_named
 
     say = for_people(json)
-    with refusals_told():
+    with explain_refusals():
         if montage is not None:
             prove_writable(montage)
         chosen, read = device_named(device), _recipe(recipe)
@@ -93,7 +93,7 @@ def simulate(
     from models.generator.simulation import simulate as write
 
     say = for_people(json)
-    with refusals_told():
+    with explain_refusals():
         prove_writable(out / MEAN_MAP)
         read, named = _recipe(recipe), chosen_contrasts(contrasts)
         still = evaluation_plan(_pair_plan(recipe, read), seed)
@@ -116,7 +116,7 @@ def labels(
     from models.anatomy import found_map, map_files
 
     say = for_people(json)
-    with refusals_told():
+    with explain_refusals():
         found = [found_map(file) for file in map_files(folder)]
     for one in found:
         say(f"{one.file.name}  {one.scheme}  {one.voxel_mm:g} mm  {len(one.labels)} labels")
@@ -145,7 +145,7 @@ def anatomy(
     from models.anatomy.made import write_made
 
     say = for_people(json)
-    with refusals_told():
+    with explain_refusals():
         files = write_made(site, range(seed, seed + count), out, voxel_mm)
     say(f"{len(files)} made label maps and a labels.yaml in {out}; no person's anatomy")
     if json:

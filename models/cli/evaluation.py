@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from models.cli.output import Json, Packages, as_json, explain_refusals, figures_line, for_people
 from models.cli.places import prove_writable
-from models.cli.telling import Json, Packages, as_json, figures_line, for_people, refusals_told
 
 if TYPE_CHECKING:
     from models.reports.results import CaseResult, Refused
@@ -38,7 +38,7 @@ def evaluate(
     from models.reports.writing import REPORT_HTML, REPORT_JSON, write_report
 
     say = for_people(json)
-    with refusals_told():
+    with explain_refusals():
         prove_writable(out / REPORT_JSON, out / REPORT_HTML)
         loaded = package_named(package, packages)
         chosen = for_quantity(protocol_named(protocol), loaded.card.output.quantity)

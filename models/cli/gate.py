@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
+from models.cli.output import Json, as_json, explain_refusals, for_people
 from models.cli.places import prove_writable
-from models.cli.telling import Json, as_json, for_people, refusals_told
 
 
 def train_gate(
@@ -39,7 +39,7 @@ def train_gate(
             say(line)
             told = line
 
-    with refusals_told():
+    with explain_refusals():
         prove_writable(out / WEIGHTS, out / REPORT)
         plan, extent = GatePlan(samples=samples, steps=steps), Extent(held_out=held_out, heads=heads, each=each)
         found = make_gate(labels, atlases, out, plan, extent, report)

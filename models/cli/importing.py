@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from models.cli.telling import PACKAGES_VARIABLE, Json, Packages, as_json, brief, refusals_told
+from models.cli.output import PACKAGES_VARIABLE, Json, Packages, as_json, brief, explain_refusals
 
 if TYPE_CHECKING:
-    from models.importing.confined import Converted
+    from models.importing.sandbox import Converted
     from models.packages import ModelPackage
 
 app = typer.Typer(no_args_is_help=True, help="Bring in packages, and models of other software as packages.")
@@ -36,7 +36,7 @@ def package(
     json: Json = False,
 ) -> None:
     """Bring a package into a folder of packages, under its own name; what is there already is not copied again."""
-    with refusals_told():
+    with explain_refusals():
         from models.packages.archive import install
 
         arrival = install(source, packages)
@@ -68,7 +68,7 @@ def nnunet(
     json: Json = False,
 ) -> None:
     """Convert an nnU-Net v2 segmentation model into a package."""
-    with refusals_told():
+    with explain_refusals():
         from models.importing.nnunet import import_nnunet
 
         made, done = import_nnunet(model, card, stored, out, run_its_code, fold or (), packages)
@@ -84,7 +84,7 @@ def onnx(
     json: Json = False,
 ) -> None:
     """Make a package of an ONNX file."""
-    with refusals_told():
+    with explain_refusals():
         from models.importing.onnx_import import import_onnx
 
         made = import_onnx(graph, card, out, packages)
@@ -104,7 +104,7 @@ def monai(
     json: Json = False,
 ) -> None:
     """Convert a MONAI bundle's network into a package."""
-    with refusals_told():
+    with explain_refusals():
         from models.importing.monai_bundle import import_monai
 
         made, done = import_monai(bundle, card, axcodes, out, run_its_code, packages)
@@ -112,12 +112,12 @@ def monai(
 
 
 def _tell(made: ModelPackage, done: Converted | None, json: bool) -> None:
-    confinement = {} if done is None else {"network": done.network, "difference": done.answer.get("difference")}
+    sandbox = {} if done is None else {"network": done.network, "difference": done.answer.get("difference")}
     if json:
-        typer.echo(as_json({"verified": True, **brief(made), **confinement}))
+        typer.echo(as_json({"verified": True, **brief(made), **sandbox}))
         return
     typer.echo(f"{made.card.name} {made.card.version} in {made.folder}, sha256 {made.sha256}")
     if done is not None:
         typer.echo(
-            f"converted in a process of its own: {done.network}; the graph differs by {confinement['difference']:.2g}"
+            f"converted in a process of its own: {done.network}; the graph differs by {sandbox['difference']:.2g}"
         )

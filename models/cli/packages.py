@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from models.cli.telling import Json, Packages, as_json, brief, for_people, refusals_told
+from models.cli.output import Json, Packages, as_json, brief, explain_refusals, for_people
 from models.errors import InputError, ModelsError, PackageError
 from models.packages import card_text, installed, package_named
 from models.packages.card_text import NO_SCALE
@@ -20,7 +20,7 @@ Device = Annotated[str, typer.Option(help="Where to compute: cpu, cuda:0.")]
 
 def list_packages(packages: Packages = None, json: Json = False) -> None:
     """List the installed models."""
-    with refusals_told():
+    with explain_refusals():
         found = installed(packages)
     say = for_people(json)
     for package in found.values():
@@ -32,7 +32,7 @@ def list_packages(packages: Packages = None, json: Json = False) -> None:
 
 def show(package: Which, packages: Packages = None, json: Json = False) -> None:
     """Print a model's card."""
-    with refusals_told():
+    with explain_refusals():
         card = package_named(package, packages).card
     typer.echo(as_json(card.model_dump(mode="json", by_alias=True)) if json else card_text(card))
 
@@ -87,7 +87,7 @@ def run(
     json: Json = False,
 ) -> None:
     """Run a model on NIfTI files: the image, its uncertainty and a record of what made it, side by side."""
-    with refusals_told():
+    with explain_refusals():
         files = _files(inputs)
         from models.packages.running import run_package
 
@@ -120,7 +120,7 @@ def export(
     missing: list[str] = []
     from models.packages.outgoing import ARCHIVE, GRAPH, prove_outgoing
 
-    with refusals_told():
+    with explain_refusals():
         prove_outgoing(out, GRAPH if onnx else ARCHIVE)
         found = package_named(package, packages)
         if onnx:

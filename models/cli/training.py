@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from models.cli.data import Prepared
-from models.cli.telling import Json, Packages, as_json, for_people, refusals_told, stops_told, tell_package
+from models.cli.output import Json, Packages, as_json, explain_refusals, explain_stops, for_people, print_package
 from models.errors import RecipeError
 
 if TYPE_CHECKING:
@@ -66,12 +66,12 @@ def train(
     from models.training.run import train as run
     from models.training.stopping import on_signals
 
-    with refusals_told():
+    with explain_refusals():
         plan = _lasting(load_recipe(recipe), minutes, steps)
         data = _data_folder(labels, pairs, plan)
         begun = None if start_from is None else place_named(start_from, packages)
         with (
-            stops_told(),
+            explain_stops(),
             ranks_of(device) as ranks,
             TrainingProgress(Console(quiet=ranks.rank > 0, stderr=json), plan.recipe) as told,
         ):
@@ -110,11 +110,11 @@ def pack(
     from models.training.packing import Parts
     from models.training.packing import pack as write
 
-    with refusals_told():
+    with explain_refusals():
         package = write(
             run, _data_folder(labels, pairs), card, Parts(evaluation, calibration, gate, best), out, packages
         )
-    tell_package(package, json)
+    print_package(package, json)
 
 
 def finetune(
@@ -152,7 +152,7 @@ def finetune(
     from models.training.stopping import on_signals
 
     console, say = Console(stderr=json), for_people(json)
-    with refusals_told(), stops_told(), ExitStack() as stack:
+    with explain_refusals(), explain_stops(), ExitStack() as stack:
 
         def told(title: str) -> TrainingProgress:
             stack.close()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from models.field import contact_areas
+from models.fov import contact_areas
 from models.masks.body import mr_body
 from models.masks.distance import distance_mm
 from models.volumes import Grid, Volume

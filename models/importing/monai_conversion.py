@@ -1,4 +1,4 @@
-"""The part of a MONAI import that runs confined: from a bundle to one ONNX graph."""
+"""The part of a MONAI import that runs in the sandbox: from a bundle to one ONNX graph."""
 
 from __future__ import annotations
 

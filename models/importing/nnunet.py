@@ -16,9 +16,9 @@ from typing import Any
 
 from models.errors import PackageError
 from models.importing.axes import Axes, axes_towards
-from models.importing.confined import Converted, converted
 from models.importing.consent import demand_consent
 from models.importing.receiving import received
+from models.importing.sandbox import Converted, converted
 from models.importing.written import prove_card, written_card
 from models.packages import ModelPackage
 from models.packages.installed import prove_free

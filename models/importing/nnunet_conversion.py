@@ -1,4 +1,4 @@
-"""The part of an nnU-Net import that runs confined: from pickled checkpoints to one ONNX graph."""
+"""The part of an nnU-Net import that runs in the sandbox: from pickled checkpoints to one ONNX graph."""
 
 from __future__ import annotations
 

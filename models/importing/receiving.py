@@ -9,7 +9,7 @@ from typing import Any
 import onnx
 
 from models.errors import PackageError
-from models.importing.confined import Converted
+from models.importing.sandbox import Converted
 from models.packages import ModelPackage
 from models.packages.contents import ONNX
 from models.packages.golden import write_with_golden

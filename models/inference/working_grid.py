@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
-from models.field import axial_grid
+from models.fov import axial_grid
 from models.inference.resampling import field_of, resample
 from models.volumes import Grid, Volume
 

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.errors import InputError
-from models.field import axial_grid
+from models.fov import axial_grid
 from models.gate.assess import assess
 from models.gate.finding import Gravity
 from models.gate.unverifiable import unverifiable_demands

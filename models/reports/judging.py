@@ -21,7 +21,7 @@ from models.pairs import PairFolder, read_pairs
 from models.quantities import Quantity
 from models.reports.agreement import agreement
 from models.reports.cases import Case, load_case, refuse_unfit, stated_contrast
-from models.reports.likeness import Likeness
+from models.reports.feature_distance import FeatureDistance
 from models.reports.methods import AllWater, Answer, Flat, MeanMap, Method, Model
 from models.reports.results import CaseResult, Evaluation, MethodScores, MethodWords, Refused
 from models.reports.slices import cut
@@ -64,7 +64,7 @@ def evaluate(
     refuse_unfit(package.card)
     protocol = for_quantity(protocol, package.card.output.quantity)
     pairs = read_pairs(folder)[:limit]
-    judge = _Judge(package, protocol, _methods(package, predictor, mean_map), _likeness(package))
+    judge = _Judge(package, protocol, _methods(package, predictor, mean_map), _feature_distance(package))
     results = list(_judged(judge, pairs, tell))
     cases = tuple(one for one in results if isinstance(one, CaseResult))
     refused = tuple(one for one in results if isinstance(one, Refused))
@@ -83,8 +83,8 @@ def evaluate(
         methods=tuple(MethodWords(one.name, one.words) for one in judge.methods),
         cases=cases,
         refused=refused,
-        frechet=judge.likeness.distances() if judge.likeness else {},
-        frechet_patches=judge.likeness.patches if judge.likeness else 0,
+        frechet=judge.feature_distance.distances() if judge.feature_distance else {},
+        frechet_patches=judge.feature_distance.patches if judge.feature_distance else 0,
         gate=tally_of([judge.gate[one.patient] for one in cases], card),
         learnt_from=tuple(sorted({one.case for one in cases} & set(card.training.trained_on))),
     )
@@ -95,7 +95,7 @@ class _Judge:
     package: ModelPackage
     protocol: Protocol
     methods: Sequence[Method]
-    likeness: Likeness | None
+    feature_distance: FeatureDistance | None
     known: dict[tuple[str, bytes], tuple[Score, ...]] = field(default_factory=dict)
     gate: dict[str, PairRefusal | None] = field(default_factory=dict)
 
@@ -108,8 +108,8 @@ class _Judge:
         answers = {method.name: method.answer(case) for method in self.methods}
         ours = answers[self.methods[0].name]
         is_ct = self.card.output.quantity is Quantity.CT_NUMBER
-        if self.likeness is not None:
-            self.likeness.add(case, {name: one.values for name, one in answers.items()})
+        if self.feature_distance is not None:
+            self.feature_distance.add(case, {name: one.values for name, one in answers.items()})
         return CaseResult(
             patient=case.patient,
             case=case.case,
@@ -166,12 +166,12 @@ def _methods(package: ModelPackage, predictor: Predictor, mean_map: Path | None)
     return methods
 
 
-def _likeness(package: ModelPackage) -> Likeness | None:
+def _feature_distance(package: ModelPackage) -> FeatureDistance | None:
     network = package.card.network
     if not isinstance(network, ResidualUNetNetwork) or len(package.card.inputs) > 1:
         return None
     step = 2 ** len(network.widths)
-    return Likeness(residual_unet(package, network).network, int(np.ceil(32 / step)) * step)
+    return FeatureDistance(residual_unet(package, network).network, int(np.ceil(32 / step)) * step)
 
 
 def _regions(card: Card, protocol: Protocol) -> tuple[str, ...]:

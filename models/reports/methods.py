@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.errors import InputError
-from models.field import axial_grid
+from models.fov import axial_grid
 from models.inference import Predictor
 from models.inference.working_grid import labels_on, scales_on, values_on
 from models.packages import Card

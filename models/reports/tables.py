@@ -64,16 +64,16 @@ def cohort_tables(evaluation: Evaluation) -> tuple[Table, ...]:
         return overlaps
     whole, *tissues = evaluation.regions
     alike = ("nmse", "psnr", "ssim", "ms_ssim", "r", "kl")
-    likeness = _table(evaluation, "Likeness", [(whole, [f"{one}_{whole}" for one in alike])])
+    similarity = _table(evaluation, "Similarity", [(whole, [f"{one}_{whole}" for one in alike])])
     errors = {region: [f"{figure}_{region}" for figure in ("mae", "me", "rmse")] for region in evaluation.regions}
     unit = evaluation.protocol.unit
     if not evaluation.is_ct:
-        return _table(evaluation, f"Errors, {unit}", [(whole, errors[whole])]), likeness
+        return _table(evaluation, f"Errors, {unit}", [(whole, errors[whole])]), similarity
     air, soft, bone = tissues
     return (
         _table(evaluation, f"Errors, {unit}", [(region, errors[region]) for region in (whole, soft)]),
         _table(evaluation, f"Errors, {unit}", [(region, errors[region]) for region in (bone, air)]),
-        likeness,
+        similarity,
         *overlaps,
     )
 

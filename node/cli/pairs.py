@@ -13,7 +13,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
-from models.cli.telling import Json
+from models.cli.output import Json
 from models.errors import ModelsError
 from models.reasons import text as models_text
 from node.cli.output import complain, console, print_json

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from pydicom import Dataset, dcmread
 
-from models.field import inside_field
+from models.fov import inside_fov
 from models.metrics import region_errors
 from models.volumes import Array, Grid, Volume
 from node.demo.evidence import Arrived
@@ -73,7 +73,7 @@ def measure(images: Sequence[Arrived], truth: Truth, folder: Path) -> Accuracy:
     arrived = _volume([dcmread(one.file) for one in images])
     true = truth.ct(arrived.grid)
     write_series(ct_series(true, truth.seed), folder)
-    body = ct_body(true, inside_field(truth.field, arrived.grid))
+    body = ct_body(true, inside_fov(truth.field, arrived.grid))
     water = np.where(body, _WATER_HU, _AIR_HU).astype(np.float32)
     return Accuracy(
         synthetic=_errors(true.values, arrived.values, body),

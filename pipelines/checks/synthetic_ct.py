@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from models.field import contact_areas
+from models.fov import contact_areas
 from models.masks.distance import distance_mm
 from models.volumes import Grid, Volume
 from pipelines.checks.agreement import AgreementLimits, check_agreement
@@ -37,7 +37,7 @@ class SyntheticCtLimits:
     largest_cut_cm2
         Body that touches a face of the field over more than this is cut there, not just near it.
     open_sides
-        Sides on which the body always leaves the field, as `models.field` names them, e.g. ``("inferior",)``.
+        Sides on which the body always leaves the field, as `models.fov` names them, e.g. ``("inferior",)``.
     most_empty_slices
         Share of slices without any body.
     soft_tissue_hu, bone_median_hu

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from models.field import axial_grid
+from models.fov import axial_grid
 from models.volumes import Grid, Triple, Volume
 
 MOST_SLICES = 399

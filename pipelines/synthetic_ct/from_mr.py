@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from pydicom import Dataset
 
-from models.field import inside_field
+from models.fov import inside_fov
 from models.inference import Prediction
 from models.volumes import Volume
 from pipelines.checks.inputs import check_inputs
@@ -101,7 +101,7 @@ class SyntheticCtFromMr:
         margin = air_margin(target.grid, profile.air_margin_mm, profile.square_matrix)
         raw = pad(thinned(prediction.synthetic, target.slice_stride), margin, air_hu)
         resampled = pad(thinned(seen, target.slice_stride), margin, 0.0)
-        inside = inside_field(case.reference.volume.grid, raw.grid)
+        inside = inside_fov(case.reference.volume.grid, raw.grid)
         body = mr_body(resampled, inside)
         hu = Volume(np.where(body, raw.values, np.float32(air_hu)), raw.grid)
         ct = SyntheticCt(resampled, raw, hu, body, ct_body(raw, inside), bone_mask(hu, body), inside)

@@ -10,7 +10,7 @@ import pytest
 from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
-from models.field import inside_field
+from models.fov import inside_fov
 from models.inference import Prediction, TilePlan
 from models.packages import Card, ModelPackage
 from models.volumes import Grid, Volume
@@ -76,7 +76,7 @@ class KnowingPredictor:
         points = to_mm(target, indices_of(target))
         index = to_index(source.grid, points)[:, ::-1].T
         resampled = ndimage.map_coordinates(source.values, index, order=1).reshape(target.shape)
-        inside = inside_field(source.grid, target)
+        inside = inside_fov(source.grid, target)
         hu = np.where(inside, head_at(points)[1].reshape(target.shape), -1000.0)
         progress(0.5)
         progress(1.0)

@@ -22,7 +22,7 @@ from torch import Tensor
 
 from models.batches import Batch
 from models.errors import InputError, PairsError
-from models.field import axial_grid
+from models.fov import axial_grid
 from models.inference.inputs import brought_onto
 from models.inference.resampling import resampled
 from models.inference.scaling import scaling_of

@@ -19,10 +19,10 @@ from typer.testing import CliRunner
 
 from models.cli import app
 from models.errors import PackageError
-from models.importing.confined import Converted
 from models.importing.onnx_export import export_onnx, left_out
 from models.importing.onnx_import import import_onnx
 from models.importing.receiving import received
+from models.importing.sandbox import Converted
 from models.importing.written import SITE_MUST, UNMEASURED
 from models.inference import Predictor
 from models.networks.building import residual_unet

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
-from models.field import axial_grid
+from models.fov import axial_grid
 from models.reports.agreement import agreement, bins, by_tissue
 from models.reports.charts import trust_plot
 from models.reports.slices import cut

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
-from models.field import inside_field
+from models.fov import inside_fov
 from models.inference import resample
 from models.volumes import Grid, Volume
 from pipelines.geometry.target import axial_target, to_mm
@@ -44,5 +44,5 @@ def test_a_ramp_through_the_patient_stays_where_it_is(
     assert between_centres.any()
     assert np.abs(found.values - truth)[between_centres].max() < 0.02
     # the network's field and the one that is reported are the same, but for voxels right on its faces
-    assert (field != inside_field(source_grid, target)).mean() < 0.01
-    assert field.mean() == pytest.approx(inside_field(source_grid, target).mean(), abs=0.01)
+    assert (field != inside_fov(source_grid, target)).mean() < 0.01
+    assert field.mean() == pytest.approx(inside_fov(source_grid, target).mean(), abs=0.01)

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
-from models.field import contact_areas, faces, field_corners, inside_field
+from models.fov import contact_areas, faces, fov_corners, inside_fov
 from models.volumes import Grid, Volume
 from pipelines.errors import UnreadableSeries
 from pipelines.geometry.posture import Posture, posture
@@ -45,11 +45,11 @@ def test_the_target_covers_the_field_and_is_as_planning_systems_ask(source: Grid
     grid = target.grid
     assert grid.direction == ((1, 0, 0), (0, 1, 0), (0, 0, 1))
     assert grid.spacing == (voxel, voxel, voxel)
-    indices = to_index(grid, field_corners(source))
+    indices = to_index(grid, fov_corners(source))
     # a rounding of the origin to a micrometre may leave out at most that
     assert (indices >= -0.5 - 0.002).all()
     assert (indices <= np.array(grid.size) - 0.5 + 0.002).all()
-    slack = np.array(grid.size) * voxel - (field_corners(source).max(0) - field_corners(source).min(0))
+    slack = np.array(grid.size) * voxel - (fov_corners(source).max(0) - fov_corners(source).min(0))
     assert (slack < voxel + 0.002).all()
     assert -(-grid.size[2] // target.slice_stride) <= MOST_SLICES
 
@@ -79,7 +79,7 @@ def test_inside_field_agrees_with_the_transform_voxel_by_voxel(source: Grid) -> 
     k, j, i = np.indices(target.shape)
     index = to_index(source, to_mm(target, np.stack([i.ravel(), j.ravel(), k.ravel()], axis=1).astype(float)))
     margin = np.minimum(index + 0.5, np.array(source.size) - 0.5 - index).min(axis=1)
-    found = inside_field(source, target).ravel()
+    found = inside_fov(source, target).ravel()
     clear = np.abs(margin) > 1e-3
     assert np.array_equal(found[clear], margin[clear] > 0)
 

@@ -14,7 +14,7 @@ from derived import DIGEST, GRID, RUN, Derived, derived, radius, regions, source
 from peers import program
 from pydicom import Dataset, dcmread
 
-from models.field import inside_field
+from models.fov import inside_fov
 from models.volumes import Grid, Volume
 from pipelines.contract import SourceInstance, Verdict
 from pipelines.geometry.target import axial_target
@@ -155,7 +155,7 @@ def test_objects_from_a_real_head_satisfy_all_judges(real_data: Path, tmp_path: 
     source = read_series([SourceInstance(dcmread(file), "") for file in files])
     grid = axial_target(source.volume.grid, (2.0, 2.0, 2.0)).grid
     resampled = on_grid(source.volume, grid)
-    body = mr_body(resampled, inside_field(source.volume.grid, grid))
+    body = mr_body(resampled, inside_fov(source.volume.grid, grid))
     hu = Volume(np.where(body, 40.0, -1000.0).astype(np.float32), grid)
     bright = body & (resampled.values > np.percentile(resampled.values[body], 80))
     rois = (replace(regions()[0], mask=body), replace(regions()[1], mask=bright))

@@ -37,7 +37,7 @@ def for_people(json: bool) -> Callable[[str], None]:
 
 
 @contextmanager
-def refusals_told() -> Iterator[None]:
+def explain_refusals() -> Iterator[None]:
     """Print in one line what we or the file system refused, and what helps, instead of a traceback; exit status 2."""
     try:
         yield
@@ -65,7 +65,7 @@ def _full(why: OSError) -> StorageFull:
 
 
 @contextmanager
-def stops_told() -> Iterator[None]:
+def explain_stops() -> Iterator[None]:
     """Tell in one line where a run was stopped and how it goes on; exit status 128 and the signal's number."""
     try:
         yield
@@ -74,7 +74,7 @@ def stops_told() -> Iterator[None]:
         raise typer.Exit(128 + why.signal) from why
 
 
-def tell_package(package: ModelPackage, json: bool) -> None:
+def print_package(package: ModelPackage, json: bool) -> None:
     """Print which package was made or verified."""
     if json:
         typer.echo(as_json({"verified": True, **brief(package)}))

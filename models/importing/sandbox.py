@@ -16,7 +16,7 @@ from typing import Any
 
 from models.errors import PackageError
 
-REQUEST, ANSWER, CONFINEMENT = "request.json", "answer.json", "confinement.json"
+REQUEST, ANSWER, SANDBOX = "request.json", "answer.json", "sandbox.json"
 
 _LARGEST_ANSWER = 1_000_000
 _TOLD = 400
@@ -44,7 +44,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Converted:
-    """A conversion's answer and how it was confined.
+    """A conversion's answer and how its sandbox was closed.
 
     Attributes
     ----------
@@ -81,7 +81,7 @@ def converted(
     """
     (folder / REQUEST).write_text(json.dumps(request), encoding="utf-8")
     path = os.pathsep.join(dict.fromkeys((str(modules), str(_ROOT))))
-    command = [sys.executable, "-P", "-m", "models.importing.confinement", converter, str(folder)]
+    command = [sys.executable, "-P", "-m", "models.importing.sandbox_child", converter, str(folder)]
     command += [str(limits.seconds), str(limits.memory_gb), str(limits.file_gb)]
     bare = {"PATH": os.defpath, "HOME": str(folder), "PYTHONPATH": path, "LANG": "C.UTF-8", "OMP_NUM_THREADS": "1"}
     with TemporaryFile() as printed:
@@ -104,7 +104,7 @@ def converted(
         tail = printed.read().decode("utf-8", "replace")
     if status != 0:
         raise PackageError("conversion-failed", status=status, found=" ".join(tail.split())[-_TOLD:])
-    return Converted(_read(folder / ANSWER), str(_read(folder / CONFINEMENT).get("network")))
+    return Converted(_read(folder / ANSWER), str(_read(folder / SANDBOX).get("network")))
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:

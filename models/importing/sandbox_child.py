@@ -1,4 +1,4 @@
-"""What a conversion's process does to itself before it reads anything foreign. Run as a module by `confined`."""
+"""What a conversion's process does to itself before it reads anything foreign. Run as a module by `sandbox`."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def main(converter: str, folder: Path, seconds: int, memory_gb: int, file_gb: in
     """Confine this process, then convert."""
     network = leave_the_network()
     limit(seconds, memory_gb, file_gb)
-    (folder / "confinement.json").write_text(json.dumps({"network": network}), encoding="utf-8")
+    (folder / "sandbox.json").write_text(json.dumps({"network": network}), encoding="utf-8")
     request = json.loads((folder / "request.json").read_text(encoding="utf-8"))
     answer = import_module(converter).convert(request, folder)
     (folder / "answer.json").write_text(json.dumps(answer), encoding="utf-8")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from models.errors import PackageError
-from models.importing.confined import Limits, converted
+from models.importing.sandbox import Limits, converted
 
 ROOT = Path(__file__).parents[3]
 
@@ -56,7 +56,7 @@ def test_a_pickle_that_calls_home_does_not_get_through(tmp_path: Path) -> None:
 
 def test_where_the_kernel_gives_no_namespace_python_has_no_sockets() -> None:
     code = (
-        "from models.importing.confinement import block_sockets; import socket; block_sockets()\n"
+        "from models.importing.sandbox_child import block_sockets; import socket; block_sockets()\n"
         "try: socket.create_connection(('127.0.0.1', 9), 1)\n"
         "except PermissionError as why: print(why)"
     )

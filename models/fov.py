@@ -43,7 +43,7 @@ def faces(source: Grid) -> tuple[Face, ...]:
     return tuple(found)
 
 
-def field_corners(grid: Grid) -> npt.NDArray[np.float64]:
+def fov_corners(grid: Grid) -> npt.NDArray[np.float64]:
     """Return the eight corners of a grid's field, voxel edges not centres: array (8, 3) in LPS mm."""
     edges = np.array(list(product(*((-0.5, count - 0.5) for count in grid.size))))
     corners: npt.NDArray[np.float64] = edges @ grid.affine[:3, :3].T + grid.affine[:3, 3]
@@ -60,14 +60,14 @@ def axial_grid(source: Grid, voxel_mm: Triple) -> Grid:
     voxel_mm
         Spacing along x, y, z, mm.
     """
-    corners = field_corners(source)
+    corners = fov_corners(source)
     low, high = corners.min(axis=0), corners.max(axis=0)
     size = [max(1, int(np.ceil((high[a] - low[a]) / voxel_mm[a] - 1e-3))) for a in range(3)]
     x, y, z = (float((low[a] + high[a]) / 2 - (size[a] - 1) / 2 * voxel_mm[a]) for a in range(3))
     return Grid((size[0], size[1], size[2]), voxel_mm, (x, y, z))
 
 
-def inside_field(source: Grid, target: Grid) -> npt.NDArray[np.bool_]:
+def inside_fov(source: Grid, target: Grid) -> npt.NDArray[np.bool_]:
     """Return which voxel centres of `target` lie in the field of `source` (its voxels' outer edges included).
 
     Returns

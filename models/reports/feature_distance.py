@@ -17,7 +17,7 @@ _SEED = 7
 _TRUTH = "truth"
 
 
-class Likeness:
+class FeatureDistance:
     """Collects features of patches, the same places for every method.
 
     Parameters

@@ -181,6 +181,7 @@ TEXTS: Mapping[str, str] = {
     "run-not-released": "Run {run} is not released.",
     "run-not-started": "Run {run} has not started.",
     "run-of-other-study": "Run {run} belongs to study {found}, not to study {study}.",
+    "run-ordered-already": "Run {run} of the same computation is {state}: wait until it has ended, then look at it.",
     "run-outdated": "More images came in, and the study as it now is orders no such run: see there why.",
     "run-pipeline-missing": "The pipeline {pipeline} is not installed any more.",
     "run-repeated": "A named person had it computed again, as run {by}.",

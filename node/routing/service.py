@@ -90,7 +90,8 @@ class OrderService:
         ------
         Refusal
             ``run-unknown``, those of `node.access.check`, ``run-needs-reason``; ``run-not-ended``; ``run-superseded``
-            when another took its place; ``run-pipeline-missing``; or why it does not stand for its study any more
+            when another took its place; ``run-ordered-already`` while the same computation is queued or running;
+            ``run-pipeline-missing``; or why it does not stand for its study any more
             (`Freshness`). A refusal is audited as well.
         Permanent
             ``model-missing``, ``model-unusable``.
@@ -148,7 +149,8 @@ class OrderService:
             run.destinations = list(dict.fromkeys(earlier.destinations if destinations is None else destinations))
             run.due, run.queued_at = due_second(now, priority), now
             same = runs_of_same_computation(session, run)
-            order_run(session, self._queue, run, max(earlier.run_number, *(one.run_number for one in same)) + 1)
+            _check_not_ordered(same)
+            order_run(session, self._queue, run, max([earlier.run_number, *(one.run_number for one in same)]) + 1)
             recording.record(run_repeated(run, earlier, by, reason))
             if earlier.state in _REPLACED:
                 change_state(session, earlier, RunState.SUPERSEDED)
@@ -170,6 +172,12 @@ def _check_ended(run: RunRow) -> None:
         raise Refusal("run-not-ended", run=run.run_id, state=run.state)
     if run.state == RunState.SUPERSEDED:
         raise Refusal(run.reason_code or "run-superseded", **(run.reason_parameters or {}))
+
+
+def _check_not_ordered(same: Sequence[RunRow]) -> None:
+    for run in same:
+        if run.state in {RunState.QUEUED, RunState.RUNNING}:
+            raise Refusal("run-ordered-already", run=run.run_id, state=run.state)
 
 
 def _copied(run: RunRow) -> RunRow:

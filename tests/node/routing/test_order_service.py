@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,6 +12,7 @@ from pydicom.uid import CTImageStorage
 from sqlalchemy import select, text
 
 from models.errors import PackageError
+from models.packages import ModelPackage
 from node.actor import Actor, Role
 from node.audit.tables import AuditRow
 from node.deliver.tables import DeliveryRow
@@ -117,25 +120,10 @@ def test_what_a_person_ordered_outlives_the_next_revision_with_the_same_inputs(o
     assert (runs(rooms)[2].run_id, runs(rooms)[2].revision) == (again, 2)
 
 
-@pytest.mark.hazard("HAZ-11")
-def test_after_a_changed_model_the_run_is_ordered_with_the_one_that_is_installed(failed) -> None:
-    rooms, run_id = failed
-    with rooms.node.database.write() as session:
-        row = session.get_one(RunRow, run_id)
-        row.models = {role: {**model, "version": "0.0.1", "sha256": "0" * 64} for role, model in row.models.items()}
-    rooms.node.orders.order_again(run_id, PHYSICIST, "the package was updated")
-    (model,) = runs(rooms)[2].models.values()
-    assert model["sha256"] == rooms.model.sha256
-
-
-def test_a_model_that_is_gone_is_named(failed) -> None:
-    rooms, run_id = failed
+def order_service(rooms: Any, package: Callable[[str], ModelPackage]) -> OrderService:
+    """Return the service of a node whose installed packages are those that `package` returns."""
     parts = rooms.node
-
-    def missing(name: str) -> Any:
-        raise PackageError("package-unknown", name=name)
-
-    service = OrderService(
+    return OrderService(
         parts.database,
         parts.trail,
         parts.queue,
@@ -143,8 +131,38 @@ def test_a_model_that_is_gone_is_named(failed) -> None:
         parts.freshness,
         rooms.clock,
         {rooms.pipeline.declaration.name: rooms.pipeline.declaration},
-        missing,
+        package,
     )
+
+
+@pytest.mark.hazard("HAZ-11")
+def test_after_a_changed_model_the_run_is_ordered_with_the_one_that_is_installed(failed) -> None:
+    rooms, run_id = failed
+    updated = replace(rooms.model, sha256="0" * 64)
+    order_service(rooms, lambda name: updated).order_again(run_id, PHYSICIST, "the package was updated")
+    (earlier,), (model,) = runs(rooms)[1].models.values(), runs(rooms)[2].models.values()
+    assert (earlier["sha256"], model["sha256"]) == (rooms.model.sha256, "0" * 64)
+
+
+@pytest.mark.hazard("HAZ-09")
+@pytest.mark.parametrize("state", [RunState.QUEUED, RunState.RUNNING])
+def test_the_same_computation_is_not_ordered_twice_at_a_time(failed, state: RunState) -> None:
+    rooms, run_id = failed
+    again = rooms.node.orders.order_again(run_id, PHYSICIST, "the driver was mended")
+    with rooms.node.database.write() as session:
+        session.get_one(RunRow, again).state = state
+    with pytest.raises(Refusal, match=f"run-ordered-already.*{again}"):
+        rooms.node.orders.order_again(run_id, PHYSICIST, "the driver was mended")
+    assert list(runs(rooms)) == [1, 2]
+
+
+def test_a_model_that_is_gone_is_named(failed) -> None:
+    rooms, run_id = failed
+
+    def missing(name: str) -> Any:
+        raise PackageError("package-unknown", name=name)
+
+    service = order_service(rooms, missing)
     with pytest.raises(Permanent, match="model-missing"):
         service.order_again(run_id, PHYSICIST, "try")
     assert (last_audit(rooms).code, last_audit(rooms).outcome) == ("run-repeated", "failure")

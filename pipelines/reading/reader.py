@@ -13,7 +13,7 @@ from pipelines.contract import SourceInstance
 from pipelines.errors import UnreadableSeries
 from pipelines.headers import Header
 from pipelines.headers.frames import is_multi_frame
-from pipelines.headers.orientation import group_orientations
+from pipelines.headers.orientation import SAME_ORIENTATION, group_orientations
 from pipelines.headers.parts import divide
 from pipelines.headers.series import spread
 from pipelines.reading.acquisitions import check_one_acquisition
@@ -84,7 +84,10 @@ def _check_no_localizer(datasets: Sequence[Dataset]) -> None:
 def _check_parallel(planes: Sequence[Plane], datasets: Sequence[Dataset]) -> None:
     headers = [Header.from_dataset(dataset) for dataset in datasets]
     first = planes[0]
-    if len(set(group_orientations([header.numbers("ImageOrientationPatient") for header in headers]))) > 1:
+    cosines = [header.numbers("ImageOrientationPatient") for header in headers]
+    # Groups chain: a stack that turns a little from slice to slice is one group and yet not one volume.
+    spans = np.ptp(np.asarray(cosines, dtype=np.float64), axis=0)
+    if len(set(group_orientations(cosines))) > 1 or spans.max() > SAME_ORIENTATION:
         found = spread(headers, "ImageOrientationPatient").describe()
         raise UnreadableSeries("series-mixed", attribute="ImageOrientationPatient", found=found)
     if not all(np.allclose(plane.spacing, first.spacing, rtol=0, atol=_SAME_SPACING_MM) for plane in planes):

@@ -185,6 +185,24 @@ def test_no_patient_identifier_stands_in_an_error(bare_series: Callable[..., lis
     assert "SECRET-77" not in str(caught.value)
 
 
+@pytest.mark.hazard("HAZ-03")
+def test_a_stack_that_turns_from_slice_to_slice_is_refused(bare_series: Callable[..., list[SourceInstance]]) -> None:
+    instances = bare_series(slices=192)
+    for index, instance in enumerate(instances):
+        turned = Rotation.from_euler("z", 0.055 * index, degrees=True).as_matrix()
+        instance.dataset.ImageOrientationPatient = [round(float(one), 10) for one in (*turned[:, 0], *turned[:, 1])]
+    with pytest.raises(UnreadableSeries) as caught:
+        read_series(instances)
+    assert caught.value.reason.code == "series-mixed"
+    assert caught.value.reason.parameters["attribute"] == "ImageOrientationPatient"
+
+
+def test_cosines_rounded_to_three_decimals_are_of_one_volume(bare_series: Callable[..., list[SourceInstance]]) -> None:
+    instances = bare_series()
+    instances[0].dataset.ImageOrientationPatient = [0.9995, 0, 0, 0, 1, 0]
+    assert len(read_series(instances).datasets) == len(instances)
+
+
 @pytest.mark.parametrize(
     "keyword",
     ["ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "FrameOfReferenceUID", "Rows", "SOPClassUID"],

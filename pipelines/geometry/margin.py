@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from models.volumes import Grid, Volume
 
@@ -55,5 +56,13 @@ def pad_grid(grid: Grid, margin: Margin) -> Grid:
 
 def pad(volume: Volume, margin: Margin, value: float) -> Volume:
     """Return `volume` with `margin` filled with `value`."""
-    widths = ((0, 0), margin.y, margin.x)
-    return Volume(np.pad(volume.values, widths, constant_values=value), pad_grid(volume.grid, margin))
+    return Volume(np.pad(volume.values, _widths(margin), constant_values=value), pad_grid(volume.grid, margin))
+
+
+def pad_mask(mask: npt.NDArray[np.bool_], margin: Margin) -> npt.NDArray[np.bool_]:
+    """Return `mask`, array (k, j, i), with `margin` outside it."""
+    return np.pad(mask, _widths(margin), constant_values=False)
+
+
+def _widths(margin: Margin) -> tuple[tuple[int, int], ...]:
+    return ((0, 0), margin.y, margin.x)

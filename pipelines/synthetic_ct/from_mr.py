@@ -15,7 +15,7 @@ from pipelines.checks.inputs import check_inputs
 from pipelines.checks.objects import check_image_series
 from pipelines.checks.synthetic_ct import SyntheticCt, SyntheticCtLimits, check_synthetic_ct
 from pipelines.contract import Check, Declaration
-from pipelines.geometry.margin import Margin, air_margin, pad
+from pipelines.geometry.margin import Margin, air_margin, pad, pad_mask
 from pipelines.geometry.posture import Posture, posture
 from pipelines.geometry.target import TargetGrid, axial_target, thinned
 from pipelines.masks.body import ct_body, mr_body
@@ -99,12 +99,20 @@ class SyntheticCtFromMr:
         (seen,) = prediction.resampled.values()
         air_hu, profile = case.package.card.output.outside, case.run.profile
         margin = air_margin(target.grid, profile.air_margin_mm, profile.square_matrix)
-        raw = pad(thinned(prediction.synthetic, target.slice_stride), margin, air_hu)
-        resampled = pad(thinned(seen, target.slice_stride), margin, 0.0)
+        raw, resampled = thinned(prediction.synthetic, target.slice_stride), thinned(seen, target.slice_stride)
+        # On the grid without the margin, so that a profile's margin changes no outline and no HU in it.
         inside = inside_fov(case.reference.volume.grid, raw.grid)
         body = mr_body(resampled, inside)
         hu = Volume(np.where(body, raw.values, np.float32(air_hu)), raw.grid)
-        ct = SyntheticCt(resampled, raw, hu, body, ct_body(raw, inside), bone_mask(hu, body), inside)
+        ct = SyntheticCt(
+            mr=pad(resampled, margin, 0.0),
+            raw=pad(raw, margin, air_hu),
+            hu=pad(hu, margin, air_hu),
+            body=pad_mask(body, margin),
+            raw_body=pad_mask(ct_body(raw, inside), margin),
+            bone=pad_mask(bone_mask(hu, body), margin),
+            inside=pad_mask(inside, margin),
+        )
         return Product(ct, _with_field(self.site.rois(ct), ct), _uncertainty(prediction, target, margin, ct))
 
     def encode(self, case: Case, made: Product) -> tuple[Dataset, ...]:

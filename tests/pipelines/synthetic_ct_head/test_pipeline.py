@@ -20,14 +20,16 @@ from models.packages import ModelPackage
 from models.volumes import Volume
 from pipelines.contract import Check, Outcome, RunIdentity, SourceInstance, Verdict
 from pipelines.errors import PipelineError, UnreadableSeries
-from pipelines.geometry.target import to_mm
+from pipelines.geometry.target import axial_target, to_mm
 from pipelines.objects.encoding import encode
 from pipelines.objects.profiles import PlanningProfile
 from pipelines.phantoms.series import mr_series
 from pipelines.previews.shades import UNKNOWN
 from pipelines.reading.reader import read_series
+from pipelines.synthesis import Case
+from pipelines.synthetic_ct.from_mr import Site, SyntheticCtFromMr
 from pipelines.synthetic_ct_head.declaration import DECLARATION
-from pipelines.synthetic_ct_head.pipeline import synthetic_ct_head
+from pipelines.synthetic_ct_head.pipeline import LIMITS, draw_rois, synthetic_ct_head
 
 NON_OVERRIDABLE = {"model-hash", "geometry", "laterality", "frame-of-reference", "identity-carried"}
 
@@ -82,6 +84,31 @@ def test_names_types_and_solids_of_the_regions(good: Outcome) -> None:
     external = structures.ROIContourSequence[0].ContourSequence
     heights = [float(contour.ContourData[2]) for contour in external]
     assert len(heights) > 30
+
+
+def test_the_margin_changes_neither_the_body_nor_its_hu(
+    package: ModelPackage, identity: RunIdentity, head_instances: list[SourceInstance], knowing: type
+) -> None:
+    output = package.card.output.model_copy(update={"voxel_mm": (1.5, 1.5, 3.0)})
+    finer = replace(package, card=package.card.model_copy(update={"output": output}))
+    source = read_series(head_instances)
+    synthesis = SyntheticCtFromMr(DECLARATION, Site("", ("HEAD",), LIMITS, draw_rois))
+    target = axial_target(source.volume.grid, output.voxel_mm)
+    prediction = knowing().predict({"t1": source.volume}, target.grid, lambda share: None)
+    found = []
+    for margin_mm in (0.0, 3.0, 7.0, 50.0):
+        profile = replace(identity.profile, air_margin_mm=margin_mm, square_matrix=False)
+        case = Case({"t1": source}, finer, replace(identity, profile=profile), "")
+        ct = synthesis.make(case, prediction, target).ct
+        width = (ct.body.shape[1] - target.grid.size[1]) // 2
+        assert width >= margin_mm / 1.5
+        inner = (slice(None), *(slice(width, length - width) for length in ct.body.shape[1:]))
+        for mask in (ct.body, ct.raw_body, ct.bone, ct.inside):
+            assert mask.sum() == mask[inner].sum()
+        found.append([one[inner] for one in (ct.hu.values, ct.body, ct.raw_body, ct.bone, ct.inside)])
+        assert np.all(ct.hu.values[~ct.body] == output.outside)
+    for other in found[1:]:
+        assert all(np.array_equal(one, two) for one, two in zip(found[0], other, strict=True))
 
 
 def test_previews_and_stages_are_complete(good: Outcome) -> None:

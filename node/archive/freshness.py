@@ -52,6 +52,13 @@ class Freshness:
         Reason or None
             ``receipts-unread``, ``study-receiving``, ``study-quarantined`` or ``run-outdated``.
         """
+        against = self.reason_in_catalogue(session, study_uid, revision)
+        if against is None and self._unread(session, study_uid):
+            return Reason("receipts-unread", {"study": study_uid})
+        return against
+
+    def reason_in_catalogue(self, session: Session, study_uid: str, revision: int) -> Reason | None:
+        """Return why a result must not leave now as far as the catalogue knows; cheap enough to ask at every object."""
         study = session.get_one(StudyRow, study_uid)
         if study.state == StudyState.RECEIVING:
             return Reason("study-receiving", {"study": study_uid})
@@ -61,8 +68,6 @@ class Freshness:
             return Reason("study-quarantined", {"count": len(apart), "codes": codes})
         if study.revision != revision:
             return Reason("run-outdated", {})
-        if self._unread(session, study_uid):
-            return Reason("receipts-unread", {"study": study_uid})
         return None
 
     def _unread(self, session: Session, study_uid: str) -> bool:

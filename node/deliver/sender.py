@@ -77,7 +77,10 @@ class DeliverySender:
             return self._wait(delivery_id, problem.reason)
         except Permanent as problem:
             return self._fail(delivery_id, problem.reason)
-        return self._conclude(delivery_id)
+        try:
+            return self._conclude(delivery_id)
+        except Permanent as problem:
+            return self._fail(delivery_id, problem.reason)
 
     def _begin(self, delivery_id: str) -> DeliveryRow | None:
         """Enter SENDING and return the delivery as it then is; None when it has ended."""
@@ -102,8 +105,7 @@ class DeliverySender:
         """
         with self._database.read() as session:
             run = session.get_one(RunRow, delivery.run_id)
-            if run.state != RunState.RELEASED:
-                raise Permanent(run.reason_code or "run-not-released", **(run.reason_parameters or {"run": run.run_id}))
+            _check_released(run)
             against = self._freshness.reason_against(session, run.study_uid, run.revision)
         if against is not None:
             raise Transient(against.code, **against.parameters)
@@ -121,9 +123,21 @@ class DeliverySender:
                 self._record(item.id, status)
 
     def _record(self, item_id: int, status: int) -> None:
+        """Record what the peer said of an object, and check that the next may still follow it.
+
+        Raises
+        ------
+        Permanent, Transient
+            As of `_check_current`, but for receipts that nobody has read yet. What the peer has is recorded before.
+        """
         with self._database.write() as session:
             item = session.get_one(DeliveryItemRow, item_id)
             item.status, item.recorded_at = status, self._clock.now()
+            run = session.get_one(RunRow, _delivery(session, item.delivery_id).run_id)
+            against = self._freshness.reason_in_catalogue(session, run.study_uid, run.revision)
+        _check_released(run)
+        if against is not None:
+            raise Transient(against.code, **against.parameters)
 
     def _wait(self, delivery_id: str, reason: Reason) -> None:
         with self._database.write() as session:
@@ -158,10 +172,11 @@ class DeliverySender:
             delivery = _delivery(recording.session, delivery_id)
             if delivery.state in _ENDED:
                 return
+            run = recording.session.get_one(RunRow, delivery.run_id)
+            _check_released(run)
             change_state(recording.session, delivery, DeliveryState.DELIVERED)
             delivery.reason_code = delivery.reason_parameters = None
             delivery.finished_at = self._clock.now()
-            run = recording.session.get_one(RunRow, delivery.run_id)
             recording.record(delivery_done(delivery, run, SENDER))
             self._close_run(recording.session, run)
 
@@ -185,3 +200,9 @@ class DeliverySender:
 
 def _delivery(session: Session, delivery_id: str) -> DeliveryRow:
     return session.get_one(DeliveryRow, delivery_id)
+
+
+def _check_released(run: RunRow) -> None:
+    """Check that nothing has ended the run since its release, such as a newer revision of its study."""
+    if run.state != RunState.RELEASED:
+        raise Permanent(run.reason_code or "run-not-released", **(run.reason_parameters or {"run": run.run_id}))

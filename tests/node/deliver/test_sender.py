@@ -9,6 +9,7 @@ import pytest
 from pydicom.uid import MRImageStorage
 from sqlalchemy import select
 
+from node.database import change_state
 from node.deliver.sender import DeliverySender
 from node.deliver.tables import DeliveryRow
 from node.runs.tables import RunRow
@@ -98,6 +99,25 @@ def test_an_abort_in_the_middle_leaves_the_rest_for_the_next_attempt(released) -
     assert positions(pacs, row) == [0, 1, 2]
 
 
+def supersede(delivering: Any) -> None:
+    with delivering.node.database.write() as session:
+        run = session.get_one(RunRow, delivering.run_id)
+        change_state(session, run, RunState.SUPERSEDED)
+        run.reason_code, run.reason_parameters = "run-superseded", {}
+
+
+def supersede_at(monkeypatch: pytest.MonkeyPatch, delivering: Any, pacs: Any, count: int) -> None:
+    """Have the run superseded when the peer has so many objects, before the last of them is recorded."""
+    record = DeliverySender._record
+
+    def superseded_meanwhile(self: DeliverySender, item_id: int, status: int) -> None:
+        if len(pacs.received) == count:
+            supersede(delivering)
+        record(self, item_id, status)
+
+    monkeypatch.setattr(DeliverySender, "_record", superseded_meanwhile)
+
+
 class _Killed(BaseException):
     """The process ends here; nothing catches it."""
 
@@ -182,6 +202,56 @@ def test_a_late_image_keeps_what_was_released_and_not_sent_here(
     assert (row.state, row.reason_code) == (DeliveryState.FAILED, "run-superseded")
     assert delivering.run().state == RunState.SUPERSEDED
     assert pacs.associations == 0
+
+
+@pytest.mark.hazard("HAZ-08")
+@pytest.mark.parametrize("after", [1, OBJECTS])
+def test_a_result_superseded_in_the_middle_stops_and_is_not_delivered(released, monkeypatch, after: int) -> None:
+    delivering, pacs = released()
+    supersede_at(monkeypatch, delivering, pacs, after)
+    row = delivering.attempt()
+    assert (row.state, row.reason_code) == (DeliveryState.FAILED, "run-superseded")
+    assert statuses(row) == [0] * after + [None] * (OBJECTS - after)
+    assert len(pacs.received) == after
+    assert delivering.run().state == RunState.SUPERSEDED
+
+
+@pytest.mark.hazard("HAZ-08")
+def test_a_result_superseded_after_its_last_object_is_not_delivered(released, monkeypatch) -> None:
+    delivering, _ = released()
+    send = DeliverySender._send
+
+    def superseded_afterwards(self: DeliverySender, *sent: Any) -> None:
+        send(self, *sent)
+        supersede(delivering)
+
+    monkeypatch.setattr(DeliverySender, "_send", superseded_afterwards)
+    row = delivering.attempt()
+    assert (row.state, row.reason_code) == (DeliveryState.FAILED, "run-superseded")
+    assert statuses(row) == [0] * OBJECTS
+
+
+@pytest.mark.hazard("HAZ-08", "HAZ-18")
+def test_an_image_that_comes_in_the_middle_keeps_the_rest_here(
+    delivering, mr_study, start_pacs, research_pacs, monkeypatch
+) -> None:
+    pacs = start_pacs()
+    delivering.configure(research_pacs(pacs.port))
+    *images, late = mr_study(4)
+    delivering.hold(images, slices=OBJECTS)
+    delivering.release()
+    record = DeliverySender._record
+
+    def comes_at_the_second(self: DeliverySender, item_id: int, status: int) -> None:
+        if len(pacs.received) == 2:
+            delivering.rooms.file(late)
+        record(self, item_id, status)
+
+    monkeypatch.setattr(DeliverySender, "_record", comes_at_the_second)
+    row = delivering.attempt()
+    assert (row.state, row.reason_code) == (DeliveryState.PENDING, "study-receiving")
+    assert statuses(row) == [0, 0, None]
+    assert len(pacs.received) == 2
 
 
 @pytest.mark.hazard("HAZ-08", "HAZ-18")

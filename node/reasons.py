@@ -81,6 +81,8 @@ TEXTS: Mapping[str, str] = {
     "released to ({released}): nothing is sent there until a person sends it again.",
     "destination-not-research": "{destination} is not marked `research: true` any more, and the result comes from a "
     "model of status reference: mark it again and send again, or leave it.",
+    "destination-other-profile": "{destination} asks for another planning profile than the one that this result is "
+    "made for: have it computed again for destinations of one profile.",
     "destination-unknown": "No destination is called {name}; the settings know: {known}.",
     "device-unusable": "The device of this worker cannot be used now ({found}): see its driver; the run waits.",
     "file-damaged": "The bytes of {file} are not those that were kept: restore it from a backup or have it sent again.",
@@ -199,6 +201,8 @@ TEXTS: Mapping[str, str] = {
     "disk and database.",
     "store-refused": "{peer} refused instance {sop_instance} with status {status}: see its log, then send again.",
     "study-file-cut": "{file} is not whole ({found}): copy it again from where it came, or take it out of the folder.",
+    "study-further-destinations": "The rules send run {run} to {destinations} as well, but it is {state} already: "
+    "release it further to them, or leave it.",
     "study-no-dicom": "{folder} holds no DICOM object; its first file is {file}. Name the folder with the study's "
     "DICOM files.",
     "study-no-folder": "{file} is a file, not a folder: name the folder that holds the study's DICOM files.",

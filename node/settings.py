@@ -20,7 +20,7 @@ from pydantic_settings.sources import EnvSettingsSource
 from node.actor import Role
 from node.errors import SettingsError
 from node.network import AeTitle, Name, Peer, Port, Right
-from pipelines.objects.profiles import PlanningProfile
+from pipelines.objects.profiles import DEFAULT, PlanningProfile
 
 Device = Annotated[str, StringConstraints(pattern=r"^(cpu|cuda:\d+)$")]
 
@@ -176,6 +176,10 @@ class Settings(BaseSettings):
             if destination.name == name:
                 return destination
         raise SettingsError("destination-unknown", name=name, known=", ".join(d.name for d in self.destinations))
+
+    def profile_of(self, destination: Peer) -> PlanningProfile:
+        """Return the planning profile that a destination asks for."""
+        return DEFAULT if destination.profile is None else self.profiles[destination.profile]
 
 
 def load_settings(file: Path | None = None, *, data: Path | None = None) -> Settings:

@@ -29,6 +29,7 @@ from node.deliver.orders import has_delivery, order_delivery, reopen_run
 from node.errors import Refusal, SettingsError
 from node.jobs.queue import JobQueue
 from node.network import Peer
+from node.runs.identity import profile_from_json
 from node.runs.results import Manifest, check_to_json
 from node.runs.tables import RunObjectRow, RunRow
 from node.settings import Settings
@@ -151,7 +152,8 @@ class ReleaseService:
         ------
         Refusal
             ``run-unknown``, those of `node.access.check`, ``state-transition``, ``release-needs-reason``,
-            ``release-never`` or ``release-no-destination``; or why the result does not stand for its study any more
+            ``release-never``, ``release-no-destination`` or ``destination-other-profile``; or why
+            the result does not stand for its study any more
             (`Freshness`). A refused release is audited as well.
         SettingsError
             ``destination-unknown``: the settings do not know a destination, or not any more.
@@ -218,7 +220,10 @@ class ReleaseService:
         allowed, withheld = self._destinations(run, names)
         if not allowed:
             raise Refusal("release-no-destination", run=run.run_id, withheld=", ".join(withheld) or "(none)")
+        profile = profile_from_json(run.profile)
         for destination in allowed:
+            if self._settings.profile_of(destination) != profile:
+                raise Refusal("destination-other-profile", destination=destination.name)
             order_delivery(
                 recording.session,
                 self._queue,

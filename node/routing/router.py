@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
+import structlog
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -12,7 +14,8 @@ from models.packages import ModelPackage
 from node.actor import Actor
 from node.archive.catalogue import Catalogue
 from node.archive.tables import InstanceRow, QuarantineRow, SeriesRow, StudyRow
-from node.audit import AuditTrail
+from node.audit import AuditCode, AuditTrail
+from node.audit.tables import AuditRow
 from node.audit.trail import Recording
 from node.clock import Clock
 from node.database import Database, change_state
@@ -29,8 +32,11 @@ from node.settings import Settings
 from node.states import RunState, StudyState
 from pipelines.contract import Declaration, ModelIdentity
 
+_log = structlog.get_logger(__name__)
+
 SETTLING = Actor.timer("settling")
 
+_UNRELEASED = (RunState.QUEUED, RunState.RUNNING, RunState.HELD)
 _UNSENT = (RunState.QUEUED, RunState.RUNNING, RunState.HELD, RunState.RELEASED, RunState.UNDELIVERED)
 
 
@@ -136,8 +142,7 @@ class Router:
             if not _ended_without_result(one):
                 # The same bytes through the same computation: what was made of them stands, for this revision too.
                 one.revision = study.revision
-                if one.state in _UNSENT:
-                    one.destinations = list(dict.fromkeys((*one.destinations, *firing.destinations)))
+                _direct(session, study, one, firing.destinations)
                 return one.run_id
         order_run(session, self._queue, run, earlier[0].run_number + 1 if earlier else 1)
         recording.record(run_queued(run, SETTLING))
@@ -185,6 +190,29 @@ class Router:
             run.reason_parameters = {"by": by_run} if by_run else {}
             run.finished_at = self._clock.now()
             recording.record(run_superseded(run, SETTLING, by_run))
+
+
+def _direct(session: Session, study: StudyRow, run: RunRow, ordered: Sequence[str]) -> None:
+    """Have a run that is not released yet go where the study's present revision orders it."""
+    if run.state in _UNRELEASED:
+        if not _ordered_by_person(session, run):
+            run.destinations = list(ordered)
+        return
+    further = [name for name in ordered if name not in run.destinations]
+    if further:
+        # A person released it to what was ordered then: a name that is added now would get no delivery.
+        names = ", ".join(further)
+        _log.warning("a result gets no delivery to further destinations", run=run.run_id, destinations=names)
+        study.reason_code = "study-further-destinations"
+        study.reason_parameters = {"run": run.run_id, "state": run.state, "destinations": names}
+
+
+def _ordered_by_person(session: Session, run: RunRow) -> bool:
+    """Return whether a person had it computed again, perhaps for destinations of their own; the audit alone knows."""
+    repeated = select(AuditRow.details).where(
+        AuditRow.study_uid == run.study_uid, AuditRow.code == AuditCode.RUN_REPEATED, AuditRow.outcome == "success"
+    )
+    return any(json.loads(details)["run"] == run.run_id for details in session.scalars(repeated))
 
 
 def _ended_without_result(run: RunRow) -> bool:

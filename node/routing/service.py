@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -18,7 +19,7 @@ from node.jobs.queue import JobQueue
 from node.priority import Priority, due_second
 from node.routing.orders import order_run, runs_of_same_computation
 from node.runs.events import repetition_refused, run_repeated, run_superseded
-from node.runs.identity import models_to_json
+from node.runs.identity import models_to_json, profile_to_json
 from node.runs.models import installed_model
 from node.runs.tables import RunInputRow, RunRow
 from node.settings import Settings
@@ -91,7 +92,8 @@ class OrderService:
         Refusal
             ``run-unknown``, those of `node.access.check`, ``run-needs-reason``; ``run-not-ended``; ``run-superseded``
             when another took its place; ``run-ordered-already`` while the same computation is queued or running;
-            ``run-pipeline-missing``; or why it does not stand for its study any more
+            ``destination-other-profile`` when the destinations ask for different ones; ``run-pipeline-missing``;
+            or why it does not stand for its study any more
             (`Freshness`). A refusal is audited as well.
         Permanent
             ``model-missing``, ``model-unusable``.
@@ -127,6 +129,15 @@ class OrderService:
         }
         return declaration.version, models
 
+    def _profile(self, run: RunRow) -> dict[str, Any]:
+        """Return the planning profile that the run's destinations ask for, the run's own where none is known."""
+        known = [d for d in self._settings.destinations if d.name in run.destinations]
+        profiles = [self._settings.profile_of(destination) for destination in known]
+        for destination, profile in zip(known, profiles, strict=True):
+            if profile != profiles[0]:
+                raise Refusal("destination-other-profile", destination=destination.name)
+        return profile_to_json(profiles[0]) if profiles else dict(run.profile)
+
     def _order(
         self,
         run_id: str,
@@ -147,6 +158,7 @@ class OrderService:
             run = _copied(earlier)
             run.pipeline_version, run.models = version, models_to_json(models)
             run.destinations = list(dict.fromkeys(earlier.destinations if destinations is None else destinations))
+            run.profile = self._profile(run)
             run.due, run.queued_at = due_second(now, priority), now
             same = runs_of_same_computation(session, run)
             _check_not_ordered(same)

@@ -29,6 +29,11 @@ def profile_to_json(profile: PlanningProfile) -> dict[str, Any]:
     return content
 
 
+def profile_from_json(content: Mapping[str, Any]) -> PlanningProfile:
+    """Return the planning profile that a run's row keeps."""
+    return _PROFILE.validate_python(content)
+
+
 def identity_of(run: RunRow, station: str, software_version: str) -> RunIdentity:
     """Return the identity that a started run gives its pipeline.
 
@@ -48,7 +53,7 @@ def identity_of(run: RunRow, station: str, software_version: str) -> RunIdentity
         station=station,
         software_version=software_version,
         configuration=run.configuration,
-        profile=_PROFILE.validate_python(run.profile),
+        profile=profile_from_json(run.profile),
     )
 
 

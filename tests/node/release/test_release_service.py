@@ -296,3 +296,14 @@ def test_of_a_release_and_a_rejection_at_once_one_counts_and_nobody_waits_for_ev
     assert len(refusals) == 1
     assert run(rooms).state in {RunState.RELEASED, RunState.REJECTED}
     assert bool(deliveries(rooms)) == (run(rooms).state == RunState.RELEASED)
+
+
+@pytest.mark.hazard("HAZ-11")
+def test_a_result_does_not_go_to_a_destination_that_asks_for_another_profile(rooms, mr_study) -> None:
+    result = held(rooms, mr_study)
+    with rooms.node.database.write() as session:
+        row = session.get_one(RunRow, result.run_id)
+        row.profile = {**row.profile, "kvp": "120"}
+    with pytest.raises(Refusal, match=r"destination-other-profile.*research"):
+        rooms.node.release_service.release(result.run_id, PHYSICIST, "ok")
+    assert (run(rooms).state, deliveries(rooms), codes(rooms)[-1]) == (RunState.HELD, [], "release-refused")

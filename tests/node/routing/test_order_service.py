@@ -21,6 +21,7 @@ from node.routing.service import OrderService
 from node.runs.tables import RunRow
 from node.states import RunState
 from pipelines.contract import Reason
+from pipelines.objects.profiles import PlanningProfile
 
 pytestmark = BOTH_DATABASES
 
@@ -154,6 +155,21 @@ def test_the_same_computation_is_not_ordered_twice_at_a_time(failed, state: RunS
     with pytest.raises(Refusal, match=f"run-ordered-already.*{again}"):
         rooms.node.orders.order_again(run_id, PHYSICIST, "the driver was mended")
     assert list(runs(rooms)) == [1, 2]
+
+
+@pytest.mark.hazard("HAZ-11")
+def test_a_run_for_other_destinations_is_made_in_their_planning_profile(failed) -> None:
+    rooms, run_id = failed
+    research, clinic = rooms.node.settings.peers
+    asking = clinic.model_copy(update={"deliver": clinic.deliver.model_copy(update={"profile": "tps"})})
+    profiles = {"tps": PlanningProfile(kvp="120")}
+    rooms.node.settings = rooms.node.settings.model_copy(update={"peers": (research, asking), "profiles": profiles})
+    service = order_service(rooms, lambda name: rooms.model)
+    with pytest.raises(Refusal, match="destination-other-profile"):
+        service.order_again(run_id, PHYSICIST, "for both", ["research", "clinic"])
+    again = service.order_again(run_id, PHYSICIST, "the clinic plans on it", ["clinic"])
+    made = next(run for run in runs(rooms).values() if run.run_id == again)
+    assert (made.profile["kvp"], runs(rooms)[1].profile["kvp"]) == ("120", "")
 
 
 def test_a_model_that_is_gone_is_named(failed) -> None:

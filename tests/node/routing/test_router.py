@@ -250,3 +250,54 @@ def test_a_changed_profile_orders_another_run(tmp_path: Path, rooms, mr_study, o
         node.queue.close()
         node.database.close()
     assert not runs_of[0] & runs_of[1]
+
+
+def settle_with_destinations(rooms, tmp_path: Path, destinations: str) -> None:
+    """Settle a further revision of the study, with the same inputs, on rules for other destinations."""
+    rules = tmp_path / "rules.yaml"
+    rules.write_text(rules.read_text().replace("destinations: all", f"destinations: {destinations}"))
+    node = Node(rooms.node.settings, rooms.clock)
+    with node.trail.recording() as recording:
+        row = recording.session.scalars(select(StudyRow)).one()
+        row.state, row.revision, row.last_instance_at = StudyState.RECEIVING, row.revision + 1, rooms.clock.now()
+    rooms.clock.advance(31)
+    assert node.router.settle_due() == 1
+    node.queue.close()
+    node.database.close()
+
+
+@pytest.mark.hazard("HAZ-16")
+def test_a_held_result_goes_only_where_the_present_revision_sends_it(rooms, mr_study, tmp_path) -> None:
+    rooms.file(*mr_study())
+    rooms.settle()
+    rooms.compute(runs(rooms)[0].run_id)
+    assert runs(rooms)[0].destinations == ["research", "clinic"]
+    settle_with_destinations(rooms, tmp_path, "[research]")
+    (run,) = runs(rooms)
+    assert (run.state, run.destinations, run.revision) == (RunState.HELD, ["research"], 2)
+
+
+@pytest.mark.hazard("HAZ-11")
+def test_destinations_that_a_person_named_stay(rooms, mr_study, tmp_path) -> None:
+    rooms.file(*mr_study())
+    rooms.settle()
+    physicist, first = Actor.person("m.curie", Role), runs(rooms)[0].run_id
+    rooms.compute(first)
+    rooms.node.release_service.reject(first, physicist, "motion")
+    again = rooms.node.orders.order_again(first, physicist, "for the clinic", ["clinic"])
+    settle_with_destinations(rooms, tmp_path, "[research]")
+    assert {run.run_id: run.destinations for run in runs(rooms)}[again] == ["clinic"]
+
+
+@pytest.mark.hazard("HAZ-11")
+def test_a_destination_that_comes_after_the_release_is_told_and_not_added(rooms, mr_study, tmp_path) -> None:
+    rooms.file(*mr_study())
+    rooms.settle()
+    rooms.compute(runs(rooms)[0].run_id)
+    with rooms.node.database.write() as session:
+        session.get_one(RunRow, runs(rooms)[0].run_id).destinations = ["research"]
+    rooms.node.release_service.release(runs(rooms)[0].run_id, Actor.person("m.curie", Role), "ok")
+    settle_with_destinations(rooms, tmp_path, "[research, clinic]")
+    (run,) = runs(rooms)
+    assert (run.state, run.destinations, study(rooms).state) == (RunState.RELEASED, ["research"], StudyState.ROUTED)
+    assert "to clinic as well" in study(rooms).reason

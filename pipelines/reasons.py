@@ -101,6 +101,8 @@ _GATE = {
 
 _CHECKS = {
     "model-hash": "Model package: {found}; the run names {accepted}.",
+    "one-patient": "Patient, study and frame of reference of the series: {found}; accepted: {accepted}. Series of two"
+    " patients or frames must not be computed together: choose those of one study.",
     "geometry": "Geometry of the outputs: {found}; accepted: {accepted}.",
     "laterality": "Left and right of the outputs against the source: {found}; accepted: {accepted}.",
     "body-outline": "Body outline of the synthetic CT against the MR's: {found}; accepted: {accepted}.",

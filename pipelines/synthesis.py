@@ -17,7 +17,7 @@ from models.inference import Prediction, Predictor
 from models.packages import ModelPackage
 from models.quantities import Quantity
 from models.volumes import Volume
-from pipelines.checks.objects import check_model
+from pipelines.checks.objects import check_model, check_one_patient
 from pipelines.contract import Check, Declaration, Outcome, Progress, RunIdentity, SourceInstance, Verdict
 from pipelines.errors import PipelineError, UnreadableSeries
 from pipelines.geometry.target import TargetGrid
@@ -64,8 +64,9 @@ class Case:
         names = [one.name for one in self.package.card.inputs]
         if set(names) == set(self.sources):
             return {name: self.sources[name] for name in names}
-        # A site's own package may call its inputs otherwise: then their order says which is which.
-        if len(names) != len(self.sources):
+        # A site's own package may call its inputs otherwise: then their order says which is which. Where only some
+        # names are the slots', order would give a series to the input of another.
+        if len(names) != len(self.sources) or set(names) & set(self.sources):
             raise PipelineError(
                 "model-unfit", model=self.package.card.name, found=", ".join(names), accepted=", ".join(self.sources)
             )
@@ -154,7 +155,11 @@ class SynthesisPipeline(Generic[Made]):
         with stages.stage("read"):
             case = Case(self._read(inputs), self._package, run, run.digest(inputs))
         with stages.stage("gate"):
-            checks = (check_model(self._role, self._package, run), *synthesis.check_inputs(case))
+            checks = (
+                check_model(self._role, self._package, run),
+                *check_one_patient(tuple(case.sources.values())),
+                *synthesis.check_inputs(case),
+            )
         presenter = Presenter(self._package, run, case.sources, self.declaration.task, synthesis.figures)
         if Verdict.worst([check.verdict for check in checks]) is Verdict.REJECT:
             return Outcome((), checks, {REPORT: presenter.page(checks, stages.seconds, (), None)}, stages.seconds)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from models.gate import Finding
 from models.gate.assess import assess
 from models.packages import InputLimits, ModelPackage
+from models.quantities import Quantity
 from pipelines.checks.conclusion import conclude
 from pipelines.checks.slices import check_slice_order
 from pipelines.contract import Check, Reason, Verdict
@@ -57,7 +58,9 @@ def check_inputs(
             _body_part(source, body_parts),
             _position(source),
         ]
-        found += [check(source, limits) for check in _AGAINST_CARD]
+        # Only signal of MR has a contrast that the sequence's timing decides.
+        against = [one for one in _AGAINST_CARD if one is not _contrast or limits.quantity is Quantity.MR_SIGNAL]
+        found += [check(source, limits) for check in against]
         found.append(check_slice_order("slice-order", source.volume))
     assessment = assess({name: source.volume for name, source in sources.items()}, package)
     return (*found, *(_check(finding) for finding in assessment.findings))

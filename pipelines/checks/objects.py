@@ -21,6 +21,7 @@ from pipelines.reading.series import SourceSeries
 _POSITION_TOLERANCE_MM = 1e-3
 _MIRROR_SLACK = 1.02
 _POINTS = 200_000
+_SHARED_BY_SERIES = ("PatientID", "PatientName", "PatientBirthDate", "StudyInstanceUID", "FrameOfReferenceUID")
 
 
 def check_model(role: str, package: ModelPackage, run: RunIdentity) -> Check:
@@ -33,6 +34,31 @@ def check_model(role: str, package: ModelPackage, run: RunIdentity) -> Check:
         overridable=False,
         found=f"{found} {found.sha256[:12]}",
         accepted=f"{ordered} {ordered.sha256[:12]}",
+    )
+
+
+def check_one_patient(sources: Sequence[SourceSeries]) -> tuple[Check, ...]:
+    """Check whether several series are of one patient, study and frame of reference; nothing to check of a single one.
+
+    The reason names attributes and never their values, which would identify a patient.
+    """
+    if len(sources) < 2:
+        return ()
+    datasets = [dataset for source in sources for dataset in source.datasets]
+    differing = [
+        keyword
+        for keyword in _SHARED_BY_SERIES
+        if len({str(dataset.get(keyword) or "").strip(" ^") for dataset in datasets}) > 1
+    ]
+    return (
+        conclude(
+            "one-patient",
+            not differing,
+            Verdict.REJECT,
+            overridable=False,
+            found=f"another {', '.join(differing)}" if differing else "the same",
+            accepted="the same in all series",
+        ),
     )
 
 

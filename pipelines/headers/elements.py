@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pydicom import DataElement, Dataset
-from pydicom.datadict import dictionary_VR
+from pydicom.datadict import dictionary_VR, keyword_for_tag
 from pydicom.dataelem import RawDataElement
 from pydicom.tag import BaseTag
 from pydicom.valuerep import PersonName
@@ -34,7 +34,11 @@ def plain_value(dataset: Dataset, tag: BaseTag) -> Any:
     if element is None or element.value is None:
         return None
     if element.VR == "SQ":
-        return [{e.keyword: plain_value(item, e.tag) for e in item if e.keyword} for item in element.value]
+        # By tag: iterating an item decodes each element, and one that is malformed would take all others with it.
+        return [
+            {keyword: plain_value(item, tag) for tag in sorted(item.keys()) if (keyword := keyword_for_tag(tag))}
+            for item in element.value
+        ]
     value = element.value
     if isinstance(value, str | bytes | Mapping | PersonName) or not hasattr(value, "__iter__"):
         return _single(value)

@@ -43,6 +43,8 @@ class Site:
     ----------
     picture_title
         What the montage shows, e.g. ``CT of the head``.
+    body_part
+        BodyPartExamined of what is written where the source states none that is unpaired.
     body_parts
         Names of `pipelines.headers.body_part` that are accepted.
     limits
@@ -52,6 +54,7 @@ class Site:
     """
 
     picture_title: str
+    body_part: str
     body_parts: tuple[str, ...]
     limits: SyntheticCtLimits
     rois: Callable[[SyntheticCt], tuple[Roi, ...]]
@@ -120,12 +123,22 @@ class SyntheticCtFromMr:
         source, run = case.reference, case.run
         prone = posture(str(source.header.PatientPosition)) is Posture.PRONE
         images = synthetic_ct_series(
-            made.ct.hu, source, run, case.digest, resampled=True, prone=prone, others=case.others
+            made.ct.hu,
+            source,
+            run,
+            case.digest,
+            resampled=True,
+            prone=prone,
+            body_part=self.site.body_part,
+            others=case.others,
         )
         structures = structure_set(made.rois, images, made.ct.hu.grid, source, run, case.digest, case.others)
         if made.uncertainty is None or not run.profile.uncertainty_map:
             return (*images, structures)
-        return (*images, structures, uncertainty_map(made.uncertainty, source, run, case.digest, others=case.others))
+        uncertainty = uncertainty_map(
+            made.uncertainty, source, run, case.digest, body_part=self.site.body_part, others=case.others
+        )
+        return (*images, structures, uncertainty)
 
     def check_outputs(
         self, case: Case, made: Product, target: TargetGrid, objects: Sequence[Dataset]

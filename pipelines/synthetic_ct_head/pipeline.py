@@ -58,7 +58,7 @@ def build(packages: Mapping[str, ModelPackage], device: str) -> Pipeline:
 
 def synthetic_ct_head(package: ModelPackage, predictor: Predictor) -> Pipeline:
     """Return the pipeline around a predictor that is ready."""
-    site = Site("CT of the head", body_parts=("HEAD", "HEADNECK"), limits=LIMITS, rois=draw_rois)
+    site = Site("CT of the head", body_part="HEAD", body_parts=("HEAD", "HEADNECK"), limits=LIMITS, rois=draw_rois)
     return SynthesisPipeline(SyntheticCtFromMr(DECLARATION, site), GENERATOR, package, predictor)
 
 

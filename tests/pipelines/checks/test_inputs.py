@@ -9,6 +9,7 @@ import pydicom
 import pytest
 
 from models.packages import Card, ModelPackage
+from models.quantities import Quantity
 from models.volumes import Volume
 from pipelines.checks.inputs import check_inputs
 from pipelines.contract import Check, SourceInstance, Verdict
@@ -83,6 +84,14 @@ def test_what_does_not_fit_is_named_and_nothing_else(
 def test_another_modality_is_refused_and_has_no_mr_contrast(head_instances: list[SourceInstance], card: Card) -> None:
     set_all(head_instances, Modality="CT")
     assert troubles(checked(head_instances, card)) == {"modality": Verdict.REJECT, "contrast": Verdict.REVIEW}
+
+
+def test_only_signal_of_mr_is_asked_for_a_contrast(head_instances: list[SourceInstance], card: Card) -> None:
+    other = card.inputs[0].model_copy(update={"quantity": Quantity.CT_NUMBER, "contrasts": ()})
+    found = checked(head_instances, card.model_copy(update={"inputs": (other,)}))
+    assert "contrast" in checked(head_instances, card)
+    assert "contrast" not in found
+    assert "patient-age" in found
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,9 @@ from io import BytesIO
 import pydicom
 import pytest
 from pydicom import Dataset
+from pydicom.dataelem import RawDataElement
 from pydicom.dataset import FileMetaDataset
+from pydicom.tag import Tag
 from pydicom.uid import ExplicitVRLittleEndian
 
 from node.archive.attributes import attributes
@@ -121,6 +123,17 @@ def test_a_number_that_is_none_is_missing_or_named_but_never_guessed(broken: byt
     header = Header.from_dataset(as_file(SIEMENS, (b"1900", broken)))
     assert header.number("RepetitionTime") == (1.9 if broken == b"1,90" else None)
     assert header.decimal_commas(TIMING) == (("RepetitionTime",) if broken == b"1,90" else ())
+
+
+def test_a_malformed_element_in_a_sequence_takes_nothing_else_with_it() -> None:
+    item = Dataset()
+    item.CodeValue = "1234"
+    tag = Tag("RescaleSlope")
+    item[tag] = RawDataElement(tag, "FD", 3, b"abc", 0, False, True)  # no double has three bytes
+    dataset = Dataset()
+    dataset.ProcedureCodeSequence = [item]
+    found = Header.from_dataset(dataset).value("ProcedureCodeSequence")
+    assert [one["CodeValue"] for one in found] == ["1234"]
 
 
 def test_a_separator_of_thousands_is_no_decimal_comma() -> None:

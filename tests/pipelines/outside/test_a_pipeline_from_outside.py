@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from models.packages import ModelPackage
 from pipelines import installed
 from pipelines.contract import ModelIdentity, Outcome, RunIdentity, SourceInstance, Verdict
 from pipelines.errors import PipelineError
+from pipelines.reasons import text
 
 HERE = Path(__file__).parent
 
@@ -44,6 +46,7 @@ def test_it_runs_with_its_own_slots_checks_and_outputs(
     assert {dataset.Modality for dataset in outcome.objects} == {"CT"}
     assert {dataset.SyntheticData for dataset in outcome.objects} == {"YES"}
     assert "bone-hu" in {check.name for check in outcome.checks}
+    assert "one-patient" not in {check.name for check in outcome.checks}
     assert "body-outline" not in {check.name for check in outcome.checks}
     # The model and the objects' rules are checked by the skeleton: no pipeline can leave them out.
     assert {"model-hash", "identity-carried", "frame-of-reference"} <= {
@@ -61,9 +64,51 @@ def test_two_slots_feed_two_inputs_and_each_is_checked(
     card = package.card.model_copy(update={"inputs": (one, one.model_copy(update={"name": "t2"}))})
     outcome = run(replace(package, card=card), identity, {"t1": head_instances, "t2": head_instances})
     assert [check.name for check in outcome.checks].count("contrast") == 2
+    assert [check.verdict for check in outcome.checks if check.name == "one-patient"] == [Verdict.PASS]
     assert outcome.objects
     with pytest.raises(PipelineError) as caught:
         run(replace(package, card=card), identity, {"t1": head_instances})
+    assert caught.value.reason.code == "model-unfit"
+
+
+def with_two_inputs(package: ModelPackage, *names: str) -> ModelPackage:
+    one = package.card.inputs[0]
+    inputs = tuple(one.model_copy(update={"name": name}) for name in names)
+    return replace(package, card=package.card.model_copy(update={"inputs": inputs}))
+
+
+@pytest.mark.hazard("HAZ-02")
+@pytest.mark.parametrize(
+    ("keyword", "value"),
+    [
+        ("PatientID", "SOMEBODY-ELSE"),
+        ("PatientName", "SOMEBODY^ELSE"),
+        ("PatientBirthDate", "19010203"),
+        ("StudyInstanceUID", "2.25.77"),
+        ("FrameOfReferenceUID", "2.25.77"),
+    ],
+)
+@pytest.mark.usefixtures("_installed")
+def test_series_of_two_patients_studies_or_frames_are_not_computed(
+    package: ModelPackage, identity: RunIdentity, head_instances: list[SourceInstance], keyword: str, value: str
+) -> None:
+    others = deepcopy(head_instances)
+    for instance in others:
+        setattr(instance.dataset, keyword, value)
+    outcome = run(with_two_inputs(package, "t1", "t2"), identity, {"t1": head_instances, "t2": others})
+    (check,) = (check for check in outcome.checks if check.name == "one-patient")
+    assert (check.verdict, check.overridable, outcome.objects) == (Verdict.REJECT, False, ())
+    said = text(check.reason)
+    assert keyword in said
+    assert value not in said
+
+
+@pytest.mark.usefixtures("_installed")
+def test_inputs_that_only_partly_have_the_slots_names_are_refused(
+    package: ModelPackage, identity: RunIdentity, head_instances: list[SourceInstance]
+) -> None:
+    with pytest.raises(PipelineError) as caught:
+        run(with_two_inputs(package, "flair", "t1"), identity, {"t1": head_instances, "t2": head_instances})
     assert caught.value.reason.code == "model-unfit"
 
 

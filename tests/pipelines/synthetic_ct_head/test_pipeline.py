@@ -92,7 +92,7 @@ def test_the_margin_changes_neither_the_body_nor_its_hu(
     output = package.card.output.model_copy(update={"voxel_mm": (1.5, 1.5, 3.0)})
     finer = replace(package, card=package.card.model_copy(update={"output": output}))
     source = read_series(head_instances)
-    synthesis = SyntheticCtFromMr(DECLARATION, Site("", ("HEAD",), LIMITS, draw_rois))
+    synthesis = SyntheticCtFromMr(DECLARATION, Site("", "HEAD", ("HEAD",), LIMITS, draw_rois))
     target = axial_target(source.volume.grid, output.voxel_mm)
     prediction = knowing().predict({"t1": source.volume}, target.grid, lambda share: None)
     found = []

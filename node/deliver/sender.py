@@ -89,7 +89,6 @@ class DeliverySender:
             if delivery.state in _ENDED:
                 return None
             change_state(session, delivery, DeliveryState.SENDING)
-            delivery.attempts += 1
             _ = delivery.items
             return delivery
 
@@ -147,8 +146,9 @@ class DeliverySender:
             change_state(session, delivery, DeliveryState.PENDING)
             delivery.reason_code, delivery.reason_parameters = reason.code, dict(reason.parameters)
             wait = wait_after(delivery.attempts, self._settings.delivery)
+            delivery.attempts += 1
             self._queue.enqueue_delivery(
-                session, delivery_id, delivery.destination, attempt=delivery.attempts + 1, delay_s=wait
+                session, delivery_id, delivery.destination, attempt=delivery.attempts, delay_s=wait
             )
 
     def _fail(self, delivery_id: str, reason: Reason) -> None:

@@ -93,7 +93,9 @@ class DeliveryService:
             delivery.reason_code = delivery.reason_parameters = delivery.finished_at = None
             delivery.began_at = self._clock.now()
             recording.record(delivery_repeated(delivery, run, by, reason))
-            self._queue.enqueue_delivery(session, delivery_id, delivery.destination, attempt=delivery.attempts + 1)
+            # Counted here and not when it begins: a job that died before it began must not lend its name to this one.
+            delivery.attempts += 1
+            self._queue.enqueue_delivery(session, delivery_id, delivery.destination, attempt=delivery.attempts)
 
 
 def _address_anew(delivery: DeliveryRow, destination: Peer) -> None:

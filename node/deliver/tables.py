@@ -22,6 +22,8 @@ class DeliveryRow(Base):
         Its address as a person released to it; where the settings name another one now, nothing is sent.
     research_only
         Whether only a destination marked `research` may get it: a model of status ``reference`` made it.
+    attempts
+        How many attempts were enqueued; the last one's job has this number.
     began_at
         When the present series of attempts began; giving up is counted from here.
     """
@@ -37,7 +39,7 @@ class DeliveryRow(Base):
     port: Mapped[int]
     research_only: Mapped[bool]
     state: Mapped[str]
-    attempts: Mapped[int] = mapped_column(default=0)
+    attempts: Mapped[int] = mapped_column(default=1)
     reason_code: Mapped[str | None]
     reason_parameters: Mapped[dict[str, Any] | None]
     created_at: Mapped[datetime]

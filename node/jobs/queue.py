@@ -28,10 +28,21 @@ APPLICATION_VERSION = "1"
 
 @dataclass(frozen=True, slots=True)
 class BadEnd:
-    """A job that ended without its own doing: its kind (``run`` or ``delivery``), whose it was, the engine's status."""
+    """A job that ended without its own doing.
+
+    Attributes
+    ----------
+    kind
+        ``run`` or ``delivery``.
+    identifier, attempt
+        Whose it was, and which attempt at it; 0 where the job's name has no number.
+    status
+        The engine's.
+    """
 
     kind: str
     identifier: str
+    attempt: int
     status: str
 
 
@@ -79,7 +90,8 @@ class JobQueue:
         for status in ("MAX_RECOVERY_ATTEMPTS_EXCEEDED", "ERROR", "CANCELLED"):
             for job in self._client.list_workflows(status=status, load_input=False, load_output=False):
                 kind, _, rest = job.workflow_id.partition("/")
-                yield BadEnd(kind, rest.rpartition("/")[0], status)
+                identifier, _, attempt = rest.rpartition("/")
+                yield BadEnd(kind, identifier, int(attempt) if attempt.isdecimal() else 0, status)
 
     def take_back(self, executors: Collection[str]) -> int:
         """Put the jobs that executors other than these began back into their queues, and return how many.

@@ -6,7 +6,7 @@ from node.actor import Actor
 from node.database import Database
 from node.deliver.sender import DeliverySender
 from node.deliver.tables import DeliveryRow
-from node.jobs.queue import JobQueue
+from node.jobs.queue import BadEnd, JobQueue
 from node.release.service import ReleaseService
 from node.runs.tables import RunRow
 from pipelines.contract import Reason
@@ -31,20 +31,19 @@ class Reaper:
         self._release = release
         self._sender = sender
         self._actor = actor
-        self._seen: set[tuple[str, str, str]] = set()
+        self._seen: set[BadEnd] = set()
 
     def reap(self) -> None:
-        """Look once."""
+        """Look once; what an attempt left that was followed by another says nothing of that one."""
         for job in self._queue.ended_badly():
-            key = (job.kind, job.identifier, job.status)
-            if key in self._seen:
+            if job in self._seen:
                 continue
             reason = Reason("job-given-up", {"status": job.status})
             with self._database.read() as session:
-                run_known = job.kind == "run" and session.get(RunRow, job.identifier) is not None
-                delivery_known = job.kind == "delivery" and session.get(DeliveryRow, job.identifier) is not None
-            if run_known:
+                run = session.get(RunRow, job.identifier) if job.kind == "run" else None
+                delivery = session.get(DeliveryRow, job.identifier) if job.kind == "delivery" else None
+            if run is not None and run.attempts == job.attempt:
                 self._release.fail(job.identifier, reason, self._actor)
-            elif delivery_known:
+            elif delivery is not None and delivery.attempts == job.attempt:
                 self._sender.give_up(job.identifier, reason)
-            self._seen.add(key)
+            self._seen.add(job)

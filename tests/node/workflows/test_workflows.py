@@ -109,6 +109,35 @@ def test_any_other_fault_of_a_job_ends_its_delivery_by_name(rooms, released: str
     assert (run.state, run.reason_code) == (RunState.UNDELIVERED, "job-given-up")
 
 
+def end_badly(rooms: Any, job: str) -> None:
+    """Have the engine give up a job that is in its queue; fails when there is no such job waiting."""
+    given_up = text(
+        "UPDATE workflow_status SET status = 'MAX_RECOVERY_ATTEMPTS_EXCEEDED' "
+        "WHERE workflow_uuid = :job AND status = 'ENQUEUED'"
+    )
+    with rooms.node.database.write() as session:
+        assert session.execute(given_up, {"job": job}).rowcount == 1
+
+
+@pytest.mark.hazard("HAZ-11")
+def test_a_delivery_whose_job_died_unbegun_is_sent_again_by_a_job_of_its_own(rooms, released: str) -> None:
+    parts = rooms.node
+    reaper = Reaper(parts.database, parts.queue, parts.release_service, parts.sender, SERVICE)
+
+    def state_after_reaping(by: Reaper) -> str:
+        by.reap()
+        with parts.database.read() as session:
+            return session.get_one(DeliveryRow, released).state
+
+    for attempt in (1, 2, 3):
+        end_badly(rooms, f"delivery/{released}/{attempt}")
+        assert state_after_reaping(reaper) == DeliveryState.FAILED
+        parts.deliveries.deliver_again(released, Actor.person("m.curie", Role), "the machine is mended")
+        # A process that starts now has seen no bad end yet, and must not take an old one for the new attempt's.
+        fresh = Reaper(parts.database, parts.queue, parts.release_service, parts.sender, SERVICE)
+        assert state_after_reaping(fresh) == DeliveryState.PENDING
+
+
 @pytest.mark.hazard("HAZ-24")
 def test_what_a_process_of_the_engine_keeps_is_json_and_never_a_pickle(rooms, released: str, engine: Callable) -> None:
     """Whoever can write the database could run code in every process that reads a pickle."""

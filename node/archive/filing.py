@@ -36,6 +36,7 @@ _MENDED_BY_SENDING_AGAIN = (
     "instance-attribute-missing",
     "instance-class-mismatch",
     "instance-file-missing",
+    "instance-not-filed",
     "instance-truncated",
     "instance-uid-mismatch",
     "instance-unreadable",
@@ -181,9 +182,10 @@ class Filing:
         earlier = self._earlier(header.sop_instance_uid)
         if earlier is not None:
             self._check_conflict(earlier, arrival)
+            settled = self._settle_quarantine(arrival, header)
             if earlier.origin != Origin.RECEIVED:
                 return Filed(Outcome.OWN, header.study_uid)
-            return Filed(Outcome.DUPLICATE, header.study_uid, self._sent_again(header.study_uid, arrival))
+            return Filed(Outcome.DUPLICATE, header.study_uid, self._sent_again(header.study_uid, arrival, settled))
         origin = self._origin(header)
         series = self._session.get(SeriesRow, header.series_uid)
         if series is not None and series.study_uid != header.study_uid:
@@ -229,16 +231,36 @@ class Filing:
         if found:
             raise Quarantine("conflicting-instance", first=first, second=second, differing=", ".join(found))
 
-    def _settle_quarantine(self, arrival: Arrival, header: Header) -> None:
-        """Take what was set apart because it came damaged or misnamed off the study, now that it came whole."""
+    def _settle_quarantine(self, arrival: Arrival, header: Header) -> bool:
+        """Take what was set apart because it came damaged or misnamed off the study, now that it came whole.
+
+        Returns
+        -------
+        bool
+            Whether anything was.
+        """
         apart = select(QuarantineRow).where(
             QuarantineRow.study_uid == header.study_uid,
             QuarantineRow.reason_code.in_(_MENDED_BY_SENDING_AGAIN),
             QuarantineRow.settled_at.is_(None),
         )
-        for row in self._session.scalars(apart):
-            if header.sop_instance_uid in (row.sop_instance_uid, row.reason_parameters.get("stated")):
-                row.settled_at, row.settled_by = arrival.received_at, f"sent again as {arrival.kept.sha256}"
+        mended = [row for row in self._session.scalars(apart) if self._mends(arrival, header, row)]
+        for row in mended:
+            row.settled_at, row.settled_by = arrival.received_at, f"sent again as {arrival.kept.sha256}"
+        return bool(mended)
+
+    def _mends(self, arrival: Arrival, header: Header, row: QuarantineRow) -> bool:
+        """Return whether what came whole is what lies apart.
+
+        Where two UIDs were stated nobody knows which image it is, so that only the same data set, but for its UID, will
+        do: another image that rightly has one of the two UIDs says nothing of this one.
+        """
+        if row.reason_code != "instance-uid-mismatch":
+            return row.sop_instance_uid == header.sop_instance_uid
+        if header.sop_instance_uid not in (row.sop_instance_uid, row.reason_parameters.get("stated")):
+            return False
+        found = differences(self._files.path(row.location), self._files.path(arrival.kept.location))
+        return set(found) <= {"SOPInstanceUID"}
 
     def _origin(self, header: Header) -> Origin:
         if header.ours:
@@ -262,13 +284,16 @@ class Filing:
             return study, False
         return study, reopen(self._session, study, arrival.received_at)
 
-    def _sent_again(self, study_uid: str, arrival: Arrival) -> StudyRow | None:
-        """Reopen a rebuilt study: what was made of these bytes is not known any more, so sending them again counts."""
+    def _sent_again(self, study_uid: str, arrival: Arrival, settled: bool) -> StudyRow | None:
+        """Reopen a study that must be decided again though nothing new came.
+
+        That is one of which something is not apart any more, and a rebuilt one: what was made of these bytes is not
+        known any more, so sending them again counts.
+        """
         study = self._session.get_one(StudyRow, study_uid)
-        if study.state != StudyState.REBUILT:
+        if not settled and study.state != StudyState.REBUILT:
             return None
-        reopen(self._session, study, arrival.received_at)
-        return study
+        return study if reopen(self._session, study, arrival.received_at) else None
 
     def _new_study(self, study_uid: str, patient: PatientIdentity, arrival: Arrival, origin: Origin) -> StudyRow:
         received = origin is Origin.RECEIVED

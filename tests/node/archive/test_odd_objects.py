@@ -100,6 +100,11 @@ def test_what_cannot_be_entered_for_any_reason_is_set_apart_and_its_batch_goes_o
     bench.take_in()
     assert bench.quarantine() == [("instance-not-filed", f"{SERIES}.2")]
     assert {row.sop_instance_uid for row in bench.instances()} == {f"{SERIES}.1", f"{SERIES}.3"}
+    monkeypatch.setattr(Filing, "_study", real)
+    bench.receive(ct(2))
+    bench.take_in()
+    (apart,) = bench.rows(QuarantineRow)
+    assert apart.settled_at is not None
 
 
 @pytest.mark.hazard("HAZ-24")
@@ -239,6 +244,38 @@ def test_what_was_misnamed_is_over_when_it_comes_rightly_named(bench: Bench, men
     (apart,) = bench.rows(QuarantineRow)
     assert apart.settled_at is not None
     assert apart.settled_by.startswith("sent again as ")
+
+
+@pytest.mark.hazard("HAZ-11", "HAZ-18")
+def test_another_image_under_one_of_its_two_uids_does_not_settle_what_was_misnamed(bench: Bench) -> None:
+    bench.receive_bytes(body(ct(1, SOPInstanceUID=f"{SERIES}.2")), f"{SERIES}.1", CTImageStorage)
+    bench.receive(ct(2))
+    bench.take_in()
+    (apart,) = bench.rows(QuarantineRow)
+    assert apart.settled_at is None, "image 2 came, but what lies apart is image 1"
+    bench.receive(ct(1))
+    bench.take_in()
+    (apart,) = bench.rows(QuarantineRow)
+    assert apart.settled_at is not None
+
+
+@pytest.mark.hazard("HAZ-11")
+def test_a_cut_copy_after_a_whole_one_is_settled_by_a_whole_one_and_the_study_is_decided_again(bench: Bench) -> None:
+    bench.receive(ct(1), ct(2))
+    bench.take_in()
+    settle(bench)
+    bench.receive_bytes(body(ct(1))[:-100], f"{SERIES}.1", CTImageStorage)
+    bench.take_in()
+    settle(bench, StudyState.UNROUTED)
+    bench.receive(ct(1))
+    bench.take_in()
+    (apart,) = bench.rows(QuarantineRow)
+    assert apart.settled_at is not None
+    assert (bench.study().state, bench.study().revision) == (StudyState.RECEIVING, 3)
+    settle(bench)
+    bench.receive(ct(1))
+    bench.take_in()
+    assert (bench.study().state, bench.study().revision) == (StudyState.ROUTED, 3), "once more changes nothing"
 
 
 @pytest.mark.hazard("HAZ-02")

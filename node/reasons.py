@@ -56,6 +56,8 @@ TEXTS: Mapping[str, str] = {
     "again, or a part of it, to have it routed anew.",
     "class-mismatch": "The request names SOP class {found}, its presentation context {negotiated}: a fault of the "
     "sender.",
+    "command-too-large": "The peer sent a command set of {found}, and this node takes {accepted}: a fault of the peer, "
+    "or no DICOM at all.",
     "conflicting-instance": "Another file with this SOP Instance UID came first and differs in {differing} "
     "(first {first}, this one {second}): compare the two and have the sender correct the UID.",
     "conflicting-patient": "Study {study} belongs to a patient with another {attributes}: correct the wrong one at "

@@ -61,7 +61,8 @@ def read_failing(run_folder: Path) -> Sequence[FailingProcess]:
     """Return the processes of a running node that do not start; nothing when no node runs."""
     try:
         found = json.loads((run_folder / _FILE).read_text())
-        os.kill(found["pids"]["supervisor"], 0)
+        with suppress(PermissionError):  # it runs, as another user
+            os.kill(found["pids"]["supervisor"], 0)
     except (OSError, ValueError, KeyError):
         return ()
     return tuple(FailingProcess(one["name"], one["starts"], _reason(one["reason"])) for one in found["failing"])

@@ -22,7 +22,15 @@ from pynetdicom.pdu_primitives import P_DATA
 from pynetdicom.transport import AssociationSocket
 
 from node.receive.limits import Limits
-from node.receive.pdus import HEADER_BYTES, P_DATA_TF, PduRefused, body_length, data_set_bytes, provider_abort
+from node.receive.pdus import (
+    HEADER_BYTES,
+    P_DATA_TF,
+    PduRefused,
+    body_length,
+    command_bytes,
+    data_set_bytes,
+    provider_abort,
+)
 from node.receive.spooled import SpooledDataSet
 
 log = structlog.get_logger(__name__)
@@ -31,6 +39,9 @@ OnRefused = Callable[[Association, str], None]
 """Called with the association and the code of the reason when a connection is given up."""
 
 _ENDING = "Sta13"
+
+_COMMAND_BYTES = 1 << 16
+"""Of one command set, which is kept in memory; one of a C-STORE (PS3.7 9.3.1) has some hundred."""
 
 
 def receive_pdu(connection: socket.socket, limits: Limits, deadline: float) -> bytes:
@@ -115,6 +126,7 @@ class GuardedProvider(DULServiceProvider):
         self._limits = limits
         self._on_refused = on_refused
         self._object_bytes = 0
+        self._command_bytes = 0
 
     def run_reactor(self) -> None:
         """Run until the connection ends; whatever goes wrong in between, it ends, and the association with it."""
@@ -157,6 +169,13 @@ class GuardedProvider(DULServiceProvider):
     def _count(self, content: bytes) -> None:
         if not content or content[0] != P_DATA_TF:
             return
+        for size, last in command_bytes(content):
+            self._command_bytes += size
+            if self._command_bytes > _COMMAND_BYTES:
+                most = _COMMAND_BYTES
+                raise PduRefused("command-too-large", found=f"over {most} bytes", accepted=f"at most {most}")
+            if last:
+                self._command_bytes = 0
         for size, last in data_set_bytes(content):
             self._object_bytes += size
             if self._object_bytes > self._limits.object_bytes:

@@ -100,6 +100,16 @@ def data_set_bytes(pdu: bytes) -> Iterator[tuple[int, bool]]:
     PduRefused
         ``pdv-malformed``: a presentation data value ends behind the PDU's end or is empty (PS3.8 9.3.5.1).
     """
+    return ((size, last) for size, is_command, last in _fragments(pdu) if not is_command)
+
+
+def command_bytes(pdu: bytes) -> Iterator[tuple[int, bool]]:
+    """Yield of each fragment of a command set what `data_set_bytes` yields of data sets; it raises the same."""
+    return ((size, last) for size, is_command, last in _fragments(pdu) if is_command)
+
+
+def _fragments(pdu: bytes) -> Iterator[tuple[int, bool, bool]]:
+    """Yield of each fragment its bytes, whether it is of a command set, and whether it is the last of its set."""
     at = HEADER_BYTES
     while at < len(pdu):
         if at + 6 > len(pdu):
@@ -107,8 +117,7 @@ def data_set_bytes(pdu: bytes) -> Iterator[tuple[int, bool]]:
         length, _context, control = struct.unpack(">LBB", pdu[at : at + 6])
         if length < 2 or at + 4 + length > len(pdu):
             raise PduRefused("pdv-malformed", found=f"{length} bytes", accepted=f"2 to {len(pdu) - at - 4}")
-        if not control & 1:
-            yield length - 2, bool(control & 2)
+        yield length - 2, bool(control & 1), bool(control & 2)
         at += 4 + length
 
 

@@ -134,6 +134,16 @@ def test_pauses_grow_to_half_a_minute() -> None:
     assert [restart_pause(starts) for starts in (0, 1, 2, 3, 6, 60)] == [1.0, 1.0, 2.0, 4.0, 30.0, 30.0]
 
 
+def test_a_node_that_runs_as_another_user_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(pid: int, signal: int) -> None:
+        raise PermissionError
+
+    failing = FailingProcess("engine", 3, Reason("process-hung", {}))
+    write_processes(tmp_path, Processes({"supervisor": 1}, (failing,)))
+    monkeypatch.setattr(os, "kill", refused)
+    assert read_failing(tmp_path) == (failing,)
+
+
 def test_of_a_node_that_does_not_run_nothing_is_known(tmp_path: Path) -> None:
     assert read_failing(tmp_path) == ()
     ended = subprocess.Popen([sys.executable, "-c", ""])

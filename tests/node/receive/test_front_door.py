@@ -183,6 +183,25 @@ def test_an_endless_data_set_ends_at_the_largest_object(opened: Opener) -> None:
     assert stores(loopback.port, 1)
 
 
+@pytest.mark.hazard("HAZ-24")
+def test_an_endless_command_set_ends_at_64_kb(loopback: Loopback) -> None:
+    with RawScu(loopback.port) as endless:
+        endless.socket.settimeout(5)
+        with suppress(ConnectionError):
+            for _ in range(1_000):
+                endless.socket.sendall(pdv(bytes(16000), 1))
+    wait_for(lambda: loopback.refused() == ["command-too-large"], within=5, what="the refusal")
+    assert stores(loopback.port, 1)
+
+
+def test_command_sets_of_many_messages_are_counted_one_by_one(loopback: Loopback) -> None:
+    with RawScu(loopback.port) as scanner:
+        for _ in range(600):  # over 64 KB in all
+            assert scanner.store(f"{ROOT}.8.1", None) != 0
+        scanner.release()
+    assert loopback.refused() == []
+
+
 def test_a_data_set_that_does_not_stay_in_memory_is_kept_whole(opened: Opener) -> None:
     loopback = opened(limits=Limits(memory_bytes=1000))
     with RawScu(loopback.port) as scanner:

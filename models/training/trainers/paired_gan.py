@@ -91,13 +91,15 @@ class PairedGan:
         yield Descent(DISCRIMINATOR, self._plan.adversarial.of_discriminator(*scores))
 
     def state(self) -> Mapping[str, Any]:
-        """Return the pool."""
+        """Return the pool; nothing where the run has none."""
+        if not self._plan.pool:
+            return {}
         return {"pool": list(self._pool.images)}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on with the pool of `state`."""
         device = next(self._discriminator.parameters()).device
-        self._pool.images = [image.to(device) for image in state["pool"]]
+        self._pool.images = [image.to(device) for image in state.get("pool", ())]
 
     def validate(self) -> Mapping[str, float]:
         """Return the errors on held-out samples."""

@@ -20,10 +20,13 @@ from models.packages import load_package
 from models.quantities import Quantity
 from models.training.checkpoint import load_checkpoint
 from models.training.draft import EXAMPLE
+from models.training.parts.generators.unet import UNetPart
 from models.training.ranks import Alone
 from models.training.recipe import Recipe
 from models.training.run import train
 from models.training.schedule import Progress
+from models.training.tasks import Task
+from models.training.trainers.setup import Setup
 from models.volumes import Grid, Volume
 
 SIDE = 24
@@ -173,6 +176,26 @@ def test_from_cases_to_a_package_that_runs(name: str, tmp_path: Path) -> None:
     assert made.values.max() <= card.output.highest
     told = json.loads((tmp_path / "made.json").read_text())
     assert told["output"]["unit"] == ("label" if name.endswith("organs") else "arbitrary")
+
+
+@pytest.mark.parametrize(("name", "patch"), [("ct-to-mr", [2, 2, 1]), ("perfusion-to-dwi", [2, 2, 2])])
+def test_patches_of_which_the_network_keeps_one_voxel_are_refused(name: str, patch: list[int]) -> None:
+    recipe = RECIPES[name]
+    part, what = UNetPart.model_validate(UNET), Task.model_validate({**recipe["task"], "patch_voxels": patch})
+    assert "4 voxels along one side" in str(part.misfit(what))
+    wider = Task.model_validate({**recipe["task"], "patch_voxels": [4, *patch[1:]]})
+    assert part.misfit(wider) is None
+    inputs = torch.zeros(1, len(wider.inputs), *wider.tile[3 - wider.dimensions :])
+    assert part.build(wider).train()(inputs).isfinite().all()
+
+
+@pytest.mark.parametrize("pool", [0, 3])
+def test_a_game_has_a_state_of_its_own_where_it_has_a_pool(pool: int) -> None:
+    content = RECIPES["ct-to-mr"]
+    recipe = Recipe.model_validate({**content, "trainer": {**content["trainer"], "pool": pool}})
+    objective = recipe.trainer.build(Setup(recipe.task, recipe.parts, [], HERE.device, "float32", 1))
+    assert bool(objective.state()) == bool(pool)  # several processes train only what has none
+    objective.restore(objective.state())
 
 
 @pytest.mark.slow

@@ -24,6 +24,9 @@ class UNetPart(Closed):
 
     def misfit(self, task: Task) -> str | None:
         """Return why it cannot do `task`; None where it can."""
+        least = 2 * self.step_voxels
+        if max(task.patch_voxels[: task.dimensions]) < least:
+            return f"unet needs patches of {least} voxels along one side or more: instance norm cannot take one voxel"
         return None
 
     def spec(self, task: Task) -> UNetSpec:

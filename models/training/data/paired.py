@@ -24,7 +24,7 @@ from models.batches import Batch
 from models.errors import InputError, PairsError
 from models.fov import axial_grid
 from models.inference.inputs import brought_onto
-from models.inference.resampling import resampled
+from models.inference.resampling import field_of, resampled
 from models.inference.scaling import scaling_of
 from models.inference.working_grid import labels_on
 from models.intensity import reference_intensity
@@ -165,10 +165,14 @@ def read_case(case: str, folder: Path, task: Task) -> WorkingCase:
     Raises
     ------
     InputError
-        If an image cannot be used (``body-empty`` where the mask has no voxel, ``labels-unknown`` where the target has
-        labels that the task has not).
+        If an image cannot be used (``body-empty`` where the mask has no voxel that all images reach,
+        ``labels-unknown`` where the target has labels that the task has not).
+    PairsError
+        ``image-not-finite``: an image has a value that is no finite number.
     """
     volumes = {name: read_nifti(folder / f"{name}.nii.gz") for name in (*task.names, task.target.name, MASK)}
+    for name in (*task.names, task.target.name):
+        _check_finite(volumes[name], folder / f"{name}.nii.gz")
     target = axial_grid(volumes[task.names[0]].grid, task.voxel_mm)
     images: dict[str, Tensor] = {}
     outside: dict[str, float] = {}
@@ -178,14 +182,20 @@ def read_case(case: str, folder: Path, task: Task) -> WorkingCase:
         reached &= in_field
     own = task.target
     outside[own.name] = own.outside
-    images[own.name] = _target(volumes[own.name], task, target, folder)
+    images[own.name], in_field = _target(volumes[own.name], task, target, folder)
+    reached &= in_field  # where nobody acquired the target, nothing is known, and nothing is taught
     mask = torch.from_numpy(labels_on(volumes[MASK], target).values > 0.5) & reached
     if not mask.any():
         raise InputError("body-empty", patient=folder.name, accepted="a mask that the images' fields reach")
     varied = frozenset(one.name for one in task.inputs if one.quantity is Quantity.MR_SIGNAL)
     quantities = {one.name: one.quantity for one in task.inputs} | {own.name: own.quantity}
     labels = frozenset(name for name, quantity in quantities.items() if quantity is Quantity.LABEL)
-    return working_case(case, images, outside, mask, task.tile, varied, labels)
+    return working_case(case, images, outside, mask, task.tile, varied, labels, exact=frozenset({own.name}))
+
+
+def _check_finite(volume: Volume, file: Path) -> None:
+    if strange := int((~np.isfinite(volume.values)).sum()):
+        raise PairsError("image-not-finite", file=str(file), found=f"{strange} voxels NaN or infinite")
 
 
 def _input(volume: Volume, one: TaskInput, target: Grid) -> tuple[Tensor, float, Tensor]:
@@ -195,17 +205,19 @@ def _input(volume: Volume, one: TaskInput, target: Grid) -> tuple[Tensor, float,
     return scaling(values), float(scaling(torch.tensor([one.quantity.facts.background]))), in_field
 
 
-def _target(volume: Volume, task: Task, target: Grid, folder: Path) -> Tensor:
+def _target(volume: Volume, task: Task, target: Grid, folder: Path) -> tuple[Tensor, Tensor]:
+    """Return the target on the grid, and where it was acquired."""
     own = task.target
     if not own.labels:
         values, in_field = resampled(volume, target, torch.device("cpu"), own.outside)
         if own.quantity is Quantity.MR_SIGNAL:
             values = values / reference_intensity(values[in_field].numpy())
-        return values.clamp(own.lowest, own.highest)
+        return values.clamp(own.lowest, own.highest), in_field
     known = [0, *own.labels.values()]
     if strangers := sorted(set(np.unique(volume.values).tolist()) - {float(value) for value in known}):
         raise InputError("labels-unknown", patient=folder.name, found=str(strangers[:5]), accepted=str(own.labels))
-    return torch.from_numpy(labels_on(volume, target).values.astype(np.float32))
+    labels = torch.from_numpy(labels_on(volume, target).values.astype(np.float32))
+    return labels, torch.from_numpy(field_of(volume.grid, target))
 
 
 def _case(folder: Path) -> str:

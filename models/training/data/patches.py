@@ -36,7 +36,8 @@ class WorkingCase:
     case
         Whose it is.
     images
-        (k, j, i) float16 by name: inputs normalised as the network sees them in use, targets in their own unit.
+        (k, j, i) by name: inputs normalised as the network sees them in use, targets in their own unit; float16, or
+        float32 where float16 would not hold the values.
     outside
         Of each image, the value beyond it.
     varied
@@ -66,13 +67,19 @@ def working_case(
     tile: Voxels,
     varied: frozenset[str],
     labels: frozenset[str] = frozenset(),
+    exact: frozenset[str] = frozenset(),
 ) -> WorkingCase:
-    """Return a case cut to its mask, which must have a voxel; images are (k, j, i) on one grid."""
+    """Return a case cut to its mask, which must have a voxel; images are (k, j, i) on one grid.
+
+    Those of `exact` are kept as float32: float16 ends at 65504, which counts (Bq/mL, a label's number) go beyond.
+    """
     box = _around(mask, tile)
     inner = mask[box].clone()
     return WorkingCase(
         case,
-        MappingProxyType({name: image[box].half() for name, image in images.items()}),
+        MappingProxyType(
+            {name: image[box].float().clone() if name in exact else image[box].half() for name, image in images.items()}
+        ),
         MappingProxyType(dict(outside)),
         varied,
         inner,
@@ -85,8 +92,9 @@ class Patches:
     """Endless patches of `cases`: patch number n is always the same.
 
     Each patient has the same chance, however many contrasts they have. A patch lies around a voxel of the body,
-    mirrored or not, turned by at most 5 degrees, scaled by at most 5 %, and its intensities vary by some percent. A
-    patch of one slice is turned in its plane alone, and comes as (h, w).
+    mirrored or not (never where an image holds labels, which have a side), turned by at most 5 degrees, scaled by at
+    most 5 %, and its intensities vary by some percent. A patch of one slice is turned in its plane alone, and comes as
+    (h, w).
 
     Parameters
     ----------
@@ -114,7 +122,7 @@ class Patches:
         of_case = self._cases[int(rng.integers(len(self._cases)))]
         case = of_case[int(rng.integers(len(of_case)))]
         centre = case.centres[int(rng.integers(len(case.centres)))].numpy().astype(float)
-        turn = np.linalg.inv(self._millimetres) @ _turn(rng, flat=self._tile[0] == 1) @ self._millimetres
+        turn = np.linalg.inv(self._millimetres) @ _turn(rng, self._tile[0] == 1, not case.labels) @ self._millimetres
         patch = _read(case, centre, turn, self._tile)
         gain = {name: float(np.exp(rng.normal(0.0, _INTENSITY))) for name in patch.images if name in case.varied}
         return Batch({name: image * gain.get(name, 1.0) for name, image in patch.images.items()}, patch.masks)
@@ -130,12 +138,13 @@ def validation_patches(cases: Sequence[WorkingCase], tile: Voxels, count: int, s
     return patches
 
 
-def _turn(rng: np.random.Generator, flat: bool) -> Vector:
+def _turn(rng: np.random.Generator, flat: bool, may_mirror: bool) -> Vector:
     angles = rng.uniform(-_ROTATION_DEGREES, _ROTATION_DEGREES, 3)
     scale = rng.uniform(1 - _SCALE, 1 + _SCALE, 3)
     if flat:  # axes are k, j, i: only what keeps k
         angles[1:], scale[0] = 0.0, 1.0
-    mirror = np.diag([1.0, 1.0, rng.choice([-1.0, 1.0])])
+    side = rng.choice([-1.0, 1.0])  # drawn in any case, so that what is drawn after it stays
+    mirror = np.diag([1.0, 1.0, side if may_mirror else 1.0])
     turn: Vector = Rotation.from_euler("xyz", angles, degrees=True).as_matrix() @ np.diag(scale) @ mirror
     return turn
 

@@ -27,7 +27,7 @@ class Hospital:
     pacs: Orthanc
 
     @classmethod
-    def opened(cls, folder: Path, *, sends_back: bool = False, quiet_seconds: float = 3.0) -> Hospital:
+    def opened(cls, folder: Path, *, sends_back: bool = False, quiet_seconds: float = 5.0) -> Hospital:
         """Start both; `sends_back` lets Orthanc forward to the node at once all that it receives."""
         node = RunningNode(folder / "node", quiet_seconds=quiet_seconds)
         pacs = Orthanc(folder / "pacs", node.port, sends_back=sends_back)

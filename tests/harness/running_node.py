@@ -38,7 +38,7 @@ class RunningNode:
 
     ae_title = "SYNTHNODE"
 
-    def __init__(self, folder: Path, *, quiet_seconds: float = 3.0) -> None:
+    def __init__(self, folder: Path, *, quiet_seconds: float = 5.0) -> None:
         self.folder = folder
         self.port = free_port()
         self.data = folder / "data"

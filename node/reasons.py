@@ -191,6 +191,8 @@ TEXTS: Mapping[str, str] = {
     "run-repeated": "A named person had it computed again, as run {by}.",
     "run-superseded": "Replaced by run {by}: more images came in.",
     "run-unknown": "No run is called {run}.",
+    "schema-references": "After the migration rows of the database would refer to rows that are not there ({found}): "
+    "nothing was changed. Restore the database, or report this.",
     "schema-revision": "The database has schema revision {found}, this software needs {expected}: run "
     "`synthnode serve`, which migrates, or install the release that wrote it.",
     "settings-invalid": "{file}: {findings}",
@@ -221,8 +223,14 @@ TEXTS: Mapping[str, str] = {
 
 
 def text(reason: Reason) -> str:
-    """Return the sentence for `reason`; an unknown code shows itself with its parameters."""
+    """Return the sentence for `reason`; an unknown code shows itself with its parameters.
+
+    So does one of which a parameter is missing: an earlier version wrote it, whose sentence needed less.
+    """
     template = TEXTS.get(reason.code)
-    if template is None:
-        return pipeline_reasons.text(reason)
-    return template.format_map(reason.parameters)
+    if template is not None:
+        try:
+            return template.format_map(reason.parameters)
+        except (KeyError, IndexError):
+            pass
+    return pipeline_reasons.text(reason)

@@ -72,11 +72,15 @@ def _arrival(row: QuarantineRow, found: Header) -> Arrival:
 
 
 def _compared(row: QuarantineRow) -> dict[tuple[str, str], tuple[str, ...]]:
-    """Return what the file differs in from the one that came first, as it was found out when it was set apart."""
-    if row.reason_code != "conflicting-instance":
-        return {}
+    """Return what the file differs in from the one that came first, as it was found out when it was set apart.
+
+    An entry of an earlier version does not say it: then the two files are compared anew.
+    """
     stated = row.reason_parameters
-    return {(stated["first"], stated["second"]): tuple(stated["differing"].split(", "))}
+    differing_in = stated.get("differing")
+    if row.reason_code != "conflicting-instance" or not differing_in:
+        return {}
+    return {(stated["first"], stated["second"]): tuple(differing_in.split(", "))}
 
 
 def _replace(session: Session, filed: InstanceRow, row: QuarantineRow, found: Header, by: Actor, at: datetime) -> None:

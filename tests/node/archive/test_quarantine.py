@@ -15,8 +15,10 @@ from node.archive.tables import InstanceRow, QuarantineRow, SeriesRow, StudyRow
 from node.archive.verify import verify
 from node.audit.tables import AuditRow
 from node.errors import Permanent, Refusal
+from node.reasons import text
 from node.runs.tables import RunRow
 from node.states import RunState, StudyState
+from pipelines.contract import Reason
 
 pytestmark = BOTH_DATABASES
 
@@ -85,6 +87,19 @@ def test_a_conflicting_file_that_is_taken_replaces_the_first_and_begins_a_revisi
     assert study(rooms).state == StudyState.ROUTED
     assert apart.sha256 in inputs(rooms, RunState.QUEUED)
     assert filed.sha256 in inputs(rooms, RunState.SUPERSEDED)
+
+
+def test_an_entry_that_an_earlier_version_wrote_is_shown_and_taken(conflicting) -> None:
+    """It does not say what the two files differ in."""
+    rooms, images = conflicting
+    with rooms.node.database.write() as session:
+        row = session.scalars(select(QuarantineRow)).one()
+        row.reason_parameters = {name: row.reason_parameters[name] for name in ("first", "second")}
+    apart = entry(rooms)
+    assert apart.sha256 in text(Reason(apart.reason_code, apart.reason_parameters))
+    rooms.node.quarantine.take([apart.id], PHYSICIST, "the second is right")
+    (now,) = rows(rooms, InstanceRow, sop_instance_uid=images[1].SOPInstanceUID)
+    assert now.sha256 == apart.sha256
 
 
 @pytest.mark.hazard("HAZ-11")

@@ -202,7 +202,7 @@ def _direct(session: Session, study: StudyRow, run: RunRow, ordered: Sequence[st
     if further:
         # A person released it to what was ordered then: a name that is added now would get no delivery.
         names = ", ".join(further)
-        _log.warning("a result gets no delivery to further destinations", run=run.run_id, destinations=names)
+        _log.warning("a result gets no delivery to further destinations", run=run.run_id, destination=names)
         study.reason_code = "study-further-destinations"
         study.reason_parameters = {"run": run.run_id, "state": run.state, "destinations": names}
 

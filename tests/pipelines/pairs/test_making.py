@@ -57,7 +57,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict]:
 
 def test_a_contrast_that_nobody_knows_is_refused_before_anything_is_read(tmp_path: Path) -> None:
     result = run("--dicom", tmp_path, "--out", tmp_path / "out", "--key", tmp_path / "key.json", "--contrast", "t9")
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert "contrast-unknown found=t9 accepted=T1, T2, FLAIR, PD" in result.stderr
     assert not list(tmp_path.iterdir())
 
@@ -187,13 +187,13 @@ def test_images_that_were_never_registered_become_pairs(tmp_path: Path) -> None:
         (["--dicom", "{in}/absent"], "pairs-folder-missing"),
     ],
 )
-def test_a_refusal_is_one_line_and_exit_status_1(tmp_path: Path, case: list[str], told: str) -> None:
+def test_a_refusal_is_one_line_and_exit_status_2(tmp_path: Path, case: list[str], told: str) -> None:
     (tmp_path / "in").mkdir()
     paths = {"in": tmp_path / "in", "out": tmp_path / "out"}
     options = {"--dicom": tmp_path / "in", "--out": tmp_path / "out", "--key": tmp_path / "key.json"}
     options[case[0]] = Path(case[1].format(**paths))
     result = run(*(part for pair in options.items() for part in pair))
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert told in result.stderr
     assert len(result.stderr.strip().splitlines()) == 1
     assert result.stdout == ""
@@ -204,6 +204,6 @@ def test_series_of_two_people_stop_the_command(tmp_path: Path) -> None:
     write_patient(Person(), tmp_path / "in")
     write(series(taken_twice(0.0).ct, "CT", replace(Person(), name="Fremd^Frida")), tmp_path / "in" / "ct")
     result = run("--dicom", tmp_path / "in", "--out", tmp_path / "out", "--key", tmp_path / "key.json")
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert "pairs-several-patients" in result.stderr
     assert not (tmp_path / "key.json").exists()

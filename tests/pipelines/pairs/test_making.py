@@ -58,7 +58,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict]:
 def test_a_contrast_that_nobody_knows_is_refused_before_anything_is_read(tmp_path: Path) -> None:
     result = run("--dicom", tmp_path, "--out", tmp_path / "out", "--key", tmp_path / "key.json", "--contrast", "t9")
     assert result.exit_code == 2
-    assert "contrast-unknown found=t9 accepted=T1, T2, FLAIR, PD" in result.stderr
+    assert "contrast-unknown: t9 is no contrast. Accepted: T1, T2, FLAIR, PD" in result.stderr
     assert not list(tmp_path.iterdir())
 
 

@@ -172,6 +172,8 @@ TEXTS: Mapping[str, str] = {
     "request-malformed": "The association request has {found} where {accepted} is expected: a fault of the peer.",
     "result-not-kept": "The result could not be written to {folder} ({error}): free or repair the disk.",
     "result-unreadable": "The kept result {file} cannot be read ({error}): restore it from a backup.",
+    "routing-failed": "It could not be routed ({error}): a fault of this software, told in the log; the images are "
+    "kept. Report it, and send the study again after an update.",
     "rule-model-missing": "Rule {rule} needs the model {model}, which is not installed.",
     "rules-invalid": "The rule file {file} cannot be used: {findings}.",
     "rules-not-yaml": "The rule file {file} is not plain YAML: {error}. Correct it there, quote conditions that begin "

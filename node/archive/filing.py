@@ -287,11 +287,11 @@ class Filing:
     def _sent_again(self, study_uid: str, arrival: Arrival, settled: bool) -> StudyRow | None:
         """Reopen a study that must be decided again though nothing new came.
 
-        That is one of which something is not apart any more, and a rebuilt one: what was made of these bytes is not
-        known any more, so sending them again counts.
+        That is one of which something is not apart any more, a rebuilt one, because what was made of these bytes is
+        not known any more, and one whose routing failed: sending the same bytes again counts there.
         """
         study = self._session.get_one(StudyRow, study_uid)
-        if not settled and study.state != StudyState.REBUILT:
+        if not settled and study.state != StudyState.REBUILT and study.reason_code != "routing-failed":
             return None
         return study if reopen(self._session, study, arrival.received_at) else None
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
+from functools import partial
 
 import structlog
 from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from models.packages import ModelPackage
@@ -19,7 +21,7 @@ from node.audit.tables import AuditRow
 from node.audit.trail import Recording
 from node.clock import Clock
 from node.database import Database, change_state
-from node.errors import SettingsError
+from node.errors import SettingsError, Transient
 from node.jobs.queue import JobQueue
 from node.priority import due_second
 from node.routing.events import study_routed, study_unrouted
@@ -87,12 +89,24 @@ class Router:
         with self._database.read() as session:
             due = [study.study_uid for study in self._due(session)]
         for study_uid in due:
-            with self._trail.recording() as recording:
-                # An instance may have come in since the question was asked: ask again under the write lock.
-                study = next((s for s in self._due(recording.session) if s.study_uid == study_uid), None)
-                if study is not None:
-                    self._route(recording, study)
+            try:
+                self._settle(study_uid, self._route)
+            except OperationalError:  # the database's trouble, not this study's: the next tick tries all again
+                raise
+            except Transient as why:
+                _log.warning("routing put off", study=study_uid, reason=str(why))
+            except Exception as error:
+                # A fault in what one study holds must not keep all others from settling.
+                _log.exception("routing failed", study=study_uid)
+                self._settle(study_uid, partial(self._leave_failed, error=type(error).__name__))
         return len(due)
+
+    def _settle(self, study_uid: str, route: Callable[[Recording, StudyRow], None]) -> None:
+        with self._trail.recording() as recording:
+            # An instance may have come in since the question was asked: ask again under the write lock.
+            study = next((s for s in self._due(recording.session) if s.study_uid == study_uid), None)
+            if study is not None:
+                route(recording, study)
 
     def _due(self, session: Session) -> list[StudyRow]:
         quiet = timedelta(seconds=self._settings.settle.quiet_seconds)
@@ -126,6 +140,10 @@ class Router:
         recording.record(study_routed(study, decision, SETTLING))
         ordered = {firing.rule: self._order(recording, study, firing) for firing in decision.firings}
         self._supersede(recording, study, ordered)
+
+    def _leave_failed(self, recording: Recording, study: StudyRow, error: str) -> None:
+        self._supersede(recording, study, {})
+        self._leave_unrouted(recording, study, "routing-failed", {"error": error})
 
     def _leave_unrouted(
         self, recording: Recording, study: StudyRow, code: str, parameters: dict[str, str | int]

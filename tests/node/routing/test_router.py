@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from pydicom import Dataset, dcmread
 from pydicom.uid import CTImageStorage
 from sqlalchemy import select, text
+from sqlalchemy.exc import OperationalError
 
 from node.actor import Actor, Role
 from node.archive.tables import StudyRow
 from node.audit.verify import verify
 from node.composition import Node
 from node.errors import SettingsError
+from node.reasons import text as sentence
 from node.routing.router import Router
-from node.rules import load_ruleset
+from node.rules import decide, load_ruleset
 from node.runs.tables import DecisionRow, RunRow
 from node.settings import load_settings
 from node.states import RunState, StudyState
@@ -82,6 +85,45 @@ def test_the_job_stands_in_the_engines_queue_with_the_decision(rooms, mr_study, 
     assert decision.ruleset_version == rooms.node.ruleset.version
     assert decision.explanation["fired"] == ["every-mr"]
     assert verify(rooms.node.database, rooms.node.anchor).valid
+
+
+@pytest.mark.hazard("HAZ-11")
+def test_a_study_whose_routing_fails_ends_by_name_and_others_go_on(rooms, mr_study, monkeypatch) -> None:
+    broken = mr_study(3)
+    rooms.file(*broken)
+    rooms.clock.advance(1)
+    rooms.file(*mr_study(3))
+    uid = broken[0].StudyInstanceUID
+
+    def decide_or_fail(ruleset, facts):
+        if facts.study_uid == uid:
+            raise ValueError("a value that nobody thought of")
+        return decide(ruleset, facts)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("node.routing.router.decide", decide_or_fail)
+        assert rooms.settle() == 2
+    assert [run.study_uid for run in runs(rooms)] != [uid]
+    with rooms.node.database.read() as session:
+        failed = session.get_one(StudyRow, uid)
+    reason = Reason(failed.reason_code, failed.reason_parameters)
+    assert (failed.state, reason) == (StudyState.UNROUTED, Reason("routing-failed", {"error": "ValueError"}))
+    assert "ValueError" in sentence(reason)
+    assert verify(rooms.node.database, rooms.node.anchor).valid
+    rooms.file(*broken)  # the same images again, after an update
+    assert rooms.settle() == 1
+    assert {run.study_uid for run in runs(rooms)} >= {uid}
+
+
+def test_a_database_that_cannot_be_written_is_no_fault_of_a_study(rooms, mr_study, monkeypatch) -> None:
+    rooms.file(*mr_study(3))
+    with monkeypatch.context() as patched:
+        patched.setattr(rooms.node.router, "_route", Mock(side_effect=OperationalError("", {}, Exception("locked"))))
+        with pytest.raises(OperationalError):
+            rooms.settle()
+    assert study(rooms).state == StudyState.RECEIVING
+    assert rooms.settle() == 1
+    assert study(rooms).state == StudyState.ROUTED
 
 
 @pytest.mark.hazard("HAZ-09")

@@ -49,7 +49,8 @@ def synthetic_ct_series(
     digest: str,
     resampled: bool,
     prone: bool,
-    body_part: str = "HEAD",
+    *,
+    body_part: str,
     others: Sequence[SourceSeries] = (),
 ) -> tuple[Dataset, ...]:
     """Return the instances of a synthetic CT in the source's study and frame of reference, foot to head.

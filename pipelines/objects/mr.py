@@ -43,7 +43,8 @@ def synthetic_mr_series(
     digest: str,
     resampled: bool,
     kind: Code = CT_TO_MR,
-    body_part: str = "HEAD",
+    *,
+    body_part: str,
     others: Sequence[SourceSeries] = (),
 ) -> tuple[Dataset, ...]:
     """Return the instances of a synthetic MR in the source's study and frame of reference.

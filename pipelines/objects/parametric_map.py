@@ -36,7 +36,8 @@ def uncertainty_map(
     source: SourceSeries,
     run: RunIdentity,
     digest: str,
-    body_part: str = "HEAD",
+    *,
+    body_part: str,
     others: Sequence[SourceSeries] = (),
 ) -> Dataset:
     """Return the uncertainty of a synthetic CT in the source's frame of reference.

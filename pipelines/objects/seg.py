@@ -55,7 +55,8 @@ def segmentation(
     source: SourceSeries,
     run: RunIdentity,
     digest: str,
-    body_part: str = "HEAD",
+    *,
+    body_part: str,
     others: Sequence[SourceSeries] = (),
 ) -> Dataset:
     """Return the segmentation of `segments`; frames without a voxel are left out.

@@ -111,6 +111,6 @@ class Derived:
 def derived(source: SourceSeries | None = None, grid: Grid = GRID, prone: bool = False) -> Derived:
     """Return the synthetic CT and structure set of `source`, or of the plain one."""
     source = source or source_series()
-    images = synthetic_ct_series(head(grid), source, RUN, DIGEST, resampled=True, prone=prone)
+    images = synthetic_ct_series(head(grid), source, RUN, DIGEST, resampled=True, prone=prone, body_part="HEAD")
     structures = structure_set(regions(grid), images, grid, source, RUN, DIGEST)
     return Derived(source, images, structures)

@@ -55,7 +55,7 @@ class TruthPipeline:
         progress("infer", 0.5)
         hu = head_truth(COARSE)
         digest = run.digest(inputs)
-        images = synthetic_ct_series(hu, source, run, digest, resampled=True, prone=False)
+        images = synthetic_ct_series(hu, source, run, digest, resampled=True, prone=False, body_part="HEAD")
         body = ct_body(hu, np.ones(hu.values.shape, dtype=bool))
         external = Roi(1, "External", body, "EXTERNAL", EXTERNAL, (0, 200, 0))
         structures = structure_set((external,), images, hu.grid, source, run, digest)

@@ -61,10 +61,12 @@ def test_dciodvfy_finds_no_error(tmp_path: Path, prone: bool) -> None:
 @pytest.mark.peer("dciodvfy")
 def test_dciodvfy_finds_no_error_in_mr_maps_and_masks(tmp_path: Path) -> None:
     made = derived()
-    mr = synthetic_mr_series(Volume(np.clip(radius(GRID) * 100, 0, None), GRID), made.source, RUN, DIGEST, True)
-    uncertainty = uncertainty_map(Volume(radius(GRID), GRID), made.source, RUN, DIGEST)
+    mr = synthetic_mr_series(
+        Volume(np.clip(radius(GRID) * 100, 0, None), GRID), made.source, RUN, DIGEST, True, body_part="HEAD"
+    )
+    uncertainty = uncertainty_map(Volume(radius(GRID), GRID), made.source, RUN, DIGEST, body_part="HEAD")
     segments = [Segment(roi.name, roi.mask, roi.code) for roi in regions()]
-    masks = segmentation(segments, made.images, GRID, made.source, RUN, DIGEST)
+    masks = segmentation(segments, made.images, GRID, made.source, RUN, DIGEST, body_part="HEAD")
     for path in written((mr[0], mr[-1], uncertainty, masks), tmp_path):
         lines = said(program("dciodvfy"), path)
         assert any(line in ("MRImage", "ParametricMap", "Segmentation") for line in lines), lines
@@ -159,7 +161,7 @@ def test_objects_from_a_real_head_satisfy_all_judges(real_data: Path, tmp_path: 
     hu = Volume(np.where(body, 40.0, -1000.0).astype(np.float32), grid)
     bright = body & (resampled.values > np.percentile(resampled.values[body], 80))
     rois = (replace(regions()[0], mask=body), replace(regions()[1], mask=bright))
-    images = synthetic_ct_series(hu, source, RUN, DIGEST, resampled=True, prone=False)
+    images = synthetic_ct_series(hu, source, RUN, DIGEST, resampled=True, prone=False, body_part="HEAD")
     made = Derived(source, images, structure_set(rois, images, grid, source, RUN, DIGEST))
     assert [check for check in check_objects(made.objects, (source,)) if check.verdict is not Verdict.PASS] == []
     for path in written((made.images[20], made.structures), tmp_path / "judged"):

@@ -29,11 +29,11 @@ def uncertainty() -> Volume:
 
 
 def map_of(values: Volume | None = None) -> Dataset:
-    return uncertainty_map(values or uncertainty(), MADE.source, RUN, DIGEST)
+    return uncertainty_map(values or uncertainty(), MADE.source, RUN, DIGEST, body_part="HEAD")
 
 
 def masks_of(segments: tuple[Segment, ...] = SEGMENTS) -> Dataset:
-    return segmentation(segments, MADE.images, GRID, MADE.source, RUN, DIGEST)
+    return segmentation(segments, MADE.images, GRID, MADE.source, RUN, DIGEST, body_part="HEAD")
 
 
 def read(dataset: Dataset) -> Dataset:
@@ -84,7 +84,7 @@ def test_each_frame_of_masks_names_the_image_in_its_plane() -> None:
 def test_masks_between_the_planes_of_the_images_are_refused() -> None:
     between = replace(GRID, origin=(*GRID.origin[:2], GRID.origin[2] + 0.7))
     with pytest.raises(UnfitObject) as caught:
-        segmentation(SEGMENTS, MADE.images, between, MADE.source, RUN, DIGEST)
+        segmentation(SEGMENTS, MADE.images, between, MADE.source, RUN, DIGEST, body_part="HEAD")
     assert caught.value.reason.code == "object-segment-plane"
 
 

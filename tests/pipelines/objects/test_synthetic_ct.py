@@ -30,7 +30,7 @@ def made(
     prone: bool = False,
     resampled: bool = True,
 ) -> tuple[Dataset, ...]:
-    return synthetic_ct_series(hu or head(), source or source_series(), run, DIGEST, resampled, prone)
+    return synthetic_ct_series(hu or head(), source or source_series(), run, DIGEST, resampled, prone, body_part="HEAD")
 
 
 def read(dataset: Dataset) -> Dataset:
@@ -85,7 +85,9 @@ def test_positions_are_short_and_steps_equal_to_the_last_digit(origin: float, st
 @pytest.mark.hazard("HAZ-09")
 def test_the_same_run_gives_the_same_bytes_and_another_run_other_uids() -> None:
     assert [encode(image) for image in made()] == [encode(image) for image in made()]
-    again = synthetic_ct_series(head(), source_series(), replace(RUN, run_number=2), "ef" * 32, True, False)
+    again = synthetic_ct_series(
+        head(), source_series(), replace(RUN, run_number=2), "ef" * 32, True, False, body_part="HEAD"
+    )
     assert not {i.SOPInstanceUID for i in again} & {i.SOPInstanceUID for i in made()}
     assert again[0].SeriesInstanceUID != made()[0].SeriesInstanceUID
 
@@ -153,7 +155,7 @@ def test_a_profile_that_planning_systems_would_refuse_is_refused(attribute: str,
 
 def test_sources_are_named_once_a_series_and_every_series_that_took_part() -> None:
     second = source_series(SeriesInstanceUID="1.2.826.0.1.3680043.8.498.33")
-    images = synthetic_ct_series(head(), source_series(), RUN, DIGEST, True, False, others=[second])
+    images = synthetic_ct_series(head(), source_series(), RUN, DIGEST, True, False, others=[second], body_part="HEAD")
     assert len(images[0].SourceImageSequence) == 12
     assert {len(image.SourceImageSequence) for image in images[1:]} == {2}
 

@@ -30,7 +30,7 @@ def signal(grid: Grid = SAGITTAL) -> Volume:
 
 
 def made(values: Volume | None = None, source: SourceSeries = CT) -> tuple[Dataset, ...]:
-    return synthetic_mr_series(values or signal(), source, RUN, DIGEST, resampled=False)
+    return synthetic_mr_series(values or signal(), source, RUN, DIGEST, resampled=False, body_part="HEAD")
 
 
 @pytest.mark.hazard("HAZ-03")
@@ -76,7 +76,7 @@ def test_it_says_that_it_is_synthetic_and_claims_no_acquisition() -> None:
 
 def test_a_derivation_names_its_kind_and_all_modalities() -> None:
     mr = source_series(SeriesInstanceUID="1.2.826.0.1.3680043.8.498.33")
-    image = synthetic_mr_series(signal(), mr, RUN, DIGEST, True, kind=MR_TO_MR, others=[CT])[0]
+    image = synthetic_mr_series(signal(), mr, RUN, DIGEST, True, kind=MR_TO_MR, others=[CT], body_part="HEAD")[0]
     assert [code.CodeValue for code in image.DerivationCodeSequence] == ["MR-TO-MR", "113085"]
     assert "computed from MR and CT" in image.DerivationDescription
     assert "resampled to another grid" in image.DerivationDescription

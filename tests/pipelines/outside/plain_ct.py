@@ -51,7 +51,9 @@ class PlainCt:
         return prediction.synthetic
 
     def encode(self, case: Case, made: Volume) -> tuple[Dataset, ...]:
-        return synthetic_ct_series(made, case.reference, case.run, case.digest, True, prone=False, others=case.others)
+        return synthetic_ct_series(
+            made, case.reference, case.run, case.digest, True, prone=False, others=case.others, body_part="HEAD"
+        )
 
     def check_outputs(
         self, case: Case, made: Volume, target: TargetGrid, objects: Sequence[Dataset]

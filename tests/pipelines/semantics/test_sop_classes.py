@@ -37,11 +37,11 @@ def files(objects: tuple[Dataset, ...]) -> tuple[bytes, ...]:
 
 SIGNAL = Volume(np.clip(head(SAGITTAL).values + 1000, 0, None), SAGITTAL)
 SOUND: dict[str, tuple[SourceSeries, tuple[bytes, ...]]] = {
-    "mr": (CT, files(synthetic_mr_series(SIGNAL, CT, RUN, DIGEST, resampled=False))),
-    "map": (MADE.source, files((uncertainty_map(UNCERTAIN, MADE.source, RUN, DIGEST),))),
+    "mr": (CT, files(synthetic_mr_series(SIGNAL, CT, RUN, DIGEST, resampled=False, body_part="HEAD"))),
+    "map": (MADE.source, files((uncertainty_map(UNCERTAIN, MADE.source, RUN, DIGEST, body_part="HEAD"),))),
     "seg": (
         MADE.source,
-        files((*MADE.images, segmentation(SEGMENTS, MADE.images, GRID, MADE.source, RUN, DIGEST))),
+        files((*MADE.images, segmentation(SEGMENTS, MADE.images, GRID, MADE.source, RUN, DIGEST, body_part="HEAD"))),
     ),
 }
 SABOTAGES: list[tuple[str, str, Sabotage]] = []
@@ -69,8 +69,8 @@ def test_sound_objects_pass(what: str) -> None:
 
 
 def test_all_of_one_run_pass_together() -> None:
-    uncertainty = uncertainty_map(UNCERTAIN, MADE.source, RUN, DIGEST)
-    masks = segmentation(SEGMENTS, MADE.images, GRID, MADE.source, RUN, DIGEST)
+    uncertainty = uncertainty_map(UNCERTAIN, MADE.source, RUN, DIGEST, body_part="HEAD")
+    masks = segmentation(SEGMENTS, MADE.images, GRID, MADE.source, RUN, DIGEST, body_part="HEAD")
     assert failed(check_objects((*MADE.objects, uncertainty, masks), (MADE.source,))) == []
 
 
@@ -87,7 +87,7 @@ def test_every_source_must_be_named_and_no_series_uid_of_any_taken() -> None:
         dataset.SOPInstanceUID = f"1.2.826.0.1.3680043.8.498.45.{number}"
     both = (MADE.source, second)
     assert failed(check_objects(MADE.objects, both)) == ["sources-named"]
-    objects = [uncertainty_map(UNCERTAIN, MADE.source, RUN, DIGEST, others=[second])]
+    objects = [uncertainty_map(UNCERTAIN, MADE.source, RUN, DIGEST, others=[second], body_part="HEAD")]
     assert failed(check_objects(objects, both)) == []
     objects[0].SeriesInstanceUID = second.header.SeriesInstanceUID
     assert failed(check_objects(objects, both)) == ["uids-unique"]

@@ -246,7 +246,7 @@ def test_what_was_misnamed_is_over_when_it_comes_rightly_named(bench: Bench, men
     assert apart.settled_by.startswith("sent again as ")
 
 
-@pytest.mark.hazard("HAZ-11", "HAZ-18")
+@pytest.mark.hazard("HAZ-11", "HAZ-18", "HAZ-08")
 def test_another_image_under_one_of_its_two_uids_does_not_settle_what_was_misnamed(bench: Bench) -> None:
     bench.receive_bytes(body(ct(1, SOPInstanceUID=f"{SERIES}.2")), f"{SERIES}.1", CTImageStorage)
     bench.receive(ct(2))

@@ -56,7 +56,7 @@ def foreign_keys(database: Database) -> int:
         return int(connection.exec_driver_sql("PRAGMA foreign_keys").scalar_one())
 
 
-@pytest.mark.hazard("HAZ-11", "HAZ-23")
+@pytest.mark.hazard("HAZ-11", "HAZ-23", "HAZ-01")
 def test_every_row_of_the_first_revision_is_kept(first: Database) -> None:
     before = fill(first)
     assert {"studies", "runs", "run_inputs", "deliveries", "delivery_items"} <= set(before)
@@ -70,6 +70,7 @@ def test_every_row_of_the_first_revision_is_kept(first: Database) -> None:
     assert foreign_keys(first) == 1
 
 
+@pytest.mark.hazard("HAZ-01")
 def test_a_migration_that_leaves_a_row_referring_to_none_is_not_made(first: Database) -> None:
     fill(first)
     with first.engine.connect() as connection:

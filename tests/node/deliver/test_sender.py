@@ -204,7 +204,7 @@ def test_a_late_image_keeps_what_was_released_and_not_sent_here(
     assert pacs.associations == 0
 
 
-@pytest.mark.hazard("HAZ-08")
+@pytest.mark.hazard("HAZ-08", "HAZ-19")
 @pytest.mark.parametrize("after", [1, OBJECTS])
 def test_a_result_superseded_in_the_middle_stops_and_is_not_delivered(released, monkeypatch, after: int) -> None:
     delivering, pacs = released()
@@ -216,7 +216,7 @@ def test_a_result_superseded_in_the_middle_stops_and_is_not_delivered(released, 
     assert delivering.run().state == RunState.SUPERSEDED
 
 
-@pytest.mark.hazard("HAZ-08")
+@pytest.mark.hazard("HAZ-08", "HAZ-19")
 def test_a_result_superseded_after_its_last_object_is_not_delivered(released, monkeypatch) -> None:
     delivering, _ = released()
     send = DeliverySender._send
@@ -231,7 +231,7 @@ def test_a_result_superseded_after_its_last_object_is_not_delivered(released, mo
     assert statuses(row) == [0] * OBJECTS
 
 
-@pytest.mark.hazard("HAZ-08", "HAZ-18")
+@pytest.mark.hazard("HAZ-08", "HAZ-18", "HAZ-19")
 def test_an_image_that_comes_in_the_middle_keeps_the_rest_here(
     delivering, mr_study, start_pacs, research_pacs, monkeypatch
 ) -> None:

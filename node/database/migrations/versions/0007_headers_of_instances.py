@@ -12,7 +12,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Apply; what was filed before is known from its first header alone until `synthnode archive rebuild`."""
+    """Apply; what was filed before is known from its first header alone until its catalogue is rebuilt."""
     with op.batch_alter_table("instances", schema=None) as batch_op:
         batch_op.add_column(sa.Column("differing", sa.JSON(), nullable=False, server_default="{}"))
 

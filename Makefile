@@ -30,7 +30,7 @@ test-fast: $(INSTALLED_DEV) ## the inner loop, under three minutes: no real peer
 	@$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile --quiet -m "not slow and not peer and not data and not suite" $(ARGS)
 
 coverage: $(INSTALLED_DEV) ## of the last `make test ARGS="--cov --cov-report="`: the least covered files, and the whole
-	@$(BIN)/python -m coverage report --skip-covered --sort=cover | head -n 24
+	@$(BIN)/python -m coverage report --skip-covered --sort=cover | sed -n 1,24p
 	@echo "Covered in all: $$($(BIN)/python -m coverage report --format=total) % of the statements (without what only processes of their own run)"
 
 check: $(INSTALLED_DEV) ## lint, format, types and imports: what pre-commit and CI run

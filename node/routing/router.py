@@ -94,10 +94,10 @@ class Router:
             except OperationalError:  # the database's trouble, not this study's: the next tick tries all again
                 raise
             except Transient as why:
-                _log.warning("routing put off", study=study_uid, reason=str(why))
+                _log.warning("routing put off", study_uid=study_uid, reason=why.reason.code)
             except Exception as error:
                 # A fault in what one study holds must not keep all others from settling.
-                _log.exception("routing failed", study=study_uid)
+                _log.exception("routing failed", study_uid=study_uid)
                 self._settle(study_uid, partial(self._leave_failed, error=type(error).__name__))
         return len(due)
 

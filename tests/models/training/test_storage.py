@@ -14,7 +14,6 @@ import torch
 from training_toys import Told, kept, steps, trained
 
 from models.errors import StorageFull
-from models.networks.residual_unet import ResidualUNetSpec
 from models.training.checkpoint import CHECKPOINT, load_checkpoint
 from models.training.disk_space import check_disk_space, free_bytes, space_needed
 from models.training.ranks import Alone
@@ -116,7 +115,7 @@ def test_the_remedy_goes_by_what_is_there(tmp_path: Path) -> None:
 
 
 def test_a_run_without_room_is_refused_only_where_that_is_certain(tmp_path: Path) -> None:
-    need, notes = space_needed(ResidualUNetSpec((4, 8), (-1000.0, 40.0, 1200.0))), []
+    need, notes = space_needed(parameters=7_000), []
 
     def asked(left: int, resume: bool = False) -> None:
         check_disk_space(need, tmp_path / "not" / "yet", resume=resume, note=notes.append, free=lambda _: left)

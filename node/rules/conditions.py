@@ -10,8 +10,8 @@ false    unknown  false    unknown  true
 unknown  unknown  unknown  unknown  unknown
 =======  =======  =======  =======  =======
 
-Only true matches, so neither an unknown condition nor its negation does. A value of another type than the
-comparison needs makes it unknown as well.
+Only true matches, so neither an unknown condition nor its negation does. Types are checked when a rule is
+(`node.rules.types`); a header's value that is not of its attribute's type is missing.
 """
 
 from __future__ import annotations
@@ -19,26 +19,16 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from enum import StrEnum
 from typing import Any
 
 import cel
-from pydicom.datadict import keyword_dict
+
+from node.rules.grammar import GrammarError, parse_condition
+from node.rules.types import ConditionTypeError, Type, check_types
 
 LONGEST = 500
 """Characters that a condition may have; with loops refused, its cost is then bounded."""
-
-_OPERATORS = frozenset(
-    {"!_", "-_", "_!=_", "_%_", "_&&_", "_*_", "_+_", "_-_", "_/_", "_<=_", "_<_", "_==_", "_>=_", "_>_", "_?_:_"}
-    | {"_[_]", "_||_", "@in"}
-)
-_FUNCTIONS = frozenset({"contains", "double", "endsWith", "int", "matches", "size", "startsWith", "string"})
-_MACROS = frozenset(
-    {"all", "bind", "exists", "existsOne", "exists_one", "filter", "has", "map", "transformList", "transformMap"}
-)
-_LITERAL = re.compile(r"""[rRbB]{0,2}("(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')""")
-_IDENTIFIER = re.compile(r"[A-Za-z_]\w*")
 
 
 class Ternary(StrEnum):
@@ -120,38 +110,40 @@ class Condition:
     _program: cel.Program = field(repr=False, compare=False, kw_only=True)
 
     @classmethod
-    def checked(cls, text: str, ready: frozenset[str], *, keywords: bool, built_in: bool = False) -> Condition:
+    def checked(cls, text: str, facts: Mapping[str, Type], *, keywords: bool, built_in: bool = False) -> Condition:
         """Return the condition, or say why it may not stand in a rule.
 
         Parameters
         ----------
         text
             CEL expression on one line.
-        ready
-            Names of ready facts that it may use.
+        facts
+            Types of the ready facts that it may name.
         keywords
-            Whether it may use DICOM keywords.
+            Whether it may name DICOM attributes.
 
         Raises
         ------
         ConditionError
-            Too long, no CEL, a loop, an unknown name or an unknown function.
+            Too long, no CEL, a loop, an unknown name or function, or a comparison that could never be true.
         """
         text = text.strip()
-        _refuse_unbounded(text)
+        _check_length(text)
         try:
-            program = cel.compile(text)
+            tree = parse_condition(text)
+        except GrammarError as error:
+            raise ConditionError(str(error), 'write it as CEL, e.g. Modality == "MR"') from error
+        try:
+            typed = check_types(text, tree, facts, keywords=keywords)
+        except ConditionTypeError as error:
+            raise ConditionError(error.problem, error.remedy) from error
+        for pattern in typed.patterns:
+            _check_pattern(pattern)
+        try:
+            program = cel.compile(typed.executable)
         except ValueError as error:
             raise ConditionError(_syntax(error), 'write it as CEL, e.g. Modality == "MR"') from error
-        foreign = sorted(set(program.functions()) - _OPERATORS - _FUNCTIONS)
-        if foreign:
-            known = ", ".join(sorted(_FUNCTIONS))
-            raise ConditionError(f"unknown function {foreign[0]}", f"use operators, or one of {known}")
-        names = tuple(program.variables())
-        for name in names:
-            if name not in ready and not (keywords and name in keyword_dict):
-                raise ConditionError(f"unknown name {name}", _nearest(name, ready, keywords))
-        return cls(text, names, built_in, _program=program)
+        return cls(text, typed.names, built_in, _program=program)
 
     def judge(self, values: Mapping[str, Any]) -> Judgement:
         """Judge the condition on `values`, in which a missing attribute has no key; never raises."""
@@ -165,31 +157,22 @@ class Condition:
         return Judgement(self.text, verdict, seen, missing, self.built_in)
 
 
-def _refuse_unbounded(text: str) -> None:
+def _check_length(text: str) -> None:
     if not text:
         raise ConditionError("the condition is empty", "write one, or remove the entry")
     if len(text) > LONGEST:
         raise ConditionError(
             f"the condition has {len(text)} characters", f"keep it within {LONGEST}, or split it into several"
         )
-    # On one line a comment hides nothing after it, and no literal but the two plain ones can stand.
-    if "\n" in text or "\r" in text or '"""' in text or "'''" in text:
+    if "\n" in text or "\r" in text:
         raise ConditionError("the condition has several lines", "write it on one line")
-    loops = _MACROS & set(_IDENTIFIER.findall(_LITERAL.sub('""', text)))
-    if loops:
-        raise ConditionError(
-            f"{min(loops)} is refused: its cost would not be bounded or a missing value would be hidden",
-            'use `in`, e.g. "IR" in ScanningSequence',
-        )
 
 
-def _nearest(name: str, ready: frozenset[str], keywords: bool) -> str:
-    known = [*sorted(ready), *(keyword_dict if keywords else ())]
-    close = get_close_matches(name, known, n=1, cutoff=0.7)
-    if close:
-        return f"did you mean {close[0]}?"
-    ready_names = ", ".join(sorted(ready))
-    return f"use a DICOM keyword or one of {ready_names}" if keywords else f"use one of {ready_names}"
+def _check_pattern(literal: str) -> None:
+    try:
+        cel.compile(f"''.matches({literal})").execute({})
+    except Exception as error:
+        raise ConditionError(f"{literal} is no regular expression", "write one as RE2 takes it") from error
 
 
 def _syntax(error: ValueError) -> str:

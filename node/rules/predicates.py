@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
+from node.rules.types import BOOL, TEXT, Type
 from pipelines.headers import Header
 from pipelines.headers.body_part import body_part
 from pipelines.headers.coverage import is_axial
@@ -23,6 +24,11 @@ READY: Mapping[str, Callable[[Header], str | bool | None]] = MappingProxyType(
     }
 )
 """Ready facts by the names that conditions use; None when the header does not say."""
+
+READY_TYPES: Mapping[str, Type] = MappingProxyType(
+    {name: TEXT if name in ("body_part", "weighting") else BOOL for name in READY}
+)
+"""What each ready fact yields."""
 
 READ_FROM: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {

@@ -15,16 +15,19 @@ from node.errors import SettingsError
 from node.network import Peer
 from node.priority import Priority
 from node.rules.conditions import Condition, ConditionError
-from node.rules.predicates import READY
+from node.rules.predicates import READY_TYPES
 from node.rules.schema import WrittenRule, WrittenRules, WrittenSlot
+from node.rules.types import INT, TEXT, Type
 from node.rules.yaml_file import parse
 from pipelines.contract import Declaration, Slot
 from pipelines.objects.profiles import DEFAULT, PlanningProfile
 
-STUDY_FACTS = frozenset({"calling_ae", "called_ae", "series_count"})
+STUDY_FACTS: Mapping[str, Type] = MappingProxyType({"calling_ae": TEXT, "called_ae": TEXT, "series_count": INT})
 """What conditions on a study may use."""
 
-SERIES_FACTS = frozenset(READY) | {"calling_ae", "called_ae", "instance_count"}
+SERIES_FACTS: Mapping[str, Type] = MappingProxyType(
+    {**READY_TYPES, "calling_ae": TEXT, "called_ae": TEXT, "instance_count": INT}
+)
 """What conditions on a series may use, besides DICOM keywords."""
 
 _MOST_FINDINGS = 10
@@ -200,11 +203,11 @@ class _Checker:
         )
 
     def _conditions(
-        self, rule: str, key: str, texts: Iterable[str], ready: frozenset[str], *, keywords: bool
+        self, rule: str, key: str, texts: Iterable[str], facts: Mapping[str, Type], *, keywords: bool
     ) -> Iterator[Condition]:
         for number, text in enumerate(texts, 1):
             try:
-                yield Condition.checked(text, ready, keywords=keywords)
+                yield Condition.checked(text, facts, keywords=keywords)
             except ConditionError as error:
                 self._add(rule, f"{key}[{number}] `{text.strip()[:80]}`", error.problem, error.remedy)
 

@@ -9,9 +9,15 @@ from typing import Any
 
 from pydicom.datadict import dictionary_VM, dictionary_VR, tag_for_keyword
 
-_WHOLE_NUMBERS = frozenset({"IS", "SL", "SS", "UL", "US", "SV", "UV"})
-_NUMBERS = frozenset({"DS", "FL", "FD"})
-_TEXT = frozenset({"AE", "AS", "CS", "DA", "DT", "LO", "LT", "PN", "SH", "ST", "TM", "UC", "UI", "UR", "UT"})
+WHOLE_NUMBERS = frozenset({"IS", "SL", "SS", "UL", "US", "SV", "UV"})
+"""Value representations (PS3.5 6.2) of whole numbers."""
+
+DECIMAL_NUMBERS = frozenset({"DS", "FL", "FD"})
+"""Value representations of decimal numbers."""
+
+TEXTS = frozenset({"AE", "AS", "CS", "DA", "DT", "LO", "LT", "PN", "SH", "ST", "TM", "UC", "UI", "UR", "UT"})
+"""Value representations of text, dates and UIDs."""
+
 _CEL_INTEGERS = range(-(2**63), 2**63)
 # With three digits behind it a comma may part thousands ("1,900"): such a number is missing, not guessed.
 _DECIMAL_COMMA = re.compile(r"\s*[+-]?\d+,(\d{1,2}|\d{4,})\s*")
@@ -60,9 +66,9 @@ def _value(representation: str, multiplicity: str, value: Any) -> Any:
 
 def _single(representation: str, value: Any) -> str | int | float | None:
     first = representation.split(" or ")[0]
-    if first in _WHOLE_NUMBERS or first in _NUMBERS:
-        return _number(value, whole=first in _WHOLE_NUMBERS)
-    if first in _TEXT and isinstance(value, str):
+    if first in WHOLE_NUMBERS or first in DECIMAL_NUMBERS:
+        return _number(value, whole=first in WHOLE_NUMBERS)
+    if first in TEXTS and isinstance(value, str):
         return _encodable(value.strip(" \0"))
     return None
 

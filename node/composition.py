@@ -42,7 +42,7 @@ class Node:
     clock
         The machine's by default.
     database
-        The SQLite database in the data folder by default.
+        The one that the settings name by default.
     """
 
     def __init__(self, settings: Settings, clock: Clock | None = None, database: Database | None = None) -> None:
@@ -54,7 +54,8 @@ class Node:
     @cached_property
     def database(self) -> Database:
         """The application's database."""
-        return self._database or Database.embedded(self.layout.database)
+        url = self.settings.database.driver_url
+        return self._database or (Database.embedded(self.layout.database) if url is None else Database(url))
 
     @cached_property
     def trail(self) -> AuditTrail:

@@ -68,6 +68,7 @@ TEXTS: Mapping[str, str] = {
     "data-set-empty": "The request for instance {sop_instance} has no data set: a fault of the sender.",
     "database-missing": "The data folder {data} has received images but no database {database}: restore it, or run "
     "`synthnode archive rebuild`.",
+    "database-unavailable": "The database does not answer ({found}): see that it runs and that database.url is right.",
     "delivery-needs-reason": "To send again needs a reason: say what was changed since.",
     "delivery-unknown": "No delivery is called {delivery}.",
     "demo-environment": "{variable} is set in the environment and would change the demo's node: unset it.",
@@ -119,7 +120,8 @@ TEXTS: Mapping[str, str] = {
     "model-missing": "The model {model} is not installed (any more).",
     "model-unusable": "The installed model cannot be used ({found}): install that package again.",
     "no-dicom-file": "No DICOM file: {found}.",
-    "no-node-here": "{data} holds no node: name the data folder by --data or the settings by --config.",
+    "no-node-here": "There is no node in {data} (database {database}): name the data folder by --data or the settings "
+    "by --config.",
     "object-too-large": "The object has {found}, and this node takes {accepted}: raise receive.max_object_mb if "
     "it is meant to come here.",
     "own-object-not-filed": "The own object {sop_instance} conflicts with what the archive has: see what is "

@@ -11,9 +11,10 @@ from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import parse_qs, urlsplit
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings.sources import EnvSettingsSource
 
@@ -89,6 +90,31 @@ class ComputeSection(Section):
         return {f"worker-{number}": device for number, device in enumerate(self.devices)}
 
 
+def _check_database_url(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme != "postgresql" or not parts.path.strip("/"):
+        raise ValueError("postgresql://USER@HOST/DATABASE is accepted, nothing else")
+    if parts.password is not None or "password" in parse_qs(parts.query):
+        # The address is shown in messages, and the settings file is copied about.
+        raise ValueError("a password must not stand here: name a file of mode 0600 that holds it, ?passfile=/PATH")
+    return url
+
+
+class DatabaseSection(Section):
+    """Where the catalogue, the jobs and the audit trail are kept."""
+
+    url: Annotated[str, AfterValidator(_check_database_url)] | None = Field(
+        None,
+        description="`postgresql://USER@HOST/DATABASE?passfile=/PATH`, never with a password. Default: SQLite in the "
+        "data folder.",
+    )
+
+    @property
+    def driver_url(self) -> str | None:
+        """The address as SQLAlchemy takes it, None for SQLite in the data folder."""
+        return None if self.url is None else self.url.replace("postgresql://", "postgresql+psycopg://", 1)
+
+
 class AuditSection(Section):
     """The audit trail."""
 
@@ -116,6 +142,7 @@ class Settings(BaseSettings):
     schema_: Literal[1] = Field(1, alias="schema", description="Version of this file's schema.")
     data: Path = Field(Path("synthnode-data"), description="The folder that holds everything this node keeps.")
     node: NodeSection = NodeSection()
+    database: DatabaseSection = DatabaseSection()
     receive: ReceiveSection = ReceiveSection()
     settle: SettleSection = SettleSection()
     rules: Path | None = Field(None, description="The rule file. Default: the rule set that is shipped.")

@@ -49,15 +49,22 @@ def main() -> None:
 def _explained(error: Exception) -> bool:
     """Say in one sentence what is wrong, if it is an error of ours."""
     # Imported when something is wrong: a command that only prints needs none of it.
+    from sqlalchemy.exc import OperationalError
+
     from models.errors import ModelsError
     from models.reasons import text as models_text
     from node.cli.output import complain
     from node.errors import NodeError
     from node.reasons import text
+    from pipelines.contract import Reason
     from pipelines.errors import PipelineError
 
     if isinstance(error, NodeError | PipelineError):
         complain(text(error.reason), code=error.reason.code)
+    elif isinstance(error, OperationalError):
+        # The driver's own words: the server's address, and never a password.
+        reason = Reason("database-unavailable", {"found": " ".join(str(error.orig).split())})
+        complain(text(reason), code=reason.code)
     elif isinstance(error, ModelsError):
         complain(models_text(error), code=error.code)
     else:

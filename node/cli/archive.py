@@ -15,7 +15,7 @@ from node.audit.verify import verify as verify_trail
 from node.cli.output import AsJson, console, print_json
 from node.cli.person import person
 from node.cli.place import Config, Data, existing_node, node_at
-from node.database import migrate
+from node.database import is_migrated, migrate
 from node.errors import SettingsError
 from node.processes.child import alone
 
@@ -50,10 +50,10 @@ def rebuild(as_json: AsJson = False, config: Config = None, data: Data = None) -
     """Make the catalogue from the files when the database is gone; nothing runs by itself for what is found."""
     node = node_at(config, data)
     if not node.layout.archive.is_dir():
-        raise SettingsError("no-node-here", data=str(node.settings.data))
+        raise SettingsError("no-node-here", data=str(node.settings.data), database=node.database.name)
     who = person(node.settings, getpass.getuser())
     with alone(node.layout.data / "node.lock", wait_s=2.0):
-        if not node.layout.database.exists():
+        if not is_migrated(node.database):
             # Until the catalogue is in it, the new database must not be taken for the node's.
             node.layout.unfinished_rebuild.touch()
             flush_folder(node.layout.data)

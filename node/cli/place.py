@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from node.composition import Node
+from node.database import is_migrated
 from node.errors import SettingsError
 from node.settings import load_settings
 
@@ -26,9 +27,9 @@ def existing_node(config: Path | None, data: Path | None) -> Node:
     Raises
     ------
     SettingsError
-        ``no-node-here`` when the data folder holds none.
+        ``no-node-here`` when the database was never migrated.
     """
     node = node_at(config, data)
-    if not node.layout.database.exists():
-        raise SettingsError("no-node-here", data=str(node.settings.data))
+    if not is_migrated(node.database):
+        raise SettingsError("no-node-here", data=str(node.settings.data), database=node.database.name)
     return node

@@ -2,7 +2,7 @@
 
 from node.database.base import Base, Utc
 from node.database.connection import Database
-from node.database.migrate import migrate
+from node.database.migrate import is_migrated, migrate
 from node.database.state_change import change_state
 
-__all__ = ["Base", "Database", "Utc", "change_state", "migrate"]
+__all__ = ["Base", "Database", "Utc", "change_state", "is_migrated", "migrate"]

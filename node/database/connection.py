@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import create_engine, event, func, select
+from sqlalchemy import URL, create_engine, event, func, select
 from sqlalchemy.orm import Session
 
 BUSY_TIMEOUT_MS = 30_000
@@ -28,9 +28,12 @@ class Database:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.engine = create_engine(url, pool_pre_ping=not url.startswith("sqlite"))
-        if self.engine.dialect.name == "sqlite":
+        if url.startswith("sqlite"):
+            self.engine = create_engine(url)
             event.listen(self.engine, "connect", _prepare_sqlite)
+        else:
+            # Whatever the server's default is: `change_state` and `write_exclusively` rest on this level.
+            self.engine = create_engine(url, pool_pre_ping=True, isolation_level="READ COMMITTED")
 
     @classmethod
     def embedded(cls, file: Path) -> Database:
@@ -42,6 +45,16 @@ class Database:
         """Whether there is a database to connect to; connecting to an absent SQLite file would make an empty one."""
         file = self.engine.url.database
         return self.engine.dialect.name != "sqlite" or not file or Path(file).exists()
+
+    @property
+    def name(self) -> str:
+        """What people call it: SQLite's file, or server and database."""
+        url = self.engine.url
+        if self.engine.dialect.name == "sqlite":
+            return url.database or ""
+        return URL.create(
+            "postgresql", url.username, host=url.host, port=url.port, database=url.database
+        ).render_as_string()
 
     @contextmanager
     def read(self) -> Iterator[Session]:

@@ -9,6 +9,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from dbos import DBOS
+from sqlalchemy import inspect
 
 from node.database.connection import Database
 from node.errors import Permanent
@@ -18,6 +19,11 @@ def migrate(database: Database) -> None:
     """Migrate our tables by Alembic, then the job engine's own."""
     command.upgrade(alembic_config(database), "head")
     DBOS.migrate(database.url)
+
+
+def is_migrated(database: Database) -> bool:
+    """Return whether the database holds a node's tables, of whatever revision."""
+    return database.exists and inspect(database.engine).has_table("alembic_version")
 
 
 def refuse_other_revision(database: Database) -> None:

@@ -16,7 +16,7 @@ import structlog
 from node.actor import Actor
 from node.audit import AuditCode, AuditEvent
 from node.composition import Node
-from node.database import migrate
+from node.database import is_migrated, migrate
 from node.errors import Permanent
 from node.observe.processes import Processes, write_processes
 from node.processes.child import alone
@@ -123,8 +123,8 @@ def _refuse_lost_database(node: Node) -> None:
     """Refuse to begin an empty database beside an archive: every study would be received and run again."""
     if node.layout.unfinished_rebuild.exists():
         raise Permanent("rebuild-unfinished", data=str(node.layout.data))
-    if not node.layout.database.exists() and any(node.layout.journal.iterdir()):
-        raise Permanent("database-missing", database=str(node.layout.database), data=str(node.layout.data))
+    if not is_migrated(node.database) and any(node.layout.journal.iterdir()):
+        raise Permanent("database-missing", database=node.database.name, data=str(node.layout.data))
 
 
 def _stop_all(children: Sequence[Child]) -> None:

@@ -17,8 +17,9 @@ from head_series import HeadSeries
 from hospital import Hospital, OpenHospital
 from part10 import data_set_bytes
 from peers import data_folder, program
+from postgresql import SITE_USER, PostgresqlServer
 from pydicom import Dataset, dcmread
-from waiting import stays, wait_for
+from waiting import children, stays, wait_for
 
 CT = "1.2.840.10008.5.1.4.1.1.2"
 RTSTRUCT = "1.2.840.10008.5.1.4.1.1.481.3"
@@ -51,12 +52,19 @@ class Story:
         return sorted(found, key=lambda dataset: float(dataset.get("ImagePositionPatient", [0, 0, 0])[2]))
 
 
-@pytest.fixture(scope="module", params=["made", pytest.param("real", marks=pytest.mark.data)])
+@pytest.fixture(
+    scope="module",
+    params=[
+        "made",
+        pytest.param("made-postgresql", marks=pytest.mark.peer("postgresql")),
+        pytest.param("real", marks=pytest.mark.data),
+    ],
+)
 def story(
     request: pytest.FixtureRequest, open_hospital: OpenHospital, tmp_path_factory: pytest.TempPathFactory
 ) -> Story:
     """Send a study, release it by name, and fetch it back from Orthanc."""
-    made = HeadSeries() if request.param == "made" else None
+    made = None if request.param == "real" else HeadSeries()
     if made is None:
         images = data_folder()
         assert images is not None
@@ -65,7 +73,11 @@ def story(
         folder = made.write(tmp_path_factory.mktemp("scan") / "mr")
     source = [dcmread(file, stop_before_pixels=True) for file in sorted(folder.glob("*.dcm"))]
     study_uid = str(source[0].StudyInstanceUID)
-    hospital = open_hospital(sends_back=True)
+    database_url = None
+    if request.param == "made-postgresql":
+        server: PostgresqlServer = request.getfixturevalue("postgresql_server")
+        database_url = server.site_url(tmp_path_factory.mktemp("secrets") / "pgpass")
+    hospital = open_hospital(sends_back=True, database_url=database_url)
     assert hospital.scan(folder) == len(source)
     held = hospital.node.wait_until_held(study_uid, within=SECONDS_TO_COMPUTE)
     in_pacs_while_held = hospital.pacs.instances()
@@ -138,6 +150,24 @@ def test_no_line_of_the_log_names_the_patient(story: Story) -> None:
     stated = {str(scanned.PatientID), *str(scanned.PatientName).split("^")}
     for text in [*logged, story.hospital.node.log]:
         assert not [value for value in stated if len(value) > 3 and value in text]
+
+
+@pytest.mark.hazard("HAZ-17")
+@pytest.mark.parametrize(
+    "story", [pytest.param("made-postgresql", marks=pytest.mark.peer("postgresql"))], indirect=True
+)
+def test_all_of_it_is_in_the_database_of_the_settings_whose_password_nothing_shows(
+    story: Story, postgresql_server: PostgresqlServer
+) -> None:
+    node = story.hospital.node
+    assert not (node.data / "node.db").exists()
+    assert node.study(story.study_uid) is not None
+    shown = [file.read_text() for file in (story.hospital.folder / "node").rglob("*.jsonl")]
+    commands = children(node.pid).values()
+    assert any("node.processes.engine" in command for command in commands)
+    assert SITE_USER in node.settings_file.read_text()
+    for text in [*shown, *commands, node.log, node.settings_file.read_text()]:
+        assert postgresql_server.password not in text
 
 
 @pytest.mark.hazard("HAZ-09")

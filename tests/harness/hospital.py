@@ -27,9 +27,11 @@ class Hospital:
     pacs: Orthanc
 
     @classmethod
-    def opened(cls, folder: Path, *, sends_back: bool = False, quiet_seconds: float = 5.0) -> Hospital:
+    def opened(
+        cls, folder: Path, *, sends_back: bool = False, quiet_seconds: float = 5.0, database_url: str | None = None
+    ) -> Hospital:
         """Start both; `sends_back` lets Orthanc forward to the node at once all that it receives."""
-        node = RunningNode(folder / "node", quiet_seconds=quiet_seconds)
+        node = RunningNode(folder / "node", quiet_seconds=quiet_seconds, database_url=database_url)
         pacs = Orthanc(folder / "pacs", node.port, sends_back=sends_back)
         hospital = cls(folder, node, pacs)
         destination = {"name": "pacs", "ae_title": pacs.ae_title, "host": "127.0.0.1", "port": pacs.port}

@@ -33,7 +33,7 @@ PEERS: Mapping[str, Peer] = {
         Peer("dcmtk", ("dcmsend", "dcmdump"), "apt-get install dcmtk"),
         Peer("orthanc", ("Orthanc",), "apt-get install orthanc"),
         Peer("plastimatch", ("plastimatch",), "apt-get install plastimatch"),
-        Peer("postgresql", ("initdb", "postgres", "createdb"), "apt-get install postgresql"),
+        Peer("postgresql", ("initdb", "postgres", "createdb", "psql"), "apt-get install postgresql"),
         Peer("strace", ("strace",), "apt-get install strace"),
     )
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import subprocess
 import tempfile
@@ -16,6 +17,9 @@ from peers import program
 from waiting import wait_for
 
 _USER = "postgres"
+
+SITE_USER = "synthnode"
+"""A user as a site makes one: no superuser, and let in by a password alone."""
 
 BOTH_DATABASES = pytest.mark.parametrize(
     "dialect", ["sqlite", pytest.param("postgresql", marks=pytest.mark.peer("postgresql"))]
@@ -35,11 +39,13 @@ class PostgresqlServer:
 
     folder: Path
     _numbers: Iterator[int] = field(default_factory=count)
+    password: str = field(default_factory=secrets.token_hex, repr=False)
+    """The site user's."""
 
-    def create_database(self, template: str = "template0") -> str:
+    def create_database(self, template: str = "template0", owner: str = _USER) -> str:
         """Make a database, a copy of `template`, and return its name."""
         name = f"node_{next(self._numbers)}"
-        self._run("createdb", f"--template={template}", name)
+        self._run("createdb", f"--template={template}", f"--owner={owner}", name)
         return name
 
     def drop_database(self, name: str) -> None:
@@ -50,11 +56,23 @@ class PostgresqlServer:
         """Return the SQLAlchemy URL of a database of this server."""
         return f"postgresql+psycopg://{_USER}@/{name}?host={self.folder}"
 
-    def _run(self, command: str, *arguments: str) -> None:
+    def site_url(self, passfile: Path) -> str:
+        """Make a database of the site user and its password file, and return its address as settings have it."""
+        name = self.create_database(owner=SITE_USER)
+        passfile.touch(mode=0o600)
+        passfile.write_text(f"*:*:*:{SITE_USER}:{self.password}\n")
+        return f"postgresql://{SITE_USER}@/{name}?host={self.folder}&passfile={passfile}"
+
+    def create_site_user(self) -> None:
+        """Make the site user; once a server."""
+        self._run("psql", "--quiet", _USER, said=f"CREATE ROLE {SITE_USER} LOGIN PASSWORD '{self.password}'")
+
+    def _run(self, command: str, *arguments: str, said: str = "") -> None:
         subprocess.run(
             [program(command), f"--host={self.folder}", f"--username={_USER}", *arguments],
             check=True,
             capture_output=True,
+            input=said.encode(),
         )
 
 
@@ -74,11 +92,16 @@ def postgresql_server() -> Iterator[PostgresqlServer]:
     with (folder / "server.log").open("wb") as log:
         launch = ["setpriv", *as_user, "--pdeathsig=INT"]
         subprocess.run([*launch, *initdb, "--no-locale", "--no-sync"], check=True, stdout=log, stderr=log, cwd=folder)
+        rules = data / "pg_hba.conf"
+        # The first line that fits counts.
+        rules.write_text(f"local all {SITE_USER} scram-sha-256\n" + rules.read_text())
         running = subprocess.Popen([*launch, *server], stdout=log, stderr=log, cwd=folder)
     ready = [program("pg_isready"), f"--host={folder}", "--quiet"]
     try:
         wait_for(lambda: subprocess.run(ready, check=False).returncode == 0, within=30, what="PostgreSQL to answer")
-        yield PostgresqlServer(folder)
+        server_here = PostgresqlServer(folder)
+        server_here.create_site_user()
+        yield server_here
     finally:
         running.terminate()
         running.wait(timeout=30)

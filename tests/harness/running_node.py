@@ -5,18 +5,19 @@ from __future__ import annotations
 import json
 import os
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import yaml
 from dcmtk import echoes
 from pydicom import dcmread
+from sqlalchemy import Engine, create_engine, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import NullPool
 from ungated_model import ungated_packages, ungated_rules
 from waiting import children, free_port, wait_for
 
@@ -34,16 +35,19 @@ class RunningNode:
         As in the settings file.
     quiet_seconds
         After which a study settles.
+    database_url
+        As in the settings file; None: SQLite in the data folder.
     """
 
     ae_title = "SYNTHNODE"
 
-    def __init__(self, folder: Path, *, quiet_seconds: float = 5.0) -> None:
+    def __init__(self, folder: Path, *, quiet_seconds: float = 5.0, database_url: str | None = None) -> None:
         self.folder = folder
         self.port = free_port()
         self.data = folder / "data"
         self.settings_file = folder / "synthnode.yaml"
         self._quiet_seconds = quiet_seconds
+        self._database_url = database_url
         self._process: subprocess.Popen[bytes] | None = None
         folder.mkdir(parents=True)
 
@@ -61,6 +65,7 @@ class RunningNode:
                 "host": "127.0.0.1",
                 "port": self.port,
             },
+            "database": {"url": self._database_url},
             "settle": {"quiet_seconds": self._quiet_seconds},
             "peers": [
                 *(
@@ -126,6 +131,12 @@ class RunningNode:
         self._process = None
         wait_for(lambda: not any(_runs(child) for child in below), within=60, what="orphans to end by themselves")
         return pid
+
+    @property
+    def pid(self) -> int:
+        """The process id of its supervisor."""
+        assert self._process is not None
+        return self._process.pid
 
     def pid_of(self, name: str, *, other_than: int = 0) -> int:
         """Return the process id of one of its children once it runs, and is not the one that was killed."""
@@ -208,10 +219,17 @@ class RunningNode:
             "SELECT count(*) FROM quarantine",
         )
         try:
-            with closing(sqlite3.connect(f"file:{self.data / 'node.db'}?mode=ro", uri=True)) as database:
-                return [sorted(database.execute(question)) for question in questions]
-        except sqlite3.Error:
+            with self._database().connect() as database:
+                return [sorted(map(tuple, database.execute(text(question)))) for question in questions]
+        except DBAPIError:
             return None
+
+    def _database(self) -> Engine:
+        if self._database_url is None:
+            url = f"sqlite:///file:{self.data / 'node.db'}?mode=ro&uri=true"
+        else:
+            url = self._database_url.replace("postgresql://", "postgresql+psycopg://")
+        return create_engine(url, poolclass=NullPool)
 
     def wait_until_held(self, uid: str, *, within: float = 300) -> Json:
         """Return the study's one run once it is held; another end is a failure at once."""
@@ -230,9 +248,9 @@ class RunningNode:
 
     def audit_codes(self, study_uid: str | None) -> list[str]:
         """Return the codes of the audit rows of a study, or of those that belong to none, in their order."""
-        question = "SELECT code FROM audit_rows WHERE study_uid IS ? ORDER BY sequence"
-        with closing(sqlite3.connect(f"file:{self.data / 'node.db'}?mode=ro", uri=True)) as database:
-            return [code for (code,) in database.execute(question, (study_uid,))]
+        question = "SELECT code FROM audit_rows WHERE coalesce(study_uid, '') = :study ORDER BY sequence"
+        with self._database().connect() as database:
+            return list(database.execute(text(question), {"study": study_uid or ""}).scalars())
 
     def kept(self, sop_instance_uids: Collection[str]) -> dict[str, list[bytes]]:
         """Return the files that it keeps of these SOP Instance UIDs, found by reading its data folder."""

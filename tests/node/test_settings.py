@@ -68,6 +68,8 @@ def test_a_misspelt_variable_does_not_pass_silently(monkeypatch: pytest.MonkeyPa
         ("peers: [{name: a, ae_title: A, host: h, port: 1, deliver: {profile: tps}}]", "profile tps; known: (none)"),
         ("profiles: {tps: {kpv: '120'}}", "kpv"),
         ("compute: {devices: [cdua:0]}", "compute.devices.0"),
+        ("database: {url: 'mysql://node@host/node'}", "database.url"),
+        ("database: {url: 'postgresql://node@host'}", "database.url"),
         ("delivery: {retry_seconds: [.inf]}", "delivery.retry_seconds.0"),
         ("delivery: {give_up_after_hours: .inf}", "delivery.give_up_after_hours"),
     ],
@@ -78,6 +80,18 @@ def test_a_wrong_key_or_value_is_named(tmp_path: Path, content: str, key: str) -
     sentence = text(caught.value.reason)
     assert key in sentence
     assert "node.yaml" in sentence
+
+
+@pytest.mark.hazard("HAZ-17")
+@pytest.mark.parametrize(
+    "url",
+    ["postgresql://node:hunter2@host/node", "postgresql://node@host/node?password=hunter2"],
+    ids=["user", "query"],
+)
+def test_a_password_in_an_address_is_refused_and_not_repeated(tmp_path: Path, url: str) -> None:
+    with pytest.raises(SettingsError, match=r"database\.url.*passfile") as caught:
+        load_settings(write(tmp_path, f"database: {{url: '{url}'}}\n"))
+    assert "hunter2" not in text(caught.value.reason) + str(caught.value)
 
 
 @pytest.mark.parametrize("content", ["receive:\n\tport: 1", "just words", "[1, 2]"])

@@ -82,5 +82,5 @@ def test_where_no_node_is_it_says_so(tmp_path: Path) -> None:
     for command in (["archive", "rebuild"], ["archive", "verify"], ["status"], ["release", "1.2", "--by", "x"]):
         done = synthnode(*command, "--data", str(tmp_path / "none"))
         assert done.returncode == 2
-        assert "holds no node" in done.stderr
+        assert "There is no node in" in done.stderr
     assert not (tmp_path / "none").exists()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,6 @@ from node.cli.app import app
 from node.composition import Node
 from node.errors import Refusal
 from node.settings import load_settings
-from node.tables import metadata
 
 pytestmark = pytest.mark.hazard("HAZ-12")
 
@@ -27,10 +27,10 @@ def run(data: Path, *options: str) -> tuple[int, str]:
 
 
 @pytest.fixture
-def node(tmp_path: Path) -> Node:
+def node(tmp_path: Path, migrated: Path) -> Node:
     made = Node(load_settings(None, data=tmp_path))
     made.layout.make()
-    metadata().create_all(made.database.engine)
+    shutil.copy(migrated, made.layout.database)
     for number in range(3):
         with made.trail.recording() as recording:
             recording.record(AuditEvent(AuditCode.STUDY_ROUTED, Actor.service("engine"), study_uid=f"1.{number}"))

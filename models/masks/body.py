@@ -49,7 +49,9 @@ def mr_body(volume: Volume, inside: Mask) -> Mask:
     values = volume.values[inside][::7]
     otsu = _otsu(values)
     sigma = float(np.median(values[values < otsu])) / _RAYLEIGH_MEDIAN
-    threshold = max(_SHARE_OF_OTSU * otsu, _NOISE_SIGMAS * sigma)
+    # Where a field lies within the body, Otsu's threshold parts fat from muscle: what is darker is no noise of air.
+    noise = _NOISE_SIGMAS * sigma
+    threshold = max(_SHARE_OF_OTSU * otsu, noise if noise < otsu else 0.0)
     return solid((volume.values > threshold) & inside, inside, volume.grid)
 
 

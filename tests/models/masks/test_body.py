@@ -53,6 +53,18 @@ def test_no_axial_plane_of_a_ragged_body_has_a_hole() -> None:
         assert np.array_equal(ndimage.binary_fill_holes(plane), plane)
 
 
+def test_a_field_within_the_body_is_body_where_muscle_is_darker_than_fat() -> None:
+    """A limb is acquired round a tumour: hardly any air, and Otsu's threshold parts fat from muscle."""
+    rng = np.random.default_rng(3)
+    x, _, z = coordinates()
+    signal = np.where(np.hypot(x, z) < 65, 300.0, 1000.0)
+    signal[:, :8] = 0.0
+    noisy = np.abs(signal + rng.normal(0, 10, signal.shape)).astype(np.float32)
+    found = mr_body(Volume(noisy, GRID), np.ones(GRID.shape, dtype=bool))
+    assert not found[:, :6].any()
+    assert found[:, 12:].mean() > 0.99
+
+
 def test_islands_and_ghosts_are_not_body() -> None:
     signal, _ = head()
     signal[2:6, 2:6, 2:6] = 100.0

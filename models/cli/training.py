@@ -128,6 +128,10 @@ def finetune(
         str | None,
         typer.Option(help="Name of the new package; the old one's with -finetuned when left out."),
     ] = None,
+    card: Annotated[
+        Path | None,
+        typer.Option(help="Draft of a card (YAML), for another use than the package's; it names the new one."),
+    ] = None,
     resume: Resume = False,
     device: Device = None,
     packages: Packages = None,
@@ -158,6 +162,8 @@ def finetune(
             stack.close()
             return stack.enter_context(TrainingProgress(console, title))
 
+        if card is not None and name is not None:
+            raise typer.BadParameter("the card names the package: leave it out", param_hint="--name")
         whole = _length(minutes, steps) or Span(steps=_FINETUNE_STEPS)
         # The network of all pairs takes about as long as one fold.
         length = whole if whole.minutes is None else Span(minutes=whole.minutes / (folds + 1))
@@ -172,6 +178,7 @@ def finetune(
             told,
             resume=resume,
             name=name,
+            card_file=card,
             packages=packages,
             stopper=on_signals,
             note=_note,

@@ -35,6 +35,9 @@ _STARTS_TURNED = (-20.0, 0.0, 20.0)
 _COARSEST_MM = 8.0
 _PROMISING = 4
 _BEST_STARTS = 2
+_LEAST_KEPT = 0.9
+"""Least share of the best placement's coverage that another placement must have."""
+
 _MEASURED_MM = 2.0
 _BENT_MM = 3.0
 """Sampling for the B-spline: control points lie many voxels apart, and nothing finer than they can be followed."""
@@ -143,15 +146,30 @@ def _rigid(mr: Volume, ct: Volume, body_mr: Mask, body_ct: Mask, settings: Setti
     coarse = _level(mr, ct, body_mr, max(_COARSEST_MM, settings.voxel_mm))
     starts = _starts(Volume(body_mr, mr.grid), Volume(body_ct, ct.grid))
     tried = [_optimised(coarse, start, 80, 4.0, 1.0) for start in _promising(coarse, starts)]
-    tried.sort(key=lambda one: -_information(coarse, one))
+    others = sorted(tried[1:], key=lambda one: -_information(coarse, one))
     middle = max(4.0, settings.voxel_mm)
     finer = _level(mr, ct, body_mr, middle)
-    better = [_optimised(finer, start, 60, 2.0, _share(finer, settings)) for start in tried[:_BEST_STARTS]]
-    best = max(better, key=lambda one: _information(finer, one))
+    promising = [tried[0], *others[: _BEST_STARTS - 1]]
+    better = [_optimised(finer, start, 60, 2.0, _share(finer, settings)) for start in promising]
+    best = _best(finer, [starts[0], *better])
     if settings.voxel_mm < middle:
         finest = _level(mr, ct, body_mr, settings.voxel_mm)
-        best = _optimised(finest, best, 40, 0.5, _share(finest, settings))
+        best = _best(finest, [best, _optimised(finest, best, 40, 0.5, _share(finest, settings))])
     return best
+
+
+def _best(level: _Fixed, placements: Sequence[SimpleITK.Euler3DTransform]) -> SimpleITK.Euler3DTransform:
+    """Return the placement with the most information of those that lose none of what another one shows.
+
+    A small field can be moved until little of it overlaps, and that little agrees by chance.
+    """
+    shown = [_coverage(level, one) for one in placements]
+    whole = [one for one, share in zip(placements, shown, strict=True) if share >= _LEAST_KEPT * max(shown)]
+    return max(whole, key=lambda one: _information(level, one))
+
+
+def _coverage(level: _Fixed, transform: SimpleITK.Transform) -> float:
+    return float(field_of(level.ct, level.mr.grid, transform).values[level.body].mean())
 
 
 def _promising(level: _Fixed, starts: Sequence[SimpleITK.Euler3DTransform]) -> list[SimpleITK.Euler3DTransform]:

@@ -95,7 +95,7 @@ def pack(
     content = half_precision(weights | (gate_weights or {}))
     check_new_version(card_file, draft, hashlib.sha256(content).hexdigest(), packages)
     written = for_weights(card_file, draft, half_precision(weights))
-    _check_inputs(card_file, written.card, recipe)
+    check_inputs(card_file, written.card, [(one.name, one.quantity, one.normalisation) for one in recipe.task.inputs])
     _check_cases(kept, recipe, data)
     training = _training(kept, recipe, written)
     training |= {"steps": steps, "minutes": round(float(checkpoint["progress"]["seconds"]) / 60, 1)}
@@ -177,7 +177,7 @@ def _built(recipe: Recipe, written: dict[str, Any], weights: dict[str, Tensor]) 
     }
 
 
-def _check_inputs(file: Path, card: Mapping[str, Any], recipe: Recipe) -> None:
+def check_inputs(file: Path, card: Mapping[str, Any], learnt: Sequence[tuple[str, Quantity, Normalisation]]) -> None:
     """Refuse a draft whose inputs, their order, quantity or normalisation are not those that the network learnt with.
 
     Raises
@@ -185,7 +185,6 @@ def _check_inputs(file: Path, card: Mapping[str, Any], recipe: Recipe) -> None:
     RecipeError
         ``card-of-another-task``.
     """
-    learnt = [(one.name, one.quantity, one.normalisation) for one in recipe.task.inputs]
     try:
         stated = [
             (
@@ -203,7 +202,7 @@ def _check_inputs(file: Path, card: Mapping[str, Any], recipe: Recipe) -> None:
             file=str(file),
             found=_described(stated),
             accepted=_described(learnt),
-            remedy="state the inputs as the recipe does: names, order, quantity and normalisation",
+            remedy="state the inputs as the network learnt them: names, order, quantity and normalisation",
         )
 
 

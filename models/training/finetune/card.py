@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from models.packages import Card, CardCalibration, CardMetrics, ModelPackage
@@ -25,6 +26,10 @@ SITE_MUST = (
 )
 """Nothing that a training can do for a site."""
 
+_SOURCE = {"source": "the site's own pairs", "licence": "the site's own; weights as their parent's"}
+_OF_DRAFT = ("task", "body_site", "intended_use", "disclaimer", "licence", "inputs", "gate")
+"""What a draft says in the parent's place. Its gate is none: what knows the parent's site knows nothing of another."""
+
 _INHERITED = "Of the parent"
 _MEASURED = "Inherited; measured on"
 
@@ -38,6 +43,7 @@ def next_version(version: str) -> str:
 def finetuned_card(
     parent: ModelPackage,
     name: str,
+    draft: Mapping[str, Any] | None,
     metrics: CardMetrics,
     calibration: CardCalibration,
     gain: Gain,
@@ -49,6 +55,9 @@ def finetuned_card(
 
     Parameters
     ----------
+    draft
+        What a person wrote for another use than the parent's, as `models.training.draft.read_draft` returns it: task,
+        body site, inputs, limits and duties stand in place of the parent's. None where the use stays the parent's.
     cases
         Patients that were trained on, as the pairs call them; the card adds them to its parent's, so that neither can
         judge a descendant.
@@ -58,14 +67,20 @@ def finetuned_card(
     card = parent.card
     content = _content(card)
     own = f"{card.name} {card.version}"
+    inherited = _inherited(card, own)
+    version, source, duties = next_version(card.version), dict(_SOURCE), SITE_MUST
+    if draft is not None:
+        content |= {key: draft[key] for key in _OF_DRAFT if key in draft}
+        inherited = list(draft["limits"])
+        version, duties = str(draft["version"]), tuple(draft.get("site_must") or SITE_MUST)
+        source |= draft["training"]
     return content | {
         "name": name,
-        "version": next_version(card.version),
+        "version": version,
         "status": "reference",
         "training": {
             "data": f"{len(cases)} patients of one site, by their pairs' names, on top of {own} ({card.training.data})",
-            "source": "the site's own pairs",
-            "licence": "the site's own; weights as their parent's",
+            **source,
             "trained_on": list(dict.fromkeys((*card.training.trained_on, *cases))),
             "held_out": [],
             "recipe": RECIPE,
@@ -75,23 +90,29 @@ def finetuned_card(
         },
         "metrics": metrics.model_dump(mode="json"),
         "calibration": calibration.model_dump(mode="json"),
-        "limits": _limits(card, own, gain, len(cases)),
-        "site_must": [*(() if gain.verdict is Verdict.BETTER else (NOT_SHOWN,)), *SITE_MUST],
+        "limits": [*_limits(gain, len(cases)), *(_of_gate(content)), *inherited],
+        "site_must": [*(() if gain.verdict is Verdict.BETTER else (NOT_SHOWN,)), *duties],
     }
 
 
-def _limits(card: Card, own: str, gain: Gain, patients: int) -> list[str]:
-    limits = [
+def _limits(gain: Gain, patients: int) -> list[str]:
+    return [
         f"Fine-tuned on {patients} patients of one site. {gain.sentence}",
         "Other sites, scanners and sequences were not measured. Outside the body mask the network was told nothing.",
     ]
-    if card.gate is not None:
-        limits.append(
-            "The input gate was made for the parent, and was not tried on this site's images: its error rates, false "
-            "refusals and false acceptances, were measured on the parent's data, not on this site's."
-        )
-    inherited = [limit if limit.startswith(_INHERITED) else f"{_INHERITED} {own}: {limit}" for limit in card.limits]
-    return limits + inherited
+
+
+def _of_gate(content: Mapping[str, Any]) -> list[str]:
+    if content["gate"] is None:
+        return []
+    return [
+        "The input gate was made for the parent, and was not tried on this site's images: its error rates, false "
+        "refusals and false acceptances, were measured on the parent's data, not on this site's."
+    ]
+
+
+def _inherited(card: Card, own: str) -> list[str]:
+    return [limit if limit.startswith(_INHERITED) else f"{_INHERITED} {own}: {limit}" for limit in card.limits]
 
 
 def _content(card: Card) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import torch
 from safetensors.torch import load
@@ -21,6 +22,7 @@ from models.pairs import PairFolder, read_pairs
 from models.reports.cases import load_case, refuse_unfit
 from models.training.data.patches import WorkingCase
 from models.training.disk_space import Need, check_disk_space, space_needed
+from models.training.draft import OF_WEIGHTS, read_draft
 from models.training.finetune.card import finetuned_card
 from models.training.finetune.claim import ALL, FOLDS, PACKAGE, REPORT, claim, part_of
 from models.training.finetune.fold import FoldResult, Site, run_fold, trained
@@ -32,7 +34,7 @@ from models.training.finetune.plan import FinetunePlan
 from models.training.finetune.statements import calibration_of, card_metrics
 from models.training.finetune.working_pairs import working_pair
 from models.training.objective import NETWORK
-from models.training.packing import half_precision
+from models.training.packing import check_inputs, half_precision
 from models.training.ranks import check_single_process
 from models.training.run_recorder import Listener
 from models.training.stopping import Stopper, unstoppable
@@ -81,6 +83,7 @@ def finetune(
     *,
     resume: bool,
     name: str | None = None,
+    card_file: Path | None = None,
     packages: Path | None = None,
     stopper: Stopper = unstoppable,
     note: Callable[[str], None] = lambda _: None,
@@ -95,6 +98,9 @@ def finetune(
         Whether `out` holds a run that was stopped.
     name
         Of the new package; the old one's with a suffix when None. Proved before anything is trained.
+    card_file
+        The draft of a card (YAML; `models.training.draft`) where the package is for another use than its parent, such
+        as another part of the body; it names the package. The parent's input gate is then left out.
     packages
         Folder of the site's own packages, beside those of the software: none of them may have that name.
     stopper
@@ -122,7 +128,8 @@ def finetune(
     """
     check_single_process("finetune")
     check_trainable(package)
-    name = name_for(package.card.name, name, out / PACKAGE, packages)
+    draft = None if card_file is None else _draft(card_file, package)
+    name = name_for(package.card.name, name if draft is None else str(draft["name"]), out / PACKAGE, packages)
     found = read_pairs(pairs)
     folds = folds_of(found, plan.folds, plan.seed)
     check_no_leak(found, package.card.training.trained_on)
@@ -148,13 +155,31 @@ def finetune(
             own = f"{package.card.name} {package.card.version}"
             metrics = card_metrics(gain, judged, own, len(folds), gate.remark)
             cases = tuple(sorted({pair.case for pair in found}))
-            card = finetuned_card(package, name, metrics, calibration, gain, cases, steps, minutes)
+            card = finetuned_card(package, name, draft, metrics, calibration, gain, cases, steps, minutes)
+            kept = weights | (_gate(package) if draft is None else {})
             with name_full_disk(out / PACKAGE):
-                written = write_with_golden(out / PACKAGE, card, half_precision(weights | _gate(package)))
+                written = write_with_golden(out / PACKAGE, card, half_precision(kept))
         report = _report(package, written, gain, folds, results, steps)
         report |= {"withheld": refused, "calibration": calibration.model_dump(mode="json"), "gate": gate.as_json()}
         write_whole(out / REPORT, json.dumps(report, indent=1).encode())
     return Finetuned(written, refused, gain, steps, calibration, gate)
+
+
+def _draft(file: Path, package: ModelPackage) -> dict[str, Any]:
+    """Return the draft of the new package's card; its inputs are read by the network as the parent's are."""
+    draft = read_draft(file)
+    for key in ("name", "version"):
+        if not draft.get(key):
+            raise RecipeError("card-unreadable", file=str(file), key=key, found="nothing", accepted="a text")
+    if draft[OF_WEIGHTS]:
+        raise RecipeError(
+            "card-claims-run",
+            file=str(file),
+            key=OF_WEIGHTS,
+            remedy="the weights are not made yet: leave it out, and pack what you find by looking at them later",
+        )
+    check_inputs(file, draft, [(one.name, one.quantity, one.normalisation) for one in package.card.inputs])
+    return draft
 
 
 def _need(package: ModelPackage, folds: int) -> Need:

@@ -271,6 +271,48 @@ def test_a_graph_without_layers_is_refused_with_the_reason(untaught: ModelPackag
         check_trainable(replace(untaught, card=card))
 
 
+DRAFT = """
+schema: 3
+name: of-a-limb
+version: 0.1.0
+status: reference
+task: {kind: synthesis, title: Synthetic CT of a limb from one MR series}
+body_site: limb
+intended_use: Trying out.
+disclaimer: Research use only. Not a medical device.
+licence: Apache-2.0
+inputs: INPUTS
+training: {source: made limbs, licence: CC0-1.0}
+limits: [Only made limbs.]
+"""
+
+
+def test_a_package_for_another_part_of_the_body_has_a_card_and_no_gate_of_its_parent(
+    untaught: ModelPackage, tmp_path: Path
+) -> None:
+    inputs = [one.model_dump(mode="json") for one in untaught.card.inputs]
+    draft = tmp_path / "limb.card.yaml"
+    draft.write_text(DRAFT.replace("INPUTS", json.dumps(inputs)))
+    site, plan = write_site(tmp_path / "site", 3), replace(PLAN, length=Span(steps=4))
+
+    def listeners(title: str) -> Told:
+        return Told()
+
+    done = finetune(untaught, site, tmp_path / "out", plan, CPU, listeners, resume=False, card_file=draft)
+    assert done.package is not None
+    card = load_package(done.package.folder).card
+    assert (card.name, card.version, card.body_site, card.gate) == ("of-a-limb", "0.1.0", "limb", None)
+    assert not [name for name in load_file(done.package.weights) if name.startswith("gate")]
+    assert (card.training.source, card.training.licence) == ("made limbs", "CC0-1.0")
+    assert "Only made limbs." in card.limits
+    assert not [limit for limit in card.limits if limit.startswith("Of the parent")]
+    assert card.training.parent == f"small 1.2.3 {untaught.sha256}"
+    draft.write_text(DRAFT.replace("INPUTS", json.dumps([{**inputs[0], "name": "another"}])))
+    with pytest.raises(RecipeError, match="card-of-another-task"):
+        finetune(untaught, site, tmp_path / "other", plan, CPU, listeners, resume=False, card_file=draft)
+    assert not (tmp_path / "other").exists()
+
+
 def test_the_command(untaught: ModelPackage, tmp_path: Path) -> None:
     site = write_site(tmp_path / "site", 3)
     command = ["finetune", str(untaught.folder), "--pairs", str(site), "--out", str(tmp_path / "out"), "--steps", "4"]

@@ -14,6 +14,7 @@ from typing import Protocol
 from pydicom import Dataset
 
 from models.packages import ModelPackage
+from pipelines.headers.volumes import VolumeChoice
 from pipelines.objects.profiles import DEFAULT, PlanningProfile
 
 Progress = Callable[[str, float], None]
@@ -71,12 +72,24 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """An input that a pipeline needs, filled by one series."""
+    """An input that a pipeline needs, filled by one series.
+
+    Attributes
+    ----------
+    name, modality, description
+        How rules write it, what its images are, and what they must show.
+    required
+        Whether the pipeline cannot run without it.
+    volume
+        Which volume it takes of a series that holds several (echoes, b-values, Dixon images, time points), by what the
+        headers say; None takes a series of one volume only.
+    """
 
     name: str
     modality: str
     description: str
     required: bool = True
+    volume: VolumeChoice | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,10 +15,14 @@ _READING = {
     "orientation-invalid": "ImageOrientationPatient of instance {instance} is {found}: not two"
     " orthogonal unit vectors.",
     "multi-frame-unsupported": "Instance {instance} is multi-frame ({found}, {frames} frames). Send the series"
-    " as classic single-frame images.",
+    " as classic single-frame images, or as enhanced CT or MR images.",
+    "frames-not-described": "The functional groups of instance {instance} describe {found} frames where it has"
+    " {expected}. Send it again as the scanner made it.",
     "localizer": "Instance {instance} is a localizer, not part of a volume.",
     "series-mixed": "{attribute} differs within one series: {found}. Images of two things cannot be one volume.",
     "several-volumes": "The series holds several acquisitions: {found}. Send one volume a series.",
+    "volume-not-found": "The series holds {found}; taken is: {expected}. Send the series that holds it.",
+    "volume-ambiguous": "Of the series' volumes several are {expected}: {found}. Send one volume a series.",
     "single-slice": "The series has {found} slice(s); a volume needs at least {expected}.",
     "slice-doubled": "There are {found} slices at position {position} mm along the slice normal; accepted: {expected}.",
     "slices-missing": "{missing} slice(s) missing, the first at {position} mm along the slice normal: {found} found,"

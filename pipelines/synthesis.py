@@ -182,7 +182,11 @@ class SynthesisPipeline(Generic[Made]):
         for slot in self.declaration.slots:
             if slot.required and not inputs.get(slot.name):
                 raise UnreadableSeries("slot-empty", slot=slot.name)
-        return {slot.name: read_series(given) for slot in self.declaration.slots if (given := inputs.get(slot.name))}
+        return {
+            slot.name: read_series(given, slot.volume)
+            for slot in self.declaration.slots
+            if (given := inputs.get(slot.name))
+        }
 
     def _predict(self, case: Case, target: TargetGrid, stages: Stages) -> Prediction:
         volumes: dict[str, Volume] = {name: source.volume for name, source in case.by_input().items()}

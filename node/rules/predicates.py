@@ -9,13 +9,14 @@ from node.rules.types import BOOL, TEXT, Type
 from pipelines.headers import Header
 from pipelines.headers.body_part import body_part
 from pipelines.headers.coverage import is_axial
-from pipelines.headers.frames import describe_frames, is_multi_frame
+from pipelines.headers.frames import describe_frames, has_readable_frames, is_multi_frame
 from pipelines.headers.origin import is_derived, is_localizer
 from pipelines.headers.weighting import CONTRAST_FROM, weighting
 
 READY: Mapping[str, Callable[[Header], str | bool | None]] = MappingProxyType(
     {
         "body_part": body_part,
+        "has_readable_frames": has_readable_frames,
         "is_axial": is_axial,
         "is_derived": is_derived,
         "is_localizer": is_localizer,
@@ -33,6 +34,7 @@ READY_TYPES: Mapping[str, Type] = MappingProxyType(
 READ_FROM: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "body_part": ("BodyPartExamined",),
+        "has_readable_frames": ("SOPClassUID", "NumberOfFrames"),
         "is_axial": ("ImageOrientationPatient",),
         "is_derived": ("ImageType", "SyntheticData"),
         "is_localizer": ("ImageType", "SeriesDescription", "ProtocolName"),
@@ -45,7 +47,7 @@ READ_FROM: Mapping[str, tuple[str, ...]] = MappingProxyType(
 
 def describe_fact(name: str, header: Header) -> str:
     """Return what a ready fact was read from where its value alone does not say it; empty for others."""
-    if name == "is_multi_frame":
+    if name in ("is_multi_frame", "has_readable_frames"):
         return describe_frames(header) if is_multi_frame(header) else ""
     if READY[name](header) is not None:
         return ""

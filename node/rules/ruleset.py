@@ -271,9 +271,9 @@ class _Checker:
 
 
 def _for_every_slot(slot: Slot) -> Iterator[Condition]:
-    # Pipelines read single-frame images. What this or another node made, or what was computed from images, is no
+    # Pipelines read classic images and enhanced CT and MR. What this or another node made, or what was computed from images, is no
     # measurement to compute from again.
-    for text in ("!is_multi_frame", "!is_derived", f'Modality == "{slot.modality}"'):
+    for text in ("has_readable_frames", "!is_derived", f'Modality == "{slot.modality}"'):
         yield Condition.checked(text, SERIES_FACTS, keywords=True, built_in=True)
 
 

@@ -23,23 +23,28 @@ class SeriesParts:
     ----------
     volume
         Indices of the volume's instances, in the order given.
-    localizers, other_orientations
+    localizers, other_orientations, other_volumes
         Indices of the instances that are set aside, and why.
     """
 
     volume: tuple[int, ...]
     localizers: tuple[int, ...] = ()
     other_orientations: tuple[int, ...] = ()
+    other_volumes: tuple[int, ...] = ()
 
     @property
     def is_divided(self) -> bool:
         """Whether anything is set aside."""
-        return bool(self.localizers or self.other_orientations)
+        return bool(self.localizers or self.other_orientations or self.other_volumes)
 
     def describe(self) -> str:
         """Return e.g. ``3 of 195 are a localizer``; empty where nothing is set aside."""
-        whole = len(self.volume) + len(self.localizers) + len(self.other_orientations)
-        parts = [(self.localizers, "a localizer"), (self.other_orientations, "of another orientation")]
+        parts = [
+            (self.localizers, "a localizer"),
+            (self.other_orientations, "of another orientation"),
+            (self.other_volumes, "of another volume"),
+        ]
+        whole = len(self.volume) + sum(len(indices) for indices, _ in parts)
         return ", ".join(
             f"{len(indices)} of {whole} {'is' if len(indices) == 1 else 'are'} {kind}"
             for indices, kind in parts

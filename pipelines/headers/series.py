@@ -10,12 +10,9 @@ from typing import Any
 
 from pipelines.headers.header import Header
 from pipelines.headers.values import has_decimal_comma
+from pipelines.headers.volumes import SAME_NUMBER
 
 _LISTED = 4
-
-_SAME_NUMBER = 0.01
-"""Share by which a scanner's own times and angles may differ in one acquisition: rounded, or measured slice by slice.
-Two echoes, inversions or flip angles that anybody acquires are further apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +100,7 @@ def common_header(headers: Sequence[Header]) -> Header:
 def _are_one_number(values: Sequence[Any]) -> bool:
     if not all(isinstance(value, float) for value in values):
         return False
-    return bool(max(values) - min(values) <= _SAME_NUMBER * max(abs(value) for value in values))
+    return bool(max(values) - min(values) <= SAME_NUMBER * max(abs(value) for value in values))
 
 
 def _hashable(value: Any) -> Any:

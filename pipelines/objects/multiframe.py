@@ -17,7 +17,7 @@ from pipelines.objects.modules.frame_of_reference import frame_of_reference_modu
 from pipelines.objects.modules.image import inherited_lossy_compression, plane_in_any_orientation
 from pipelines.objects.modules.patient_study import general_study_module, patient_module
 from pipelines.objects.modules.sop_common import sop_common_module
-from pipelines.objects.provenance import Derivation, derivation_module, references, source_images
+from pipelines.objects.provenance import Derivation, derivation_module, instance_references, source_images
 from pipelines.objects.times import moment
 from pipelines.objects.uids import derive
 from pipelines.objects.validation import validate
@@ -133,7 +133,7 @@ def _common_instance_reference_module(images: Iterable[Dataset]) -> Dataset:
     for uid, members in by_series.items():
         item = Dataset()
         item.SeriesInstanceUID = uid
-        item.ReferencedInstanceSequence = references(members.values())
+        item.ReferencedInstanceSequence = instance_references(members.values())
         items.append(item)
     ds = Dataset()
     ds.ReferencedSeriesSequence = Items(items)

@@ -14,6 +14,7 @@ from pydicom.sr.coding import Code
 
 from pipelines.contract import RunIdentity
 from pipelines.geometry.target import to_index
+from pipelines.headers.functional_groups import frame_number
 from pipelines.objects.codes import (
     ACQUISITION_EQUIPMENT,
     OUR_SCHEME,
@@ -118,16 +119,36 @@ def nearest_images(sources: Several[SourceSeries], point: tuple[float, float, fl
 
 
 def references(images: Iterable[Dataset], purpose: Code | None = None) -> Sequence:
-    """Return one item per image: its class and instance UID (PS3.3 table 10-11), and the purpose if one is given."""
+    """Return one item per image: its class and instance UID (PS3.3 table 10-3), and the purpose if one is given.
+
+    Frames of one multi-frame instance share an item, which lists their numbers unless all of them are meant.
+    """
+    by_instance: dict[object, list[Dataset]] = {}
+    for place, image in enumerate(images):
+        key = place if frame_number(image) is None else str(image.SOPInstanceUID)
+        by_instance.setdefault(key, []).append(image)
     items = []
-    for image in images:
-        item = Dataset()
-        item.ReferencedSOPClassUID = image.SOPClassUID
-        item.ReferencedSOPInstanceUID = image.SOPInstanceUID
+    for frames in by_instance.values():
+        item = _instance_reference(frames[0])
+        numbers = sorted({number for frame in frames if (number := frame_number(frame)) is not None})
+        if numbers and len(numbers) < int(frames[0].get("NumberOfFrames") or 1):
+            item.ReferencedFrameNumber = numbers
         if purpose is not None:
             item.PurposeOfReferenceCodeSequence = coded(purpose)
         items.append(item)
     return Sequence(items)
+
+
+def instance_references(images: Iterable[Dataset]) -> Sequence:
+    """Return one item per instance, whole ones (PS3.3 table 10-11)."""
+    return Sequence([_instance_reference(image) for image in {str(one.SOPInstanceUID): one for one in images}.values()])
+
+
+def _instance_reference(image: Dataset) -> Dataset:
+    item = Dataset()
+    item.ReferencedSOPClassUID = image.SOPClassUID
+    item.ReferencedSOPInstanceUID = image.SOPInstanceUID
+    return item
 
 
 def is_ours(dataset: Dataset) -> bool:

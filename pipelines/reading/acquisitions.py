@@ -10,6 +10,7 @@ from pydicom import Dataset
 from pipelines.errors import UnreadableSeries
 from pipelines.headers import Header
 from pipelines.headers.series import Spread, spread
+from pipelines.headers.volumes import TELLS_APART
 from pipelines.reading.attributes import required
 
 _ONE_VOLUME = (
@@ -24,42 +25,6 @@ _ONE_VOLUME = (
     "PatientPosition",
 )
 """What all instances of one volume agree in, an absent value counted as a value."""
-
-_TELLS_APART = (
-    "EchoTime",
-    "EchoNumbers",
-    "RepetitionTime",
-    "InversionTime",
-    "FlipAngle",
-    "ImageType",
-    "ScanningSequence",
-    "SequenceVariant",
-    "ScanOptions",
-    "SequenceName",
-    "PulseSequenceName",
-    "MRAcquisitionType",
-    "ComplexImageComponent",
-    "AcquisitionContrast",
-    "DiffusionBValue",
-    "DiffusionGradientOrientation",
-    "TemporalPositionIdentifier",
-    "TemporalPositionIndex",
-    "NominalCardiacTriggerDelayTime",
-    "ContrastBolusAgent",
-    "EchoTrainLength",
-    "PixelBandwidth",
-    "NumberOfAverages",
-    "MagneticFieldStrength",
-    "KVP",
-    "ConvolutionKernel",
-    "FilterType",
-    "ReconstructionDiameter",
-    "SliceThickness",
-    "SeriesNumber",
-    "SeriesDescription",
-    "ProtocolName",
-)
-"""What differs between two acquisitions or reconstructions, and not from slice to slice of one (PS3.3 C.7.6, C.8)."""
 
 _NUMBERS_SLICES = ("AcquisitionNumber", "TriggerTime")
 """These may differ in every slice of one volume: a step of a sequential scan, a delay after the heart's beat."""
@@ -97,7 +62,7 @@ def check_one_acquisition(datasets: Sequence[Dataset]) -> None:
             )
             raise UnreadableSeries("series-mixed", attribute=keyword, found=counted)
     _check_one_person(datasets)
-    for keyword in (*_TELLS_APART, *_NUMBERS_SLICES):
+    for keyword in (*TELLS_APART, *_NUMBERS_SLICES):
         found = spread(headers, keyword)
         if _tells_apart(found):
             raise UnreadableSeries("several-volumes", attribute=keyword, found=found.describe())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 import gdcm
 import numpy as np
 import numpy.typing as npt
@@ -16,18 +18,25 @@ def is_twelve_bit_extended(dataset: Dataset) -> bool:
     return syntax == JPEGExtended12Bit and int(dataset.get("BitsStored", 0)) > 8
 
 
-def decode(dataset: Dataset) -> npt.NDArray[np.uint16]:
-    """Return the pixels of a single-frame greyscale image, array (rows, columns).
+def decode(dataset: Dataset, indices: Sequence[int]) -> Iterator[npt.NDArray[np.uint16]]:
+    """Give the wanted frames of a greyscale image, arrays (rows, columns); `indices` grow.
 
     pydicom refuses these pixels to GDCM, whose decoder reads them: PS3.5 8.2.1 allows eight and twelve bits.
 
     Raises
     ------
     ValueError
-        When the stream does not hold one image of that size.
+        When a stream does not hold one image of that size.
     """
+    wanted = frozenset(indices)
+    frames = int(dataset.get("NumberOfFrames") or 1)
+    for index, stream in enumerate(generate_frames(dataset.PixelData, number_of_frames=frames)):
+        if index in wanted:
+            yield _decode_one(dataset, stream)
+
+
+def _decode_one(dataset: Dataset, stream: bytes) -> npt.NDArray[np.uint16]:
     rows, columns = int(dataset.Rows), int(dataset.Columns)
-    (stream,) = generate_frames(dataset.PixelData, number_of_frames=1)
     fragment = gdcm.Fragment()
     fragment.SetByteStringValue(stream)
     fragments = gdcm.SequenceOfFragments.New()

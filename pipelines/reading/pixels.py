@@ -1,35 +1,41 @@
-"""Stored pixels of one classic image to values: decoded, read from their cells, rescaled, padding emptied."""
+"""Stored pixels of frames to values: decoded, read from their cells, rescaled, padding emptied."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
 from pydicom import Dataset
-from pydicom.pixels import pixel_array
-from pydicom.uid import ImplicitVRLittleEndian, RLELossless
+from pydicom.pixels import iter_pixels
+from pydicom.uid import UID, ImplicitVRLittleEndian, RLELossless
 
 from pipelines.errors import UnreadableSeries
 from pipelines.reading import jpeg_extended
 from pipelines.reading.attributes import number, required, whole
+from pipelines.reading.frames import Frame
 from pipelines.reading.stored_bits import Cell, padding
 
 _AIR_HU = -1000.0
 _NO_SIGNAL = 0.0
 
+Cells = npt.NDArray[np.integer]
 
-def values(dataset: Dataset) -> npt.NDArray[np.float32]:
-    """Return the rescaled values of a single-frame greyscale image, in the units of its modality.
+
+def values(frames: Sequence[Frame]) -> npt.NDArray[np.float32]:
+    """Return the rescaled values of greyscale frames of one size, in the units of their modality.
 
     Padded pixels were never measured: they are air (-1000 HU) in CT, and 0, no signal, in all else.
 
     Parameters
     ----------
-    dataset
-        With pixel data in any transfer syntax that pydicom can decode with its installed plug-ins.
+    frames
+        At least one, with pixel data in any transfer syntax that pydicom can decode with its installed plug-ins. Each
+        is rescaled by its own slope and intercept.
 
     Returns
     -------
-    Array of shape (rows, columns).
+    Array of shape (frames, rows, columns), in the order given.
 
     Raises
     ------
@@ -40,22 +46,59 @@ def values(dataset: Dataset) -> npt.NDArray[np.float32]:
 
     Notes
     -----
-    Rescale is PS3.3 C.11.1. MONOCHROME1 is refused: whether it inverts the display alone, as PS3.3 C.7.6.3.1.2 says,
-    or the values were written inverted, nothing in the object tells, and a guess would swap air and tissue.
+    Rescale is PS3.3 C.11.1, and C.7.6.16.2.9 for frames. MONOCHROME1 is refused: whether it inverts the display alone,
+    as PS3.3 C.7.6.3.1.2 says, or the values were written inverted, nothing in the object tells, and a guess would swap
+    air and tissue.
     """
+    first = frames[0].header
+    found = np.empty((len(frames), whole(first, "Rows"), whole(first, "Columns")), dtype=np.float32)
+    for at in _by_instance(frames):
+        wanted = [frames[place] for place in at]
+        cell = _check_cells(wanted[0].instance, wanted[-1].index)
+        for place, frame, cells in zip(at, wanted, _decoded(wanted), strict=True):
+            found[place] = _rescaled(frame.header, cells, cell)
+    return found
+
+
+def _by_instance(frames: Sequence[Frame]) -> Iterator[list[int]]:
+    """Give the places in `frames` of each instance's frames, in the order of its pixel data."""
+    places: dict[int, list[int]] = {}
+    for place, frame in enumerate(frames):
+        places.setdefault(id(frame.instance), []).append(place)
+    for members in places.values():
+        yield sorted(members, key=lambda place: frames[place].index)
+
+
+def _rescaled(header: Dataset, cells: Cells, cell: Cell) -> npt.NDArray[np.float64]:
+    if "ModalityLUTSequence" in header:
+        raise UnreadableSeries("modality-lut-unsupported", instance=str(header.SOPInstanceUID))
+    stored = cell.values(cells)
+    slope, intercept = number(header, "RescaleSlope", 1.0), number(header, "RescaleIntercept", 0.0)
+    rescaled: npt.NDArray[np.float64] = stored * np.float64(slope) + np.float64(intercept)
+    rescaled[padding(cells, stored, cell, header)] = _AIR_HU if header.get("Modality") == "CT" else _NO_SIGNAL
+    return rescaled
+
+
+def _check_cells(dataset: Dataset, last: int) -> Cell:
+    """Check what all frames of an instance share, before any is decoded; `last` is the last frame that is wanted."""
     instance = str(required(dataset, "SOPInstanceUID"))
     if not isinstance(dataset.get("PixelData"), bytes) or not dataset.PixelData:
         raise UnreadableSeries("pixel-data-missing", instance=instance)
     _check_grey(dataset, instance)
-    if "ModalityLUTSequence" in dataset:
-        raise UnreadableSeries("modality-lut-unsupported", instance=instance)
     cell = Cell.of(dataset)
-    cells = _decoded(dataset, cell, instance)
-    stored = cell.values(cells)
-    slope, intercept = number(dataset, "RescaleSlope", 1.0), number(dataset, "RescaleIntercept", 0.0)
-    rescaled = stored * np.float64(slope) + np.float64(intercept)
-    rescaled[padding(cells, stored, cell, dataset)] = _AIR_HU if dataset.get("Modality") == "CT" else _NO_SIGNAL
-    return rescaled.astype(np.float32)
+    syntax = _syntax(dataset)
+    if not syntax.is_compressed:
+        frames = max(whole(dataset, "NumberOfFrames", 1), last + 1)
+        expected = frames * whole(dataset, "Rows") * whole(dataset, "Columns") * cell.allocated // 8
+        found = len(dataset.PixelData)
+        if found not in (expected, expected + expected % 2):
+            raise UnreadableSeries("pixel-data-length", instance=instance, found=found, expected=expected)
+    elif not cell.is_right_justified and syntax != RLELossless:
+        # RLE keeps whole cells; of all others the decoder gives values, and where it puts them is not agreed.
+        raise UnreadableSeries(
+            "pixel-cell-invalid", instance=instance, found=f"{cell.stored} bits up to bit {cell.high}, {syntax.name}"
+        )
+    return cell
 
 
 def _check_grey(dataset: Dataset, instance: str) -> None:
@@ -66,29 +109,32 @@ def _check_grey(dataset: Dataset, instance: str) -> None:
         raise UnreadableSeries("pixels-not-grey", instance=instance, found=found or "without an interpretation")
 
 
-def _decoded(dataset: Dataset, cell: Cell, instance: str) -> npt.NDArray[np.integer]:
-    syntax = getattr(getattr(dataset, "file_meta", None), "TransferSyntaxUID", ImplicitVRLittleEndian)
+def _decoded(frames: Sequence[Frame]) -> Iterator[Cells]:
+    """Give the whole cells of frames of one instance, which stand in the order of its pixel data."""
+    dataset = frames[0].instance
+    instance, syntax = str(dataset.SOPInstanceUID), _syntax(dataset)
     rows, columns = whole(dataset, "Rows"), whole(dataset, "Columns")
-    if not syntax.is_compressed:
-        expected = rows * columns * cell.allocated // 8
-        found = len(dataset.PixelData)
-        if found not in (expected, expected + expected % 2):
-            raise UnreadableSeries("pixel-data-length", instance=instance, found=found, expected=expected)
-    elif not cell.is_right_justified and syntax != RLELossless:
-        # RLE keeps whole cells; of all others the decoder gives values, and where it puts them is not agreed.
-        raise UnreadableSeries(
-            "pixel-cell-invalid", instance=instance, found=f"{cell.stored} bits up to bit {cell.high}, {syntax.name}"
-        )
-    try:
-        twelve_bits = jpeg_extended.is_twelve_bit_extended(dataset)
+    decoding = _planes(dataset, [frame.index for frame in frames])
+    for _ in frames:
+        try:
+            pixels = next(decoding)
+        except Exception as why:  # the decoders of each syntax raise what they like
+            raise UnreadableSeries(
+                "pixel-data-undecodable", instance=instance, found=syntax.name, detail=type(why).__name__
+            ) from why
+        if pixels.shape != (rows, columns):
+            raise UnreadableSeries("pixel-data-length", instance=instance, found=pixels.size, expected=rows * columns)
+        yield pixels
+
+
+def _planes(dataset: Dataset, indices: Sequence[int]) -> Iterator[Cells]:
+    if jpeg_extended.is_twelve_bit_extended(dataset):
+        yield from jpeg_extended.decode(dataset, indices)
+    else:
         # Whole cells: the bits of old objects lie where pydicom's own correction does not expect them.
-        pixels: npt.NDArray[np.integer] = (
-            jpeg_extended.decode(dataset) if twelve_bits else pixel_array(dataset, raw=True, correct_unused_bits=False)
-        )
-    except Exception as why:  # the decoders of each syntax raise what they like
-        raise UnreadableSeries(
-            "pixel-data-undecodable", instance=instance, found=syntax.name, detail=type(why).__name__
-        ) from why
-    if pixels.shape != (rows, columns):
-        raise UnreadableSeries("pixel-data-length", instance=instance, found=pixels.size, expected=rows * columns)
-    return pixels
+        yield from iter_pixels(dataset, indices=indices, raw=True, correct_unused_bits=False)
+
+
+def _syntax(dataset: Dataset) -> UID:
+    syntax: UID = getattr(getattr(dataset, "file_meta", None), "TransferSyntaxUID", ImplicitVRLittleEndian)
+    return syntax

@@ -1,23 +1,24 @@
-"""A series of classic single-frame images, read as one volume."""
+"""A series of classic images or of enhanced multi-frame objects, read as one volume."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from pydicom import Dataset
-from pydicom.uid import UID
 
 from models.volumes import Volume
 from pipelines.contract import SourceInstance
 from pipelines.errors import UnreadableSeries
 from pipelines.headers import Header
-from pipelines.headers.frames import is_multi_frame
 from pipelines.headers.orientation import SAME_ORIENTATION, group_orientations
-from pipelines.headers.parts import divide
+from pipelines.headers.parts import SeriesParts, divide
 from pipelines.headers.series import spread
+from pipelines.headers.volumes import VolumeChoice, name_volumes
 from pipelines.reading.acquisitions import check_one_acquisition
 from pipelines.reading.attributes import image_type, required, whole
+from pipelines.reading.frames import frames_of
 from pipelines.reading.pixels import values
 from pipelines.reading.planes import Plane, stacked
 from pipelines.reading.series import SourceSeries
@@ -25,7 +26,7 @@ from pipelines.reading.series import SourceSeries
 _SAME_SPACING_MM = 1e-4
 
 
-def read_series(instances: Sequence[SourceInstance]) -> SourceSeries:
+def read_series(instances: Sequence[SourceInstance], choice: VolumeChoice | None = None) -> SourceSeries:
     """Read the instances of one series as a volume in its own frame of reference.
 
     Localizers and a few images of another orientation are set aside (`pipelines.headers.parts`). Order and place come
@@ -35,7 +36,9 @@ def read_series(instances: Sequence[SourceInstance]) -> SourceSeries:
     Parameters
     ----------
     instances
-        Classic single-frame images with pixel data, in any order.
+        Classic images, or enhanced multi-frame objects of CT or MR, with pixel data, in any order.
+    choice
+        Which of several volumes is meant; None takes a series of one volume only.
 
     Returns
     -------
@@ -47,32 +50,44 @@ def read_series(instances: Sequence[SourceInstance]) -> SourceSeries:
         With a code that says what is wrong and where: nothing given, multi-frame, a localizer, mixed attributes,
         several volumes in one series, missing or doubled slices, uneven or sheared spacing, or unusable pixel data.
     """
-    # In an order of their own, so that nothing hangs on which came first.
-    datasets = sorted((instance.dataset for instance in instances), key=lambda one: str(one.get("SOPInstanceUID", "")))
-    if not datasets:
+    frames = [frame for instance in instances for frame in frames_of(instance.dataset)]
+    if not frames:
         raise UnreadableSeries("series-empty")
-    for dataset in datasets:
-        _check_single_frame(dataset)
-    parts = divide([Header.from_dataset(dataset) for dataset in datasets])
-    datasets = [datasets[index] for index in parts.volume]
+    # In an order of their own, so that nothing hangs on which came first.
+    frames.sort(key=lambda one: (str(one.header.get("SOPInstanceUID", "")), one.index))
+    headers = [Header.from_dataset(frame.header) for frame in frames]
+    parts = divide(headers)
+    if choice is not None:
+        parts = _choose(parts, headers, choice)
+    frames = [frames[index] for index in parts.volume]
+    datasets = [frame.header for frame in frames]
     _check_no_localizer(datasets)
     check_one_acquisition(datasets)
     planes = [Plane.of(dataset) for dataset in datasets]
     _check_parallel(planes, datasets)
     order = sorted(range(len(planes)), key=lambda index: float(planes[index].position @ planes[0].normal))
-    ordered = tuple(datasets[index] for index in order)
-    rows, columns = whole(ordered[0], "Rows"), whole(ordered[0], "Columns")
+    rows, columns = whole(datasets[0], "Rows"), whole(datasets[0], "Columns")
     grid = stacked([planes[index] for index in order], rows, columns)
-    volume = Volume(np.stack([values(dataset) for dataset in ordered]), grid)
-    return SourceSeries(ordered, volume, parts)
+    ordered = [frames[index] for index in order]
+    return SourceSeries(tuple(frame.header for frame in ordered), Volume(values(ordered), grid), parts)
 
 
-def _check_single_frame(dataset: Dataset) -> None:
-    uid = str(required(dataset, "SOPInstanceUID"))
-    kind = UID(str(required(dataset, "SOPClassUID")))
-    frames = whole(dataset, "NumberOfFrames", 1)
-    if frames > 1 or is_multi_frame(Header.from_dataset(dataset)):
-        raise UnreadableSeries("multi-frame-unsupported", instance=uid, found=kind.name, frames=frames)
+def _choose(parts: SeriesParts, headers: Sequence[Header], choice: VolumeChoice) -> SeriesParts:
+    """Keep of a series' images those of the volume that is meant."""
+    volumes = name_volumes([headers[index] for index in parts.volume])
+    meant = choice.pick(volumes)
+    if len(meant) != 1:
+        raise UnreadableSeries(
+            "volume-ambiguous" if meant else "volume-not-found",
+            found="; ".join(name.describe() for name in meant or volumes),
+            expected=choice.describe(),
+        )
+    chosen = frozenset(parts.volume[place] for place in volumes[meant[0]])
+    return replace(
+        parts,
+        volume=tuple(index for index in parts.volume if index in chosen),
+        other_volumes=tuple(index for index in parts.volume if index not in chosen),
+    )
 
 
 def _check_no_localizer(datasets: Sequence[Dataset]) -> None:

@@ -19,7 +19,9 @@ class SourceSeries:
     Attributes
     ----------
     datasets
-        Its instances, sorted by position along the slice normal, so that ``datasets[k]`` holds ``volume.values[k]``.
+        The headers of its images or frames, sorted by position along the slice normal, so that ``datasets[k]`` is
+        that of ``volume.values[k]``. Of an enhanced object's frames each has the object's UIDs, and
+        `pipelines.headers.functional_groups.frame_number` says which it is.
     volume
         The rescaled values, float32, in the source's own frame of reference (LPS, mm).
     parts

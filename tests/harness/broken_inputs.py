@@ -100,7 +100,7 @@ CASES: Mapping[str, Callable[[list[Dataset]], None]] = {
     "modality-lut": _modality_lut,
     "one-header-differs": _one_header_differs,
     "localizer-first": _localizer_first,
-    "enhanced-mr": _multi_frame,
+    "enhanced-mr-without-groups": _multi_frame,
     "cosines-3-digits": _three_decimals,
     "two-persons": _two_persons,
 }
@@ -122,7 +122,7 @@ BEFORE: Mapping[str, str] = {
     "modality-lut": "refused by name",
     "one-header-differs": "read; the rules decided by whichever came first",
     "localizer-first": "refused, the localizer named",
-    "enhanced-mr": "refused by name; at routing, attributes were missing",
+    "enhanced-mr-without-groups": "refused by name, whole ones too; at routing, attributes were missing",
     "cosines-3-digits": "refused (`orientation-invalid`)",
     "two-persons": "read as one volume",
     "ds-comma-echo": "read",

@@ -225,7 +225,7 @@ def test_a_missing_attribute_is_named(bare_series: Callable[..., list[SourceInst
         ("PixelSpacing", [0, 1], "attribute-malformed"),
         ("Rows", 0, "attribute-malformed"),
         ("NumberOfFrames", 12, "multi-frame-unsupported"),
-        ("SOPClassUID", EnhancedMRImageStorage, "multi-frame-unsupported"),
+        ("SOPClassUID", EnhancedMRImageStorage, "frames-not-described"),
         ("ImageType", ["ORIGINAL", "PRIMARY", "LOCALIZER"], "localizer"),
         ("PhotometricInterpretation", "PALETTE COLOR", "pixels-not-grey"),
         ("SamplesPerPixel", 3, "pixels-not-grey"),

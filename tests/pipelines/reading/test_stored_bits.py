@@ -13,6 +13,7 @@ from pydicom.uid import JPEG2000Lossless, RLELossless
 
 from pipelines.contract import SourceInstance
 from pipelines.errors import UnreadableSeries
+from pipelines.reading.frames import frames_of
 from pipelines.reading.pixels import values
 
 SeriesMaker = Callable[..., list[SourceInstance]]
@@ -26,7 +27,7 @@ def image(bare_series: SeriesMaker, cells: np.ndarray, stored: int, high: int, s
 
 def code_of(dataset: Dataset) -> str:
     with pytest.raises(UnreadableSeries) as caught:
-        values(dataset)
+        values(frames_of(dataset))[0]
     return caught.value.reason.code
 
 
@@ -47,7 +48,7 @@ def test_values_come_back_from_any_cell(bare_series: SeriesMaker, data: st.DataO
     dataset = image(bare_series, np.array(cells, f"<u{allocated // 8}").reshape(3, 4), stored, high, signed)
     dataset.RescaleSlope, dataset.RescaleIntercept = str(slope), str(intercept)
     expected = np.array(written, np.float64).reshape(3, 4) * slope + intercept
-    assert np.array_equal(values(dataset), expected.astype(np.float32))
+    assert np.array_equal(values(frames_of(dataset))[0], expected.astype(np.float32))
 
 
 @pytest.mark.parametrize(("stored", "high"), [(12, 10), (12, 16), (17, 16), (12, 14.5)])
@@ -65,7 +66,7 @@ def test_left_justified_pixels_are_read_from_rle_and_refused_where_the_decoder_d
     packed = image(bare_series, cells, 16, 15, False)
     packed.compress(RLELossless, generate_instance_uid=False)
     packed.BitsStored = 12
-    assert np.array_equal(values(packed), np.arange(12).reshape(3, 4) * 100.0)
+    assert np.array_equal(values(frames_of(packed))[0], np.arange(12).reshape(3, 4) * 100.0)
     packed.file_meta.TransferSyntaxUID = JPEG2000Lossless
     assert code_of(packed) == "pixel-cell-invalid"
 
@@ -99,13 +100,13 @@ def test_padding_is_air_and_no_signal(
     dataset.add_new(0x00280120, "SS" if padding < 0 else "US", padding)
     if limit is not None:
         dataset.add_new(0x00280121, "US", limit)
-    assert values(dataset).tolist() == [expected]
+    assert values(frames_of(dataset))[0].tolist() == [expected]
 
 
 def test_padding_that_was_written_unsigned_means_the_signed_value(bare_series: SeriesMaker) -> None:
     dataset = image(bare_series, np.array([[-2000, 5]], np.int16), 16, 15, True)
     dataset.add_new(0x00280120, "US", 63536)
-    assert values(dataset).tolist() == [[0, 5]]
+    assert values(frames_of(dataset))[0].tolist() == [[0, 5]]
 
 
 @pytest.mark.parametrize(

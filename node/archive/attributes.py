@@ -10,7 +10,9 @@ from pydicom import DataElement, Dataset
 from pydicom.multival import MultiValue
 from pydicom.tag import BaseTag
 
+from node.archive.frames import frame_attributes
 from pipelines.headers.elements import decoded_element
+from pipelines.headers.functional_groups import is_enhanced
 
 _BULK = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "UN", "PN"})
 _ABOUT_THE_PATIENT = frozenset({"PatientAge", "PatientSex", "PatientSize", "PatientWeight", "PregnancyStatus"})
@@ -40,8 +42,13 @@ def attributes(header: Dataset) -> dict[str, Any]:
     """Return the header as {DICOM keyword: value | [values] | [{...}] for sequences}, fit for JSON.
 
     Left out are pixel and other bulk data, private elements, all person names, whatever identifies the patient, and
-    values that cannot be decoded. Of a long list the first 64 values stay, of a sequence the first 16 items.
+    values that cannot be decoded. Of a long list the first 64 values stay, of a sequence the first 16 items. Of an
+    enhanced object see `node.archive.frames`.
     """
+    return frame_attributes(header, _top_level) if is_enhanced(header) else _top_level(header)
+
+
+def _top_level(header: Dataset) -> dict[str, Any]:
     return _mapping(header, 0)
 
 

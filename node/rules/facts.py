@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pipelines.headers import Header
+from pipelines.headers.functional_groups import ENHANCED, PER_FRAME
 from pipelines.headers.parts import divide
 from pipelines.headers.series import common_header, spread
 
@@ -20,10 +21,11 @@ class SeriesFacts:
     series_uid
         Series Instance UID.
     attributes
-        What the headers of its volume's instances agree in: DICOM keyword to value, list of values, or list of such
-        mappings for sequences. An instance that lacks an attribute says nothing against the others.
+        What the headers of its volume's images agree in (an enhanced object has one a frame): DICOM keyword to value,
+        list of values, or list of such mappings for sequences. An instance that lacks an attribute says nothing against
+        the others.
     instance_count
-        Number of instances of its volume.
+        Number of instances of its volume; an enhanced object counts as many as it has frames.
     own
         Whether this node made it, or it refers to something that this node made.
     differing
@@ -56,6 +58,7 @@ class SeriesFacts:
         own
             As the attribute says.
         """
+        differing = [frame for one in differing for frame in _frames(first, one)]
         parts = divide([Header.from_attributes({**first, **one}) for one in differing])
         said = [differing[index] for index in parts.volume]
         headers = [Header.from_attributes({**first, **one}) for one in said]
@@ -71,6 +74,20 @@ class SeriesFacts:
             {found.keyword: found.describe() for found in spreads if not found.is_uniform},
             parts.describe(),
         )
+
+
+def _frames(first: Mapping[str, Any], own: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return what each image of an instance says otherwise than `first`: a classic one's, an enhanced one's frames'."""
+    whole = {**first, **own}
+    header = Header.from_attributes(whole)
+    if header.text("SOPClassUID") not in ENHANCED:
+        return [own]
+    kinds = whole.get(PER_FRAME) or [{"NumberOfFrames": header.number("NumberOfFrames") or 1}]
+    return [
+        {**own, PER_FRAME: None, **{keyword: value for keyword, value in kind.items() if keyword != "NumberOfFrames"}}
+        for kind in kinds
+        for _ in range(int(kind["NumberOfFrames"]))
+    ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -271,8 +271,8 @@ class _Checker:
 
 
 def _for_every_slot(slot: Slot) -> Iterator[Condition]:
-    # Pipelines read classic images and enhanced CT and MR. What this or another node made, or what was computed from images, is no
-    # measurement to compute from again.
+    # Pipelines read classic images and enhanced CT and MR. What this or another node made, or what was computed from
+    # images, is no measurement to compute from again.
     for text in ("has_readable_frames", "!is_derived", f'Modality == "{slot.modality}"'):
         yield Condition.checked(text, SERIES_FACTS, keywords=True, built_in=True)
 

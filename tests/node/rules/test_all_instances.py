@@ -6,13 +6,17 @@ import random
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
+from enhanced import enhanced_mr
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from pydicom.uid import EnhancedMRImageStorage, MRImageStorage
+from pydicom.uid import MRImageStorage, MultiFrameGrayscaleWordSecondaryCaptureImageStorage
 
-from node.archive.attributes import differing
+from models.volumes import Grid, Volume
+from node.archive.attributes import attributes, differing
 from node.rules import RuleSet, SeriesFacts, StudyFacts, decide
+from pipelines.phantoms.series import mr_series
 
 StudyOf = Callable[..., StudyFacts]
 Headers = list[dict[str, Any]]
@@ -73,14 +77,40 @@ def test_what_the_instances_do_not_agree_in_is_missing_and_said(
     assert "EchoTime 2.5 in 30, 95 in 30" in decision.nearest_miss
 
 
-def test_a_multi_frame_object_is_said_to_be_one(
+def test_a_multi_frame_object_that_nothing_reads_is_said_to_be_one(
     shipped_rules: RuleSet, study_of: StudyOf, mprage: dict[str, Any]
 ) -> None:
-    enhanced = {**mprage, "SOPClassUID": EnhancedMRImageStorage, "NumberOfFrames": 192}
-    decision = decide(shipped_rules, study_of(facts_of([enhanced])))
+    captured = {**mprage, "SOPClassUID": MultiFrameGrayscaleWordSecondaryCaptureImageStorage, "NumberOfFrames": 192}
+    decision = decide(shipped_rules, study_of(facts_of([captured])))
     assert not decision.firings
-    assert "!is_multi_frame is false" in decision.nearest_miss
-    assert "Enhanced MR Image Storage, 192 frames" in decision.nearest_miss
+    assert "has_readable_frames is false" in decision.nearest_miss
+    assert "Multi-frame Grayscale Word Secondary Capture Image Storage, 192 frames" in decision.nearest_miss
+
+
+def enhanced_phantom(**second_half: Any) -> dict[str, Any]:
+    """What the archive keeps of an enhanced head MR of 60 frames, of which the last 30 say something else."""
+    grid = Grid(size=(4, 4, 60), spacing=(1.0, 1.0, 1.0), origin=(0.0, 0.0, 0.0))
+    images = mr_series(Volume(np.ones(grid.shape, np.float32), grid), seed=1)
+    for image in images[30:]:
+        for keyword, value in second_half.items():
+            setattr(image, keyword, value)
+    return attributes(enhanced_mr(images))
+
+
+def test_an_enhanced_object_is_routed_by_what_its_frames_say(shipped_rules: RuleSet, study_of: StudyOf) -> None:
+    decision = decide(shipped_rules, study_of(facts_of([enhanced_phantom()])))
+    assert [firing.rule for firing in decision.firings] == ["head-t1-to-synthetic-ct"]
+    (series,) = decision.explanation["rules"][0]["slots"][0]["series"]
+    assert series["instances"] == 60
+
+
+@pytest.mark.hazard("HAZ-07")
+def test_frames_of_two_echoes_decide_nothing_and_are_counted(shipped_rules: RuleSet, study_of: StudyOf) -> None:
+    kept = enhanced_phantom(EchoTime="95")
+    assert len(kept["PerFrameFunctionalGroupsSequence"]) == 2
+    decision = decide(shipped_rules, study_of(facts_of([kept])))
+    assert not decision.firings
+    assert "EchoTime 3 in 30, 95 in 30" in decision.nearest_miss
 
 
 def test_what_a_fact_could_not_be_read_from_is_named_with_its_value(

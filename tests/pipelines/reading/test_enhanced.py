@@ -65,7 +65,7 @@ def code_of(*objects: Dataset, choice: VolumeChoice | None = None) -> str:
     return caught.value.reason.code
 
 
-@pytest.mark.hazard("HAZ-03", "HAZ-08")
+@pytest.mark.hazard("HAZ-03")
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_frames_in_any_order_give_the_volume_of_the_classic_series(data: st.DataObject) -> None:
@@ -124,7 +124,7 @@ def test_names_in_other_characters_stay_whole() -> None:
     assert str(read(enhanced_mr(classic)).header.PatientName) == "Müller^Jürgen"
 
 
-@pytest.mark.hazard("HAZ-08")
+@pytest.mark.hazard("HAZ-07")
 def test_two_echoes_in_one_object_are_refused_unless_one_is_meant() -> None:
     first, second = phantom(), phantom()
     for image in second:

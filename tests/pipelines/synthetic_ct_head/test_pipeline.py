@@ -10,9 +10,10 @@ from typing import Any
 import highdicom
 import numpy as np
 import pytest
+from enhanced import enhanced_mr
 from PIL import Image
 from pydicom import Dataset
-from pydicom.uid import ParametricMapStorage
+from pydicom.uid import EnhancedMRImageStorage, ParametricMapStorage
 
 from models.errors import InputError
 from models.inference import Prediction
@@ -140,6 +141,21 @@ def test_a_run_repeats_to_the_byte(
         again = synthetic_ct_head(package, knowing()).run({"t1": instances[::-1]}, identity, silent)
     assert [encode(dataset) for dataset in again.objects] == [encode(dataset) for dataset in good.objects]
     assert again.previews["montage.png"] == good.previews["montage.png"]
+
+
+def test_an_enhanced_object_gives_what_its_classic_series_gives(
+    good: Outcome, package: ModelPackage, identity: RunIdentity, head_volume: Volume, knowing: type
+) -> None:
+    source = enhanced_mr(mr_series(head_volume, seed=3))
+    outcome = synthetic_ct_head(package, knowing()).run({"t1": [SourceInstance(source, "0" * 64)]}, identity, silent)
+    assert troubles(outcome) == {}
+    pairs = zip(images_of(good), images_of(outcome), strict=True)
+    assert all(one.PixelData == other.PixelData for one, other in pairs)
+    image = images_of(outcome)[0]
+    assert [item.ReferencedSOPInstanceUID for item in image.SourceImageSequence] == [source.SOPInstanceUID]
+    assert image.SourceImageSequence[0].ReferencedSOPClassUID == EnhancedMRImageStorage
+    nearest = images_of(outcome)[5].SourceImageSequence[0]
+    assert 1 <= nearest.ReferencedFrameNumber <= source.NumberOfFrames
 
 
 def test_another_run_number_has_other_uids(

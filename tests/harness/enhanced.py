@@ -8,7 +8,7 @@ from copy import deepcopy
 from pydicom import Dataset
 from pydicom.dataset import FileMetaDataset
 from pydicom.sequence import Sequence as Items
-from pydicom.uid import EnhancedMRImageStorage, ExplicitVRLittleEndian
+from pydicom.uid import UID, EnhancedMRImageStorage, ExplicitVRLittleEndian
 
 _OF_A_FRAME = (
     *("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "SliceThickness", "SliceLocation"),
@@ -29,7 +29,7 @@ def enhanced_mr(images: Sequence[Dataset], uid: str = "2.25.777") -> Dataset:
     ds.file_meta = FileMetaDataset()
     ds.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     ds.SOPClassUID = ds.file_meta.MediaStorageSOPClassUID = EnhancedMRImageStorage
-    ds.SOPInstanceUID = ds.file_meta.MediaStorageSOPInstanceUID = uid
+    ds.SOPInstanceUID = ds.file_meta.MediaStorageSOPInstanceUID = UID(uid)
     ds.NumberOfFrames = len(images)
     ds.ImageType = ["ORIGINAL", "PRIMARY", "VOLUME", "NONE"]
     first = images[0]

@@ -9,7 +9,7 @@ from dbos import DBOS, DBOSPortableJSONSerializer
 
 from node.jobs.queue import APPLICATION_VERSION
 
-_POLL_S = 1.0
+_POLL_S = 2.0
 """How often a queue is looked at: a run takes many times as long, and an idle node shall cost next to nothing."""
 
 

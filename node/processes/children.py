@@ -19,6 +19,9 @@ STARTUP_S = 90.0
 HANG_S = 30.0
 """A child without a heartbeat for this long is killed: stopped within a transaction it would lock all others out."""
 
+STEADY_S = 30.0
+"""A child that was at work for this long did not die of its start."""
+
 _PAUSE_S = 1.0
 _LONGEST_PAUSE_S = 30.0
 
@@ -107,8 +110,9 @@ class Child:
 class KeptChild:
     """A child that is started again whenever it dies or hangs.
 
-    One that was at work is started again after a second. One that did not get so far, because its port is taken or its
-    settings cannot be used, waits twice as long each time, half a minute at most.
+    One that was at work for a while is started again after a second. One that did not get so far, because its port is
+    taken or its settings cannot be used, or that dies each time soon after, waits twice as long each time, half a
+    minute at most.
 
     Parameters
     ----------
@@ -123,13 +127,16 @@ class KeptChild:
         self._run_folder = run_folder
         self._starts_in_vain = 0
         self._reason: Reason | None = None
+        self._dies_at_work = False
         self._again_at: float | None = None
+        self._started_at = time.monotonic()
         self.child = self._start()
 
     @property
     def failing(self) -> FailingProcess | None:
-        """What is wrong, from its second start on until it is at work; None when nothing is."""
-        if self._reason is None or self.child.ready:
+        """What is wrong, from its second start on until it is at work, or stays so; None when nothing is."""
+        dies_again = self._dies_at_work and self._starts_in_vain > 1 and not self._is_steady
+        if self._reason is None or (self.child.ready and not dies_again):
             return None
         return FailingProcess(self._plan.name, self._starts_in_vain, self._reason)
 
@@ -149,12 +156,18 @@ class KeptChild:
             left = take_end(self._run_folder, self._plan.name)
             self._note_end(left or Reason("process-ended", {"process": self._plan.name, "status": status}))
 
+    @property
+    def _is_steady(self) -> bool:
+        return time.monotonic() - self._started_at >= STEADY_S
+
     def _start(self) -> Child:
+        self._started_at = time.monotonic()
         return Child(self._plan, self._run_folder, patience_s=HANG_S)
 
     def _note_end(self, reason: Reason) -> None:
         _log.error("child died", child=self._plan.name, status=str(self.child.exit_status), reason=reason.code)
-        if self.child.ready:
+        self._dies_at_work = self.child.ready
+        if self._dies_at_work and self._is_steady:
             self._starts_in_vain, self._reason = 0, None
         else:
             self._starts_in_vain, self._reason = self._starts_in_vain + 1, reason

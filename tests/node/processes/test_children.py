@@ -124,6 +124,28 @@ def test_a_child_that_cannot_start_says_why_and_is_started_ever_more_seldom(keep
     assert kept.failing is None
 
 
+@pytest.mark.hazard("HAZ-11", "HAZ-22")
+def test_a_child_that_dies_each_time_it_is_at_work_is_started_ever_more_seldom_and_named(
+    keep: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mortal = CHILD.replace(
+        "def start():\n",
+        "import os, threading, time\n"
+        "def die():\n"
+        "    while not (folder / 'dummy.ready').exists():\n"
+        "        time.sleep(0.02)\n"
+        "    time.sleep(0.2)\n"
+        "    os._exit(7)\n"
+        "def start():\n"
+        "    threading.Thread(target=die, daemon=True).start()\n",
+    )
+    kept = keep(mortal)
+    assert watched(kept, lambda: kept.failing is not None and kept.failing.starts == 3)
+    assert (kept.failing.reason.code, kept.failing.reason.parameters["status"]) == ("process-ended", 7)
+    monkeypatch.setattr("node.processes.children.STEADY_S", 0.0)
+    assert watched(kept, lambda: kept.failing is None)
+
+
 def test_a_child_that_leaves_no_word_is_named_with_its_status(keep: Callable) -> None:
     kept = keep("raise SystemExit(3)")
     assert watched(kept, lambda: kept.failing is not None)

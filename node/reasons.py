@@ -19,6 +19,8 @@ TEXTS: Mapping[str, str] = {
     "owner.",
     "association-rejected": "{peer} rejected the association (source {source}, diagnostic {diagnostic}): "
     "register this node's AE title and address there, and check the called AE title.",
+    "audit-anchor-contradicted": "Audit row {first} is not the one that this machine recorded with hash {head}: the "
+    "database was put back to an older state, and others recorded since.",
     "audit-anchor-damaged": "Part of the audit anchor {file} is unreadable: a power loss in the middle of a writing, "
     "which the next row mends, or somebody removed the newest part.",
     "audit-anchor-forged": "No part of the audit anchor {file} fits the key {key}: it was forged or belongs to "
@@ -26,7 +28,8 @@ TEXTS: Mapping[str, str] = {
     "audit-anchor-mismatch": "The audit log stands at row {found_count}, its anchor at row {anchored_count}: rows "
     "were removed, added or changed. Run `synthnode audit verify`.",
     "audit-anchor-missing": "The audit anchor {file} is gone: restore it, or begin a new trail (`synthnode audit "
-    "begin`).",
+    "begin`). A machine that never had one joins the trail by `synthnode audit join`.",
+    "audit-anchor-there": "This machine has an audit anchor already, {file}: it records into the trail as it is.",
     "audit-chain-recomputed": "Audit rows {first} to {last} have hashes that fit one another but not the anchor: one "
     "of them or more was altered and the hashes were made anew.",
     "audit-closed-changed": "Among the audit rows {first} to {last}, which an earlier trail was closed with, "
@@ -45,6 +48,8 @@ TEXTS: Mapping[str, str] = {
     "audit-row-deleted": "Audit rows {first} to {last} were deleted.",
     "audit-row-inserted": "Audit rows {first} to {last} were inserted.",
     "audit-row-renumbered": "Audit row {first} was written as row {written}.",
+    "audit-seal-invalid": "The seal of the audit log in the database, which stands at row {found_count}, was removed, "
+    "altered or put back: it does not fit the key, or this machine has recorded later. Run `synthnode audit verify`.",
     "audit-subject-unknown": "No identifiers are kept for subject {subject}: unknown, or erased before.",
     "audit-tail-cut": "The audit log ends before its time: rows {first} to {last} were cut off.",
     "audit-trail-whole": "The audit log verifies: there is no reason to begin a new trail.",

@@ -1,58 +1,30 @@
-"""The anchor: the trail's count and head outside the database, under a key that the database does not hold.
+"""The anchor: the newest seal that this machine has recorded, outside the database, and the key of all seals.
 
-Three slots of one disk page each are written in turn, each with a generation number and an HMAC. So a change costs
-one flush of one page and no rename, and of what a power loss can spoil (the announcement being written, and the
-confirmation before it, which was not flushed) the announcement before both stays whole.
+Each machine that records has an anchor of its own; the key is the same on all. Two slots of one disk page each are
+written in turn and flushed. So a recording costs one flush of one page and no rename, and a power loss can spoil the
+slot that is being written, not the one before.
 """
 
 from __future__ import annotations
 
 import fcntl
 import hashlib
-import hmac
-import json
 import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from node.audit.chain import START, Mark, canonical
+from node.audit.chain import Mark
+from node.audit.seal import Seal, sign, unsign
 from node.errors import Permanent
 
 SLOT_BYTES = 4096
 """One page: a slot is written whole or not at all by a process that is killed."""
 
-_SCHEMA = 1
-_SLOTS = 3
+_SLOTS = 2
 _KEY_BYTES = 32
-
-
-@dataclass(frozen=True, slots=True)
-class Anchored:
-    """What the anchor says of the trail.
-
-    Attributes
-    ----------
-    since
-        Where the present trail starts; what lies before was closed by `AuditTrail.begin_new_trail`.
-    closed
-        Digest of the rows up to `since` as they were found when it was closed, empty when nothing was.
-    confirmed
-        Where the trail stands for certain.
-    next
-        Where it stands if the commit that was under way came through; None when none is.
-    generation
-        Grows by one with each writing.
-    """
-
-    since: Mark = START
-    closed: str = ""
-    confirmed: Mark = START
-    next: Mark | None = None
-    generation: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,21 +33,21 @@ class Reading:
 
     Attributes
     ----------
-    state
+    seal
         The newest slot whose HMAC fits.
-    earlier
-        Where the trail stood for certain before, by the older slots.
+    marks
+        Where the trail ended by the slots whose HMAC fits.
     damaged
         How many slots are unreadable or do not fit the key.
     """
 
-    state: Anchored
-    earlier: tuple[Mark, ...]
+    seal: Seal
+    marks: tuple[Mark, ...]
     damaged: int
 
 
 class Anchor:
-    """The anchor's file and key.
+    """The anchor's file, and the key.
 
     Parameters
     ----------
@@ -89,28 +61,21 @@ class Anchor:
         self.file = file
         self.key_file = key_file
 
-    @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Keep all other processes and threads from the anchor.
-
-        Whoever also writes to the database takes the lock of `Database.write_exclusively` first. The holder of this
-        lock waits for no other recording: it has that lock already, or (a verification) only reads.
-        """
-        self.file.parent.mkdir(parents=True, exist_ok=True)
-        lock = os.open(self.file.with_name(self.file.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(lock)
-
     @property
     def unmade(self) -> bool:
         """Whether key and anchor were never made, or making them was cut short."""
         return not self.key_file.exists() and (not self.file.exists() or self._unnamed_key.exists())
 
+    def sign(self, seal: Seal) -> str:
+        """Return the signed seal; raises as `read` does for the key."""
+        return sign(seal, self._key())
+
+    def unsign(self, text: str) -> Seal | None:
+        """Return the seal that a signed text holds, None when it does not fit the key; raises as `read` for the key."""
+        return unsign(text, self._key())
+
     def read(self) -> Reading:
-        """Return what the anchor says; call with the lock held.
+        """Return what the anchor says.
 
         Raises
         ------
@@ -118,45 +83,34 @@ class Anchor:
             ``audit-anchor-missing``, ``audit-anchor-forged`` (no slot fits the key), ``audit-key-missing``,
             ``audit-key-exposed`` (others than the owner may read it).
         """
-        if not self.file.exists():
-            raise Permanent("audit-anchor-missing", file=str(self.file))
-        key = self._key()
-        content = self.file.read_bytes()
-        slots = [content[at : at + SLOT_BYTES] for at in range(0, _SLOTS * SLOT_BYTES, SLOT_BYTES)]
-        states = [state for slot in slots if (state := _opened(slot, key)) is not None]
-        if not states:
-            raise Permanent("audit-anchor-forged", file=str(self.file), key=str(self.key_file))
-        states.sort(key=lambda state: state.generation)
-        earlier = tuple(state.confirmed for state in states[:-1])
-        return Reading(states[-1], earlier, damaged=_SLOTS - len(states))
+        with self._locked(fcntl.LOCK_SH):
+            return self._read()
 
-    def announce(self, state: Anchored) -> None:
-        """Write where the trail is going, flushed, before it goes there; call with the lock held."""
-        file = self._write(state)
-        try:
-            os.fdatasync(file)
-        finally:
-            os.close(file)
+    def advance(self, seal: Seal) -> None:
+        """Write a seal whose rows are committed, flushed, unless a newer one is there.
 
-    def confirm(self, state: Anchored) -> None:
-        """Write that the trail went there; call with the lock held.
-
-        Not flushed: should it be lost, the announcement before it still says where the trail is.
+        Called after the commit and without any lock of the database, so that nobody waits for both in a circle: of two
+        processes the second to commit may come here first.
         """
-        os.close(self._write(state))
+        with self._locked(fcntl.LOCK_EX):
+            slots = self._slots(self._key())
+            generations = [-1 if found is None else found.generation for found in slots]
+            if max(generations) >= seal.generation:
+                return
+            self._write(seal, generations.index(min(generations)))
 
-    def _write(self, state: Anchored) -> int:
-        slot = _sealed(state, self._key())
-        file = os.open(self.file, os.O_WRONLY | os.O_CLOEXEC)
-        try:
-            os.pwrite(file, slot, state.generation % _SLOTS * SLOT_BYTES)
-        except BaseException:
-            os.close(file)
-            raise
-        return file
+    def check_writable(self) -> None:
+        """Check before a commit that the anchor can be written after it.
+
+        Raises
+        ------
+        OSError
+            It cannot.
+        """
+        os.close(self._open())
 
     def create(self) -> None:
-        """Make key and anchor at first start; call with the lock held.
+        """Make key and anchor at first start.
 
         The key gets its name last: a kill in between leaves an anchor without a key file, which is made anew, and
         never a key without its anchor, which is what somebody leaves who removes the anchor.
@@ -164,13 +118,14 @@ class Anchor:
         self.key_file.parent.mkdir(parents=True, exist_ok=True)
         key = secrets.token_bytes(_KEY_BYTES)
         _write_flushed(self._unnamed_key, key)
-        self._put(Anchored(), key)
+        self._put(Seal(), key)
         self._unnamed_key.rename(self.key_file)
         _flush_folder(self.key_file.parent)
 
-    def replace(self, state: Anchored) -> None:
-        """Write a whole new anchor file that says `state` in every slot; call with the lock held."""
-        self._put(state, self._key())
+    def replace(self, seal: Seal) -> None:
+        """Write a whole new anchor file that says `seal` in every slot."""
+        with self._locked(fcntl.LOCK_EX):
+            self._put(seal, self._key())
 
     def set_aside(self) -> str:
         """Keep a copy of the file as evidence and return the copy's name, empty when there is no file."""
@@ -181,13 +136,48 @@ class Anchor:
         _write_flushed(kept, content)
         return kept.name
 
+    @contextmanager
+    def _locked(self, how: int) -> Iterator[None]:
+        self.file.parent.mkdir(parents=True, exist_ok=True)
+        lock = os.open(self.file.with_name(self.file.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(lock, how)
+            yield
+        finally:
+            os.close(lock)
+
+    def _read(self) -> Reading:
+        if not self.file.exists():
+            raise Permanent("audit-anchor-missing", file=str(self.file))
+        slots = self._slots(self._key())
+        seals = sorted((seal for seal in slots if seal is not None), key=lambda seal: seal.generation)
+        if not seals:
+            raise Permanent("audit-anchor-forged", file=str(self.file), key=str(self.key_file))
+        return Reading(seals[-1], tuple(seal.end for seal in seals), damaged=_SLOTS - len(seals))
+
+    def _slots(self, key: bytes) -> list[Seal | None]:
+        content = self.file.read_bytes()
+        return [unsign(content[at : at + SLOT_BYTES], key) for at in range(0, _SLOTS * SLOT_BYTES, SLOT_BYTES)]
+
+    def _write(self, seal: Seal, slot: int) -> None:
+        file = self._open()
+        try:
+            os.pwrite(file, _page(sign(seal, self._key())), slot * SLOT_BYTES)
+            os.fdatasync(file)
+        finally:
+            os.close(file)
+
+    def _open(self) -> int:
+        return os.open(self.file, os.O_WRONLY | os.O_CLOEXEC)
+
     @property
     def _unnamed_key(self) -> Path:
         return self.key_file.with_name(self.key_file.name + ".new")
 
-    def _put(self, state: Anchored, key: bytes) -> None:
+    def _put(self, seal: Seal, key: bytes) -> None:
+        self.file.parent.mkdir(parents=True, exist_ok=True)
         unnamed = self.file.with_name(self.file.name + ".new")
-        _write_flushed(unnamed, _sealed(state, key) * _SLOTS)
+        _write_flushed(unnamed, _page(sign(seal, key)) * _SLOTS)
         unnamed.rename(self.file)
         _flush_folder(self.file.parent)
 
@@ -201,32 +191,8 @@ class Anchor:
         return self.key_file.read_bytes()
 
 
-def _sealed(state: Anchored, key: bytes) -> bytes:
-    content = {"schema": _SCHEMA, **asdict(state)}
-    text = json.dumps({**content, "hmac": _mac(content, key)}, sort_keys=True)
-    return text.encode().ljust(SLOT_BYTES - 1) + b"\n"
-
-
-def _opened(slot: bytes, key: bytes) -> Anchored | None:
-    try:
-        content: dict[str, Any] = json.loads(slot)
-        found = str(content.pop("hmac"))
-        if not hmac.compare_digest(found.encode(), _mac(content, key).encode()) or content.pop("schema") != _SCHEMA:
-            return None
-    except (ValueError, KeyError, AttributeError, TypeError):
-        return None
-    following = content["next"]
-    return Anchored(
-        since=Mark(**content["since"]),
-        closed=content["closed"],
-        confirmed=Mark(**content["confirmed"]),
-        next=None if following is None else Mark(**following),
-        generation=content["generation"],
-    )
-
-
-def _mac(content: dict[str, Any], key: bytes) -> str:
-    return hmac.new(key, canonical(content).encode(), hashlib.sha256).hexdigest()
+def _page(signed: str) -> bytes:
+    return signed.encode().ljust(SLOT_BYTES - 1) + b"\n"
 
 
 def _write_flushed(path: Path, content: bytes) -> None:

@@ -23,6 +23,7 @@ class AuditCode(StrEnum):
     NODE_STARTED = "node-started"
     NODE_STOPPED = "node-stopped"
     TRAIL_BEGUN = "trail-begun"
+    ANCHOR_BEGUN = "anchor-begun"
     ARCHIVE_REBUILT = "archive-rebuilt"
     ASSOCIATION_REFUSED = "association-refused"
     INSTANCES_RECEIVED = "instances-received"

@@ -26,6 +26,11 @@ def last_mark(session: Session) -> Mark:
     return START if last is None else Mark(last.sequence, last.hash)
 
 
+def hash_of_row(session: Session, number: int) -> str | None:
+    """Return the stored hash of a row, None when it is not there."""
+    return session.scalars(select(AuditRow.hash).where(AuditRow.sequence == number)).first()
+
+
 def rows(session: Session, after: int | None, until: int) -> Iterator[RawRow]:
     """Yield the rows with numbers above `after` (None: all) up to `until`, in the order of their numbers."""
     while True:

@@ -66,3 +66,18 @@ class AuditIdentity(Base):
     issuer: Mapped[str] = mapped_column(Text)
     name: Mapped[str] = mapped_column(Text)
     birth_date: Mapped[str] = mapped_column(Text)
+
+
+class AuditSeal(Base):
+    """The one row that says where the trail ends, changed with each recording; no HMAC fits without the key.
+
+    Attributes
+    ----------
+    signed
+        A `node.audit.seal.Seal` with its HMAC, as JSON.
+    """
+
+    __tablename__ = "audit_seal"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    signed: Mapped[str] = mapped_column(Text)

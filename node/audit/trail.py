@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import replace
 
 import structlog
@@ -12,11 +12,12 @@ from sqlalchemy.orm import Session
 
 from node.access import Permission, check
 from node.actor import Actor
-from node.audit.anchor import Anchor, Anchored
-from node.audit.chain import ROW_SCHEMA, Mark, canonical, row_hash
+from node.audit.anchor import Anchor
+from node.audit.chain import ROW_SCHEMA, START, Mark, canonical, row_hash
 from node.audit.events import AuditCode, AuditEvent, Detail
 from node.audit.identities import subject_of
-from node.audit.rows import digest, last_mark
+from node.audit.rows import digest, hash_of_row, last_mark
+from node.audit.seal import Seal, put_seal, sealed_text
 from node.audit.tables import AuditIdentity, AuditRow
 from node.clock import Clock
 from node.database import Database
@@ -106,7 +107,7 @@ class AuditTrail:
     database
         Where rows go, with the changes that they record.
     anchor
-        Where count and head are kept outside it.
+        Where this machine keeps count and head outside it, and the key.
     clock
         Gives the rows' times.
     """
@@ -118,32 +119,32 @@ class AuditTrail:
 
     @contextmanager
     def recording(self) -> Iterator[Recording]:
-        """Open a write transaction that leaves audit rows, one at a time among all processes; not to be nested.
+        """Open a write transaction that leaves audit rows, one at a time among all machines; not to be nested.
 
-        The lock of exclusive writers comes before any row and before the anchor's file: taken last, two recordings
-        of which one changed a row that the other wants would wait for each other for ever on PostgreSQL.
+        The lock of exclusive writers comes before any row: taken last, two recordings of which one changed a row that
+        the other wants would wait for each other for ever on PostgreSQL.
 
-        Around the commit the anchor says where the trail was and where it is going, so that a kill at any
-        moment leaves a database that agrees with one of the two. A trail that does not agree with its anchor
-        takes no further rows: they would cover up what happened to it.
+        The seal of the new end is part of the transaction; after the commit it goes into this machine's anchor. After
+        a kill in between the anchor is one recording behind, which is no fault: its mark is still in the chain. A
+        trail that does not agree with seal or anchor takes no further rows: they would cover up what happened to it.
 
         Raises
         ------
         Permanent
-            ``audit-anchor-mismatch`` and the codes of `Anchor.read`; the change is then not made.
+            ``audit-seal-invalid``, ``audit-anchor-mismatch`` and the codes of `Anchor.read`; the change is then not
+            made.
         """
-        with ExitStack() as held:
-            with self._database.write_exclusively() as session:
-                recording = Recording(session)
-                yield recording
-                if recording.silent:
-                    return
-                held.enter_context(self._anchor.locked())
-                state, before = self._place(session)
-                after = recording.append(before, self._clock)
-                going = replace(state, confirmed=before, next=after, generation=state.generation + 1)
-                self._anchor.announce(going)
-            self._anchor.confirm(replace(going, confirmed=after, next=None, generation=going.generation + 1))
+        with self._database.write_exclusively() as session:
+            recording = Recording(session)
+            yield recording
+            if recording.silent:
+                return
+            last, before = self._place(session)
+            after = recording.append(before, self._clock)
+            seal = replace(last, end=after, generation=last.generation + 1)
+            put_seal(session, self._anchor.sign(seal))
+            self._anchor.check_writable()
+        self._anchor.advance(seal)
         recording.tell(after)
 
     def check_access(self, by: Actor, permission: Permission) -> None:
@@ -201,57 +202,93 @@ class AuditTrail:
             Those of `node.access.check`.
         """
         self.check_access(by, Permission.BEGIN_TRAIL)
-        with ExitStack() as held:
-            with self._database.write_exclusively() as session:
-                held.enter_context(self._anchor.locked())
-                kept = self._anchor.set_aside()
-                old, trouble = self._old_state()
-                last = last_mark(session)
-                # An announced end that the database shows no sign of may still have been reached and cut off.
-                known = old.confirmed if old.next is None or last == old.confirmed else old.next
-                since = Mark(max(known.count, last.count), known.head if known.count else last.head)
-                recording = Recording(session)
-                details: dict[str, Detail] = {
-                    "reason": reason,
-                    "old_anchor": trouble or "intact",
-                    "old_anchor_kept_as": kept,
-                    "old_count": known.count,
-                    "old_head": known.head,
-                    "found_count": last.count,
-                    "found_head": last.head,
-                }
-                recording.record(AuditEvent(AuditCode.TRAIL_BEGUN, by, details=details))
-                closed = digest(session, since.count)
-                after = recording.append(since, self._clock)
-                going = Anchored(since, closed, since, after, old.generation + 1)
-                self._anchor.replace(going)
-            self._anchor.confirm(replace(going, confirmed=after, next=None, generation=going.generation + 1))
+        with self._database.write_exclusively() as session:
+            kept = self._anchor.set_aside()
+            old, trouble = self._last_seal(session)
+            last = last_mark(session)
+            since = Mark(max(old.end.count, last.count), last.head if old.holds_nothing() else old.end.head)
+            recording = Recording(session)
+            details: dict[str, Detail] = {
+                "reason": reason,
+                "old_anchor": trouble or "intact",
+                "old_anchor_kept_as": kept,
+                "old_count": old.end.count,
+                "old_head": old.end.head,
+                "found_count": last.count,
+                "found_head": last.head,
+            }
+            recording.record(AuditEvent(AuditCode.TRAIL_BEGUN, by, details=details))
+            closed = digest(session, since.count)
+            after = recording.append(since, self._clock)
+            seal = Seal(since, closed, after, old.generation + 1)
+            put_seal(session, self._anchor.sign(seal))
+        self._anchor.replace(seal)
         recording.tell(after)
 
-    def _place(self, session: Session) -> tuple[Anchored, Mark]:
-        if self._anchor.unmade:
+    def join(self, reason: str, by: Actor) -> None:
+        """Begin an anchor on a machine that has none, at the present end of a trail that others record into.
+
+        The key must have been brought here before. What was cut off before this moment only the others can find.
+
+        Raises
+        ------
+        Refusal
+            Those of `node.access.check`, ``audit-anchor-there``.
+        Permanent
+            ``audit-key-missing``, ``audit-key-exposed``, ``audit-seal-invalid``: the database's trail does not end as
+            its seal says.
+        """
+        self.check_access(by, Permission.BEGIN_TRAIL)
+        with self._database.write_exclusively() as session:
+            if self._anchor.file.exists():
+                raise Refusal("audit-anchor-there", file=str(self._anchor.file))
+            signed, found = sealed_text(session), last_mark(session)
+            last = self._anchor.unsign(signed or "")
+            if last is None or found != last.end:
+                raise Permanent("audit-seal-invalid", found_count=found.count)
+            recording = Recording(session)
+            recording.record(AuditEvent(AuditCode.ANCHOR_BEGUN, by, details={"reason": reason}))
+            after = recording.append(found, self._clock)
+            seal = replace(last, end=after, generation=last.generation + 1)
+            put_seal(session, self._anchor.sign(seal))
+        self._anchor.replace(seal)
+        recording.tell(after)
+
+    def _place(self, session: Session) -> tuple[Seal, Mark]:
+        """Return the last seal and the mark that the next row follows."""
+        signed, found = sealed_text(session), last_mark(session)
+        if signed is None and found == START and self._anchor.unmade:
             self._anchor.create()
-        state = self._anchor.read().state
-        found = last_mark(session)
+        anchored = self._anchor.read().seal
+        seal = Seal() if signed is None else self._anchor.unsign(signed)
+        if seal is None or (signed is None and found != START):
+            raise Permanent("audit-seal-invalid", found_count=found.count)
         # Rows before `since` may be gone with an earlier database; the trail then goes on from where they ended.
-        before = found if found.count > state.since.count else state.since
-        if before not in (state.confirmed, state.next):
+        before = found if found.count > seal.since.count else seal.since
+        mark = anchored.end
+        kept = mark.count <= seal.since.count or hash_of_row(session, mark.count) == mark.head
+        if before != seal.end or seal.generation < anchored.generation or not kept:
             raise Permanent(
                 "audit-anchor-mismatch",
                 found_count=before.count,
                 found_head=before.head,
-                anchored_count=state.confirmed.count,
-                anchored_head=state.confirmed.head,
+                anchored_count=max(mark.count, seal.end.count),
             )
-        return state, before
+        return seal, before
 
-    def _old_state(self) -> tuple[Anchored, str]:
+    def _last_seal(self, session: Session) -> tuple[Seal, str]:
+        """Return the newest seal that is known, of database or anchor, and what is wrong with the anchor."""
+        trouble, anchored = "", Seal()
         if self._anchor.unmade:
+            trouble = "audit-anchor-missing"
             self._anchor.create()
-            return Anchored(), "audit-anchor-missing"
-        try:
-            return self._anchor.read().state, ""
-        except Permanent as trouble:
-            if trouble.reason.code == "audit-key-missing":
-                self._anchor.create()
-            return Anchored(), trouble.reason.code
+        else:
+            try:
+                anchored = self._anchor.read().seal
+            except Permanent as why:
+                trouble = why.reason.code
+                if trouble == "audit-key-missing":
+                    self._anchor.create()
+        signed = sealed_text(session)
+        sealed = None if signed is None else self._anchor.unsign(signed)
+        return max(sealed or Seal(), anchored, key=lambda seal: (seal.end.count, seal.generation)), trouble

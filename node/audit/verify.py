@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import inspect, select
+from sqlalchemy import inspect
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from node.audit.anchor import Anchor, Anchored, Reading
+from node.audit.anchor import Anchor, Reading
 from node.audit.chain import START, Mark
 from node.audit.diagnosis import diagnose
 from node.audit.findings import Finding, spans
 from node.audit.identities import check_identities
-from node.audit.rows import digest, last_mark, rows
+from node.audit.rows import digest, hash_of_row, last_mark, rows
+from node.audit.seal import Seal, sealed_text
 from node.audit.tables import AuditRow
 from node.audit.walk import Walked, walk
 from node.database import Database
@@ -34,10 +35,8 @@ class VerifyReport:
     found
         Where the database's trail ends.
     anchored
-        Where the anchor says that it ends, None when the anchor cannot be read.
-    interrupted
-        Whether a commit was cut short by a kill and came through: the trail ends where the anchor announced, and
-        the next row confirms it. No fault.
+        Where the trail ended when this machine last recorded, None when its anchor cannot be read. Behind `found` when
+        another machine recorded since, or a kill came between a commit and the anchor.
     findings
         What is wrong, empty when nothing is.
     """
@@ -46,7 +45,6 @@ class VerifyReport:
     since: int
     found: Mark
     anchored: Mark | None
-    interrupted: bool
     findings: tuple[Finding, ...]
 
     @property
@@ -73,22 +71,31 @@ def verify(database: Database, anchor: Anchor, witnessed: Sequence[Mark] = ()) -
     VerifyReport
         Where the trail stands and what is wrong with it.
     """
-    with anchor.locked():
-        # Under the lock no commit is under way, so the last row and the anchor are of one moment. The rows up to
-        # it never change again, so they are read after the lock is given back.
-        last = _last(database)
-        if last is None and anchor.unmade:
-            return VerifyReport(0, 0, START, None, False, ())
-        reading, findings = _read(anchor)
-    anchored = reading.state.confirmed if reading else None
-    if last is None:
-        return VerifyReport(0, 0, START, anchored, False, tuple(_without_rows(reading, findings)))
+    # The anchor first: what it vouches for was committed before.
+    unmade = anchor.unmade
+    reading, findings = (None, []) if unmade else _read(anchor)
+    vouched = reading.seal if reading else None
+    anchored = vouched.end if vouched else None
+    if not _has_rows_table(database):
+        return VerifyReport(0, 0, START, anchored, tuple(findings + _without_rows(vouched)))
     with database.read() as session:
+        last, signed = last_mark(session), sealed_text(session)
+        if unmade and (signed is not None or last != START):
+            if not anchor.unmade:  # the first recording of all came in between
+                return verify(database, anchor, witnessed)
+            findings.append(Finding.of("audit-key-missing", file=str(anchor.key_file)))
+        sealed = None if unmade else _sealed(anchor, signed)
+        newest = max((s for s in (sealed, vouched) if s is not None), key=lambda s: s.generation, default=None)
+        if last == START:
+            return VerifyReport(0, 0, START, anchored, tuple(findings + _without_rows(newest)))
+        if _is_seal_invalid(sealed, newest, findings):
+            findings.append(Finding.of("audit-seal-invalid", found_count=last.count))
+        marks = [*(reading.marks if reading else ()), *([sealed.end] if sealed else ())]
         try:
-            return _verified(session, reading, findings, last, witnessed)
+            return _verified(session, newest, findings, last, anchored, marks, witnessed)
         except DBAPIError as failure:
             findings.append(Finding.of("audit-database-unreadable", found=str(failure.orig)))
-            return VerifyReport(0, 0, last, anchored, False, tuple(findings))
+            return VerifyReport(0, 0, last, anchored, tuple(findings))
 
 
 def _read(anchor: Anchor) -> tuple[Reading | None, list[Finding]]:
@@ -99,72 +106,75 @@ def _read(anchor: Anchor) -> tuple[Reading | None, list[Finding]]:
     return reading, [Finding.of("audit-anchor-damaged", file=str(anchor.file))] if reading.damaged else []
 
 
-def _last(database: Database) -> Mark | None:
-    if not database.exists or not inspect(database.engine).has_table(AuditRow.__tablename__):
+def _has_rows_table(database: Database) -> bool:
+    return database.exists and inspect(database.engine).has_table(AuditRow.__tablename__)
+
+
+def _sealed(anchor: Anchor, signed: str | None) -> Seal | None:
+    try:
+        return None if signed is None else anchor.unsign(signed)
+    except Permanent:  # the key's trouble, which reading the anchor has named
         return None
-    with database.read() as session:
-        last = last_mark(session)
-    return None if last == START else last
 
 
-def _without_rows(reading: Reading | None, findings: list[Finding]) -> list[Finding]:
-    if reading is None:
-        return findings
-    first, last = reading.state.since.count + 1, reading.state.confirmed.count
-    return [*findings, Finding.at("audit-database-empty", first, last)] if first <= last else findings
+def _is_seal_invalid(sealed: Seal | None, newest: Seal | None, findings: Sequence[Finding]) -> bool:
+    """Return whether the database's seal is not the one that was written last, as far as the key can tell."""
+    without_key = {"audit-key-missing", "audit-key-exposed", "audit-anchor-forged"}
+    return sealed != newest if sealed else not without_key.intersection(f.reason.code for f in findings)
+
+
+def _without_rows(seal: Seal | None) -> list[Finding]:
+    if seal is None:
+        return []
+    first, last = seal.since.count + 1, seal.end.count
+    return [Finding.at("audit-database-empty", first, last)] if first <= last else []
 
 
 def _verified(
-    session: Session, reading: Reading | None, findings: list[Finding], last: Mark, witnessed: Sequence[Mark]
+    session: Session,
+    newest: Seal | None,
+    findings: list[Finding],
+    last: Mark,
+    anchored: Mark | None,
+    marks: Sequence[Mark],
+    witnessed: Sequence[Mark],
 ) -> VerifyReport:
-    state = reading.state if reading else _presumed(session, last)
-    known = {mark.count: mark.head for mark in witnessed if mark.count > state.since.count}
-    if reading:
-        known.update((mark.count, mark.head) for mark in reading.earlier)
-    walked = walk(rows(session, state.since.count, last.count), state.since, known)
-    end = _end(session, state, walked)
-    if reading:
-        findings += _closed(session, state)
-    findings += _chain(session, state, walked, end, known)
+    seal = newest or _presumed(session, last)
+    known = {mark.count: mark.head for mark in (*witnessed, *marks) if mark.count > seal.since.count}
+    walked = walk(rows(session, seal.since.count, last.count), seal.since, known)
+    if newest:
+        findings += _closed(session, seal)
+    findings += _chain(session, seal, walked, known) or _diverged(walked, marks, seal)
     findings += _contradicted(session, witnessed)
-    findings += check_identities(session, state.since.count)
-    interrupted = state.next is not None and end == state.next
-    anchored = state.confirmed if reading else None
-    return VerifyReport(walked.count, state.since.count, walked.end, anchored, interrupted, tuple(findings))
+    findings += check_identities(session, seal.since.count)
+    return VerifyReport(walked.count, seal.since.count, walked.end, anchored, tuple(findings))
 
 
-def _presumed(session: Session, last: Mark) -> Anchored:
-    """Return what an anchor would say of the rows as they are, so that the chain at least is followed."""
+def _presumed(session: Session, last: Mark) -> Seal:
+    """Return what a seal would say of the rows as they are, so that the chain at least is followed."""
     first = next(rows(session, None, last.count))
     since = Mark(first["sequence"] - 1, str(first.get("previous_hash")))
-    return Anchored(since=since, confirmed=last)
+    return Seal(since=since, end=last)
 
 
-def _end(session: Session, state: Anchored, walked: Walked) -> Mark:
-    """Return which of the anchored ends this database is to be judged by: the announced one if it came that far."""
-    if state.next is None or walked.end == state.confirmed:
-        return state.confirmed
-    came = session.scalars(select(AuditRow.sequence).where(AuditRow.hash == state.next.head)).first() is not None
-    return state.next if came else state.confirmed
-
-
-def _closed(session: Session, state: Anchored) -> list[Finding]:
-    before = state.since.count
-    if state.closed:
-        unchanged = digest(session, before) == state.closed
+def _closed(session: Session, seal: Seal) -> list[Finding]:
+    before = seal.since.count
+    if seal.closed:
+        unchanged = digest(session, before) == seal.closed
         return [] if unchanged else [Finding.at("audit-closed-changed", 1, before)]
     return spans("audit-row-inserted", (row["sequence"] for row in rows(session, None, before)))
 
 
-def _chain(session: Session, state: Anchored, walked: Walked, end: Mark, known: dict[int, str]) -> list[Finding]:
+def _chain(session: Session, seal: Seal, walked: Walked, known: dict[int, str]) -> list[Finding]:
+    end = seal.end
     if walked.sound is None and walked.end == end:
         return []
     if walked.count == 0:
-        return [Finding.at("audit-database-empty", state.since.count + 1, end.count)]
+        return [Finding.at("audit-database-empty", seal.since.count + 1, end.count)]
     if walked.sound is None and walked.end.count == end.count:
         # Every link holds, only the head is another one: the hashes were made anew from some row on.
         agreed = [number for number, head in known.items() if walked.hashes.get(number) == head]
-        first = max([state.since.count, *agreed]) + 1
+        first = max([seal.since.count, *agreed]) + 1
         return [Finding.at("audit-chain-recomputed", first, end.count)]
     sound = walked.sound or Mark(min(walked.end.count, end.count), "")
     trusted = {**known, end.count: end.head}
@@ -172,10 +182,18 @@ def _chain(session: Session, state: Anchored, walked: Walked, end: Mark, known: 
     return found or [Finding.at("audit-chain-recomputed", sound.count + 1, end.count)]
 
 
+def _diverged(walked: Walked, marks: Sequence[Mark], seal: Seal) -> list[Finding]:
+    """Return the rows that this machine recorded and that others' rows stand in place of, in a chain that holds."""
+    return [
+        Finding.at("audit-anchor-contradicted", mark.count, mark.count, head=mark.head)
+        for mark in dict.fromkeys(marks)
+        if mark.count > seal.since.count and walked.hashes.get(mark.count) != mark.head
+    ]
+
+
 def _contradicted(session: Session, witnessed: Sequence[Mark]) -> list[Finding]:
     found = []
     for mark in witnessed:
-        stored = session.scalars(select(AuditRow.hash).where(AuditRow.sequence == mark.count)).first()
-        if stored != mark.head:
+        if hash_of_row(session, mark.count) != mark.head:
             found.append(Finding.at("audit-witness-contradicted", mark.count, mark.count, head=mark.head))
     return found

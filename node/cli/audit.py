@@ -93,3 +93,16 @@ def begin(
         raise Refusal("audit-trail-whole")
     node.trail.begin_new_trail(reason, person(node.settings, by))
     console().print("The audit log was closed as it was found; a new trail goes on from its last number.")
+
+
+@app.command()
+def join(
+    by: By,
+    reason: Annotated[str, typer.Option("--reason", help="Why this machine is to record; it stands in the audit log.")],
+    config: Config = None,
+    data: Data = None,
+) -> None:
+    """Have this machine record into an audit log that others record into; bring their key here first."""
+    node = existing_node(config, data)
+    node.trail.join(reason, person(node.settings, by))
+    console().print("This machine has an anchor of its own now, at the end of the audit log.")

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ from node.archive.headers import look_at
 from node.clock import SetClock
 from node.composition import Node
 from node.database import Database, migrate
+from node.errors import NodeError
 from node.runs.computation import Computation
 from node.settings import load_settings
 from pipelines.contract import (
@@ -167,6 +169,33 @@ class Rooms:
         manifest = self.node.results.kept(run_id)
         assert manifest is not None
         self.node.release_service.hold(manifest, WORKER)
+
+    def at_once(self, *acts: Callable[[Node], object]) -> list[str]:
+        """Do each act in a process of its own, all at once; return how each ended: a reason's code, empty when well."""
+        self.node.queue.close()
+        self.node.database.close()
+        context = get_context("fork")
+        gate, ends = context.Barrier(len(acts)), context.SimpleQueue()
+        url = self.node.database.url
+
+        def perform(number: int, act: Callable[[Node], object]) -> None:
+            node = Node(self.node.settings, self.clock, Database(url))
+            gate.wait()
+            try:
+                act(node)
+            except NodeError as refusal:
+                ends.put((number, refusal.reason.code))
+            else:
+                ends.put((number, ""))
+
+        processes = [context.Process(target=perform, args=numbered, daemon=True) for numbered in enumerate(acts)]
+        for process in processes:
+            process.start()
+        for process in processes:
+            process.join(30)
+            assert process.exitcode is not None, "they wait for each other"
+            assert process.exitcode == 0
+        return [code for _, code in sorted(ends.get() for _ in acts)]
 
 
 REVIEW = Check("patient-age", Verdict.REVIEW, Reason("age-below-card", {"found": 3, "accepted": 18}))

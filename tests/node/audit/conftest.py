@@ -15,7 +15,7 @@ from postgresql import PostgresqlServer
 from node.actor import Actor
 from node.audit import AuditCode, AuditEvent, AuditTrail, PatientIdentity
 from node.audit.anchor import Anchor
-from node.audit.tables import AuditIdentity, AuditRow
+from node.audit.tables import AuditIdentity, AuditRow, AuditSeal
 from node.audit.verify import VerifyReport, verify
 from node.clock import SetClock
 from node.database import Base, Database
@@ -56,11 +56,12 @@ class Room:
             connection.commit()
 
 
-def new_room(folder: Path, url: str | None = None) -> Room:
-    """Return a room on the database of that URL; None: on SQLite in the folder."""
+def new_room(folder: Path, url: str | None = None, machine: str = "anchor") -> Room:
+    """Return a room on the database of that URL, None: on SQLite in the folder; each machine has its own anchor."""
     database = Database.embedded(folder / "node.db") if url is None else Database(url)
-    Base.metadata.create_all(database.engine, tables=[AuditRow.__table__, AuditIdentity.__table__])
-    anchor = Anchor(folder / "anchor" / "audit.anchor", folder / "keys" / "audit.key")
+    tables = [AuditRow.__table__, AuditIdentity.__table__, AuditSeal.__table__]
+    Base.metadata.create_all(database.engine, tables=tables)
+    anchor = Anchor(folder / machine / "audit.anchor", folder / "keys" / "audit.key")
     clock = SetClock(datetime(2026, 1, 2, 3, 4, 5, 678, tzinfo=UTC))
     return Room(folder, database, anchor, AuditTrail(database, anchor, clock))
 

@@ -16,7 +16,8 @@ import pytest
 
 from node.actor import Actor, Role
 from node.audit import AuditTrail
-from node.audit.anchor import Anchor, Anchored
+from node.audit.anchor import Anchor
+from node.audit.seal import Seal
 from node.clock import SystemClock
 
 pytestmark = pytest.mark.hazard("HAZ-12")
@@ -39,24 +40,23 @@ class DyingAnchor(Anchor):
         if point == self._point:
             die()
 
-    def announce(self, state: Anchored) -> None:
-        self._reach("before the announcement")
-        super().announce(state)
+    def check_writable(self) -> None:
+        super().check_writable()
         self._reach("before the commit")
 
-    def confirm(self, state: Anchored) -> None:
+    def advance(self, seal: Seal) -> None:
         self._reach("after the commit")
-        super().confirm(state)
-        self._reach("after the confirmation")
+        super().advance(seal)
+        self._reach("after the anchor")
 
-    def replace(self, state: Anchored) -> None:
+    def replace(self, seal: Seal) -> None:
         self._reach("before the new anchor")
-        super().replace(state)
+        super().replace(seal)
         self._reach("after the new anchor")
 
-    def _put(self, state: Anchored, key: bytes) -> None:
+    def _put(self, seal: Seal, key: bytes) -> None:
         self._reach("before the first anchor")
-        super()._put(state, key)
+        super()._put(seal, key)
         self._reach("before the key has its name")
 
 
@@ -75,29 +75,26 @@ def killed(room: Any, factory: Callable[[Path], Any], point: str, act: Callable[
 
 
 @pytest.mark.parametrize(
-    ("point", "rows", "interrupted"),
+    ("point", "rows", "anchored"),
     [
-        ("before the announcement", 3, False),
-        ("before the commit", 3, False),
-        ("after the commit", 4, True),
-        ("after the confirmation", 4, False),
+        ("before the commit", 3, 3),
+        ("after the commit", 4, 3),
+        ("after the anchor", 4, 4),
     ],
 )
 def test_a_kill_around_the_commit(
-    room: Any, room_factory: Callable[[Path], Any], point: str, rows: int, interrupted: bool
+    room: Any, room_factory: Callable[[Path], Any], point: str, rows: int, anchored: int
 ) -> None:
     room.note(3)
     killed(room, room_factory, point, lambda child: child.note(1, start=3))
     report = room.verify()
-    assert (report.valid, report.rows, report.interrupted) == (True, rows, interrupted)
+    assert (report.valid, report.rows, report.anchored.count) == (True, rows, anchored)
     room.note(2, start=9)
     report = room.verify()
-    assert (report.valid, report.rows, report.interrupted) == (True, rows + 2, False)
+    assert (report.valid, report.rows, report.anchored) == (True, rows + 2, report.found)
 
 
-def test_a_row_that_only_the_announcement_covers_cannot_be_altered(
-    room: Any, room_factory: Callable[[Path], Any]
-) -> None:
+def test_a_row_that_only_the_seal_covers_cannot_be_altered(room: Any, room_factory: Callable[[Path], Any]) -> None:
     room.note(3)
     killed(room, room_factory, "after the commit", lambda child: child.note(1, start=3))
     room.sql("UPDATE audit_rows SET actor_name = 'x' WHERE sequence = 4")
@@ -113,7 +110,7 @@ def test_a_kill_at_first_start(room: Any, room_factory: Callable[[Path], Any], p
     assert (report.valid, report.rows) == (True, 2)
 
 
-@pytest.mark.parametrize("point", ["before the new anchor", "after the new anchor", "after the commit"])
+@pytest.mark.parametrize("point", ["before the new anchor", "after the new anchor"])
 def test_a_kill_while_a_new_trail_begins(room: Any, room_factory: Callable[[Path], Any], point: str) -> None:
     room.note(4)
     room.sql("DELETE FROM audit_rows WHERE sequence = 2")

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from node.audit.chain import Mark, row_hash
-from node.audit.tables import AuditRow
+from node.audit.tables import AuditRow, AuditSeal
 from node.reasons import TEXTS, text
 
 ROWS = 12
@@ -58,6 +58,11 @@ def rows(room: Any) -> list[dict[str, Any]]:
 def put(room: Any, row: dict[str, Any]) -> None:
     names = ", ".join(row)
     room.sql(f"INSERT INTO audit_rows ({names}) VALUES ({', '.join('?' * len(row))})", *row.values())
+
+
+def seal_of(room: Any) -> str:
+    with room.database.read() as session:
+        return str(session.scalars(select(AuditSeal.signed)).one())
 
 
 def rechained(content: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -238,11 +243,12 @@ def test_a_mark_noted_elsewhere_shows_anchor_and_database_put_back_together(fres
     from node.audit.verify import verify
 
     room = fresh()
-    old = room.anchor.file.read_bytes()
+    old, seal = room.anchor.file.read_bytes(), seal_of(room)
     room.note(3, start=ROWS)
     noted = room.verify().found
     room.anchor.file.write_bytes(old)
     room.sql("DELETE FROM audit_rows WHERE sequence > ?", ROWS)
+    room.sql("UPDATE audit_seal SET signed = ?", seal)
     assert room.verify().valid, "no HMAC can tell an old truth from a new one; docs/hazards.md says so"
     report = verify(room.database, room.anchor, witnessed=[noted])
     assert [finding.reason.code for finding in report.findings] == ["audit-witness-contradicted"]

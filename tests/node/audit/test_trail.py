@@ -86,7 +86,7 @@ def test_a_commit_that_fails_is_forgotten_by_the_next_row(room: Any, monkeypatch
     assert room.verify().valid
     room.note(2, start=7)
     report = room.verify()
-    assert (report.valid, report.interrupted, report.rows) == (True, False, 4)
+    assert (report.valid, report.anchored, report.rows) == (True, report.found, 4)
 
 
 def test_details_that_json_cannot_carry_are_refused_at_the_caller(room: Any) -> None:
@@ -124,7 +124,9 @@ def test_the_salt_is_drawn_for_each_subject_and_goes_with_it(room: Any) -> None:
         assert len(session.scalars(select(AuditIdentity.salt)).one()) == 64
 
 
-def test_the_announcement_is_flushed_before_the_commit(room: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_anchor_is_flushed_after_the_commit_and_before_anybody_is_answered(
+    room: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from sqlalchemy.orm import Session
 
     room.note(1)
@@ -133,7 +135,7 @@ def test_the_announcement_is_flushed_before_the_commit(room: Any, monkeypatch: p
     monkeypatch.setattr(os, "fdatasync", lambda file: (flush(file), done.append("flush")))
     monkeypatch.setattr(Session, "commit", lambda self: (done.append("commit"), commit(self)))
     room.note(1)
-    assert done == ["flush", "commit"]
+    assert done == ["commit", "flush"]
 
 
 def test_each_act_is_logged_with_its_study_and_the_trails_mark_and_without_the_patient(

@@ -7,12 +7,13 @@ import shutil
 from pathlib import Path
 
 import pytest
+from click.testing import Result
 from sqlalchemy import select
 from typer.testing import CliRunner
 
 from node.actor import Actor
 from node.audit import AuditCode, AuditEvent, PatientIdentity
-from node.audit.tables import AuditIdentity
+from node.audit.tables import AuditIdentity, AuditRow
 from node.cli.app import app
 from node.composition import Node
 from node.errors import Refusal
@@ -108,3 +109,16 @@ def test_the_command_line_acts_in_the_roles_of_the_settings(
     assert done.exception.reason.code == "access-denied"
     with node.database.read() as session:
         assert session.scalars(select(AuditIdentity)).one().patient_id == "P1"
+
+
+def test_a_machine_without_an_anchor_joins_and_says_so(node: Node, tmp_path: Path) -> None:
+    def join(*options: str) -> Result:
+        return CliRunner().invoke(app, ["audit", "join", "--data", str(tmp_path), "--by", "admin", *options])
+
+    assert isinstance(join("--reason", "a second machine").exception, Refusal)
+    node.anchor.file.unlink()
+    assert join("--reason", "a second machine").exit_code == 0
+    assert run(tmp_path)[0] == 0
+    with node.database.read() as session:
+        last = session.scalars(select(AuditRow).order_by(AuditRow.sequence.desc()).limit(1)).one()
+    assert (last.code, last.actor_name) == (AuditCode.ANCHOR_BEGUN, "admin")

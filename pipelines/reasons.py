@@ -28,7 +28,7 @@ _READING = {
     "slices-missing": "{missing} slice(s) missing, the first at {position} mm along the slice normal: {found} found,"
     " {expected} expected. Send the whole series.",
     "spacing-uneven": "The slice at {position} mm breaks the even spacing: found {found} mm, expected {expected} mm.",
-    "slices-sheared": "The slices are sheared by {found} degrees (gantry tilt); accepted: {expected}.",
+    "slices-sheared": "The slices lean by {found} degrees; a gantry tilts by at most {expected}.",
     "pixel-data-missing": "Instance {instance} has no pixel data.",
     "pixel-data-length": "The pixel data of instance {instance} has {found} bytes or pixels where {expected} are"
     " expected: it was cut or its rows and columns are wrong.",
@@ -75,6 +75,8 @@ _GATE = {
     "modality": "Modality: {found}; accepted: {accepted}.",
     "source-origin": "Origin of the images: {found}; accepted: {accepted}.",
     "series-parts": "What the series holds: {found}; accepted: {accepted}.",
+    "gantry-tilt": "Gantry tilt: {found}; accepted: {accepted}. Slices are moved within their planes, which blurs them"
+    " a little: compare with the images that were sent.",
     "body-part": "BodyPartExamined: {found}; accepted: {accepted}.",
     "patient-position": "PatientPosition: {found}; accepted: {accepted}.",
     "patient-attributes": "Patient attributes without a value: {found}; accepted: {accepted}. They are never invented:"

@@ -55,6 +55,7 @@ def check_inputs(
             _modality(source, limits),
             _origin(source),
             _parts(source),
+            _tilt(source),
             _body_part(source, body_parts),
             _position(source),
         ]
@@ -90,6 +91,12 @@ def _parts(source: SourceSeries) -> Check:
         found=source.parts.describe() or "one volume and nothing else",
         accepted="localizers beside the volume, which are set aside",
     )
+
+
+def _tilt(source: SourceSeries) -> Check:
+    tilt = source.tilt_degrees
+    found = f"{tilt:.1f} degrees, resampled upright" if tilt else "none"
+    return conclude("gantry-tilt", not tilt, Verdict.REVIEW, found=found, accepted="none")
 
 
 def _body_part(source: SourceSeries, accepted: tuple[str, ...]) -> Check:

@@ -60,6 +60,11 @@ def values(frames: Sequence[Frame]) -> npt.NDArray[np.float32]:
     return found
 
 
+def unmeasured(header: Dataset) -> float:
+    """Return the value of what was never measured: air (-1000 HU) in CT, 0 in all else."""
+    return _AIR_HU if header.get("Modality") == "CT" else _NO_SIGNAL
+
+
 def _by_instance(frames: Sequence[Frame]) -> Iterator[list[int]]:
     """Give the places in `frames` of each instance's frames, in the order of its pixel data."""
     places: dict[int, list[int]] = {}
@@ -75,7 +80,7 @@ def _rescaled(header: Dataset, cells: Cells, cell: Cell) -> npt.NDArray[np.float
     stored = cell.values(cells)
     slope, intercept = number(header, "RescaleSlope", 1.0), number(header, "RescaleIntercept", 0.0)
     rescaled: npt.NDArray[np.float64] = stored * np.float64(slope) + np.float64(intercept)
-    rescaled[padding(cells, stored, cell, header)] = _AIR_HU if header.get("Modality") == "CT" else _NO_SIGNAL
+    rescaled[padding(cells, stored, cell, header)] = unmeasured(header)
     return rescaled
 
 

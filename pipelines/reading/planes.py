@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,6 +17,9 @@ from pipelines.reading.attributes import numbers, required
 
 POSITION_TOLERANCE_MM = 0.05
 """How far a slice may lie from its even place. Scanners round positions to 0.01 mm at the coarsest that we met."""
+
+STEEPEST_TILT = 35.0
+"""Degrees; gantries tilt by up to 30."""
 
 Vector = npt.NDArray[np.float64]
 
@@ -82,17 +86,39 @@ class Plane:
         return float(self.position @ self.normal)
 
 
-def stacked(planes: Sequence[Plane], rows: int, columns: int) -> Grid:
-    """Return the grid of parallel `planes`, sorted by height, after proving that they are evenly spaced.
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """An even stack of planes.
 
-    Positions are far more exact than rounded cosines, so the slices' direction is the one from the first position to
-    the last, and row and column are turned to stand upright on it.
+    Attributes
+    ----------
+    grid
+        Upright: its k axis is the planes' normal, its origin the first plane's.
+    lean
+        How far each plane lies from its place in `grid` per step along k, mm along a row and along a column: not 0
+        where the gantry was tilted.
+    """
+
+    grid: Grid
+    lean: tuple[float, float] = (0.0, 0.0)
+
+    @property
+    def tilt_degrees(self) -> float:
+        """Angle between the planes' normal and the line along which they lie; 0 for an upright stack."""
+        return math.degrees(math.atan2(math.hypot(*self.lean), self.grid.spacing[2]))
+
+
+def stacked(planes: Sequence[Plane], rows: int, columns: int) -> Stack:
+    """Return the stack of parallel `planes`, sorted by height, after proving that they are evenly spaced.
+
+    Positions are far more exact than rounded cosines, so of an upright stack the slices' direction is the one from the
+    first position to the last, and row and column are turned to stand upright on it.
 
     Raises
     ------
     UnreadableSeries
-        ``single-slice``, ``slice-doubled``, ``slices-missing``, ``spacing-uneven`` or ``slices-sheared``; each names
-        the position (mm along the normal), what was found and what was expected.
+        ``single-slice``, ``slice-doubled``, ``slices-missing`` or ``spacing-uneven``, which name the position (mm along
+        the normal), what was found and what was expected; ``slices-sheared`` where planes lean by more than a gantry.
     """
     if len(planes) < 2:
         raise UnreadableSeries("single-slice", found=len(planes), expected=2)
@@ -100,17 +126,23 @@ def stacked(planes: Sequence[Plane], rows: int, columns: int) -> Grid:
     heights = np.array([float(plane.position @ first.normal) for plane in planes])
     _prove_even(heights)
     step = (last.position - first.position) / (len(planes) - 1)
-    _prove_upright(planes, step)
+    _prove_in_line(planes, step)
+    in_plane = np.stack([first.row, first.column])
+    size = (columns, rows, len(planes))
+    if _is_sheared(first, step, len(planes)):
+        spacing = float(step @ first.normal)
+        direction = (_triple(first.row), _triple(first.column), _triple(first.normal))
+        grid = Grid(size, (*first.spacing, spacing), _triple(first.position), direction)
+        along_row, along_column = (float(step @ axis) for axis in in_plane)
+        stack = Stack(grid, (along_row, along_column))
+        if stack.tilt_degrees > STEEPEST_TILT:
+            raise UnreadableSeries("slices-sheared", found=round(stack.tilt_degrees, 2), expected=STEEPEST_TILT)
+        return stack
     spacing = float(np.linalg.norm(step))
     normal = step / spacing
-    in_plane = np.stack([first.row, first.column])
     row, column = nearest_orthonormal(in_plane - np.outer(in_plane @ normal, normal))
-    return Grid(
-        size=(columns, rows, len(planes)),
-        spacing=(*first.spacing, spacing),
-        origin=_triple(first.position),
-        direction=(_triple(row), _triple(column), _triple(normal)),
-    )
+    direction = (_triple(row), _triple(column), _triple(normal))
+    return Stack(Grid(size, (*first.spacing, spacing), _triple(first.position), direction))
 
 
 def _prove_even(heights: Vector) -> None:
@@ -156,17 +188,17 @@ def _refuse_gap(heights: Vector, at: int, step: float, gaps: Vector) -> None:
     )
 
 
-def _prove_upright(planes: Sequence[Plane], step: Vector) -> None:
-    first = planes[0]
+def _is_sheared(first: Plane, step: Vector, count: int) -> bool:
+    """Return whether planes lean by more than rounding: a gantry's least tilt is ten times what rounded cosines do."""
+    sideways = float(np.linalg.norm(step - (step @ first.normal) * first.normal)) * (count - 1)
+    length = float(np.linalg.norm(step)) * (count - 1)
+    return sideways > POSITION_TOLERANCE_MM + SAME_ORIENTATION * length
+
+
+def _prove_in_line(planes: Sequence[Plane], step: Vector) -> None:
     places = np.array([plane.position for plane in planes])
-    even = first.position + np.outer(np.arange(len(planes)), step)
+    even = planes[0].position + np.outer(np.arange(len(planes)), step)
     off = np.linalg.norm(places - even, axis=1)
-    shear = np.degrees(np.arccos(np.clip(step @ first.normal / np.linalg.norm(step), -1.0, 1.0)))
-    length = float(np.linalg.norm(step)) * (len(planes) - 1)
-    sideways = np.linalg.norm(step - (step @ first.normal) * first.normal) * (len(planes) - 1)
-    # Rounded cosines lean the normal by up to their rounding; a gantry's least tilt is ten times that.
-    if sideways > POSITION_TOLERANCE_MM + SAME_ORIENTATION * length:
-        raise UnreadableSeries("slices-sheared", found=round(float(shear), 2), expected=0)
     if off.max() > POSITION_TOLERANCE_MM:
         worst = int(off.argmax())
         raise UnreadableSeries(

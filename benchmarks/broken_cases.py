@@ -34,7 +34,7 @@ from pipelines.synthetic_ct_head.pipeline import LIMITS, draw_rois
 
 PAGE = Path(__file__).parent.parent / "docs" / "broken-cases.md"
 _SOUND = "sound"
-_SYNTHESIS = SyntheticCtFromMr(DECLARATION, Site("CT of the head", ("HEAD", "HEADNECK"), LIMITS, draw_rois))
+_SYNTHESIS = SyntheticCtFromMr(DECLARATION, Site("CT of the head", "HEAD", ("HEAD", "HEADNECK"), LIMITS, draw_rois))
 _INTRODUCTION = """# Which check catches which broken image
 
 Written by `make broken-cases` (`python -m benchmarks.broken_cases`), never by hand. The head phantom

@@ -140,7 +140,8 @@ _OBJECTS = {
     "object-uncertainty-negative": "The uncertainty reaches down to {found}; it must not be negative.",
     "object-segment-plane": "A frame of the segmentation lies on {found} images; accepted: 1. The images must have the"
     " planes of the masks' grid.",
-    "object-signal-range": "The signal goes from {found}; accepted: {accepted}. Scale it in the model's package.",
+    "object-signal-range": "The signal goes from {found}; accepted: {accepted}. Name in the model's card"
+    " what lies outside the body, and cut what the network gives below 0.",
     "object-grid-oblique": "The output's grid is not axial; accepted: {accepted}.",
     "object-pixels-not-square": "Pixels of {found} are not square.",
     "object-too-many-slices": "{found} slices; planning systems take at most {accepted}. Take a coarser step.",
@@ -160,6 +161,8 @@ _SEMANTICS = {
     "object-none": "There is no object to send.",
     "object-class-unknown": "Instance {instance} is of SOP class {found!r}, which there are no rules for ({clause}).",
     "object-frames-counted": "Instance {instance} describes {found} frames and states {accepted} ({clause}).",
+    "object-frame-misplaced": "A frame of instance {instance} lies {found} mm from the image that it belongs to;"
+    " accepted: {accepted} mm ({clause}).",
     "object-acquisition-claimed": "{attribute} of instance {instance} is {found!r}, as if it had been acquired"
     " ({clause}).",
     "object-unreadable": "The rule {rule} cannot be judged: an attribute that it looks at is missing or malformed"
@@ -211,14 +214,15 @@ TEXTS: Mapping[str, str] = MappingProxyType({**_READING, **_PAIRS, **_GATE, **_C
 
 
 def text(reason: Reason) -> str:
-    """Return what `reason` says; of a code that has no text, the code with its parameters.
+    """Return what `reason` says, after the input that it is about; of a code that has no text, its parameters.
 
     A reason may come from a database that a newer version wrote, so an unknown code is shown, not refused.
     """
     template = TEXTS.get(reason.code)
+    of = f"Input {reason.parameters['input']}: " if "input" in reason.parameters else ""
     if template is not None:
         try:
-            return template.format(**reason.parameters)
+            return of + template.format(**reason.parameters)
         except (KeyError, IndexError):
             pass
     listed = ", ".join(f"{name}={value}" for name, value in reason.parameters.items())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from models.gate import Finding
 from models.gate.assess import assess
@@ -46,12 +47,13 @@ def check_inputs(
 
     Returns
     -------
-    All checks in a fixed order, those that pass included.
+    All checks in a fixed order, those that pass included. Of several inputs, each check's reason names its own.
     """
     found: list[Check] = []
+    several = len(package.card.inputs) > 1
     for limits in package.card.inputs:
         source = sources[limits.name]
-        found += [
+        of_input: list[Check] = [
             _modality(source, limits),
             _origin(source),
             _parts(source),
@@ -61,10 +63,16 @@ def check_inputs(
         ]
         # Only signal of MR has a contrast that the sequence's timing decides.
         against = [one for one in _AGAINST_CARD if one is not _contrast or limits.quantity is Quantity.MR_SIGNAL]
-        found += [check(source, limits) for check in against]
-        found.append(check_slice_order("slice-order", source.volume))
-    assessment = assess({name: source.volume for name, source in sources.items()}, package)
-    return (*found, *(_check(finding) for finding in assessment.findings))
+        of_input += [check(source, limits) for check in against]
+        of_input.append(check_slice_order("slice-order", source.volume))
+        found += [_of(limits.name, check) for check in of_input] if several else of_input
+    findings = assess({name: source.volume for name, source in sources.items()}, package).findings
+    return (*found, *(_of(one.input, _check(one)) if several and one.input else _check(one) for one in findings))
+
+
+def _of(name: str, check: Check) -> Check:
+    """Return a check that names its input, where a model has several."""
+    return replace(check, reason=Reason(check.reason.code, {**check.reason.parameters, "input": name}))
 
 
 def _modality(source: SourceSeries, limits: InputLimits) -> Check:

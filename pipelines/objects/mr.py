@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 from pydicom import Dataset
+from pydicom.sequence import Sequence as Items
 from pydicom.sr.coding import Code
 from pydicom.uid import MRImageStorage
 
 from models.volumes import Array, Volume
 from pipelines.contract import RunIdentity
 from pipelines.errors import UnfitObject
-from pipelines.objects.codes import CT_TO_MR
+from pipelines.objects.codes import CT_TO_MR, NO_UNIT, coded
 from pipelines.objects.modules.equipment import general_equipment_module
 from pipelines.objects.modules.frame_of_reference import frame_of_reference_module
 from pipelines.objects.modules.image import (
@@ -32,8 +34,10 @@ from pipelines.objects.slices import Slice, single_frame_series
 from pipelines.objects.uids import derive
 from pipelines.reading.series import SourceSeries
 
-SIGNAL_RANGE = (0, 65535)
+LARGEST_STORED = 65535
 """What sixteen unsigned bits hold: a classic MR image has no rescale slope (PS3.3 A.4.3)."""
+
+_BITS = 16
 
 
 def synthetic_mr_series(
@@ -52,7 +56,7 @@ def synthetic_mr_series(
     Parameters
     ----------
     signal
-        Signal in arbitrary units, 0 to 65535, on a grid of any orientation; values are rounded.
+        Signal in arbitrary units, from 0 up, on a grid of any orientation.
     source
         The series that it was computed from, whose frame of reference it stands in.
     run, digest
@@ -74,8 +78,12 @@ def synthetic_mr_series(
     Notes
     -----
     ScanningSequence is RM (research mode) and the times of a sequence are empty: nothing was acquired.
+
+    Stored values use the bits that there are, whatever range the network gives: a signal of 0 to 1 would otherwise be
+    two values. They are signal in another arbitrary unit; the Real World Value Mapping (PS3.3 C.7.6.1) leads back.
     """
-    stored = stored_signal(signal.values)
+    slope = signal_slope(signal.values)
+    stored = stored_signal(signal.values, slope)
     grid, sources = signal.grid, (source, *others)
     shared = Dataset()
     for part in (
@@ -90,6 +98,7 @@ def synthetic_mr_series(
         plane_in_any_orientation(grid),
         image_pixel_module(grid, bits_stored=16),
         _mr_image_module(),
+        _signal_mapping(slope),
         voi_lut_module({"WHOLE": _window(stored)}),
         derivation_module(Derivation(kind, "MR", sources, "another grid" if resampled else ""), run),
         sop_common_module(source, run),
@@ -108,23 +117,47 @@ def synthetic_mr_series(
     return single_frame_series(shared, slices, sources)
 
 
-def stored_signal(signal: Array) -> npt.NDArray[np.uint16]:
-    """Return `signal` rounded.
+def signal_slope(signal: Array) -> float:
+    """Return the signal of one stored value: the least power of two with which the brightest voxel still fits.
+
+    A power of two, so that stored values times the slope are exact, and whole numbers up to 65535 stay what they are.
+    1 for an image without any signal.
 
     Raises
     ------
     UnfitObject
-        ``object-values-not-finite``, or ``object-signal-range`` where a value does not fit sixteen unsigned bits.
+        ``object-values-not-finite``, or ``object-signal-range`` where a value is negative.
     """
     if not np.isfinite(signal).all():
         raise UnfitObject("object-values-not-finite", found=int(np.count_nonzero(~np.isfinite(signal))))
-    rounded = np.rint(signal)
-    low, high = SIGNAL_RANGE
-    if rounded.min() < low or rounded.max() > high:
-        raise UnfitObject(
-            "object-signal-range", found=f"{rounded.min():g} to {rounded.max():g}", accepted=f"{low} to {high}"
-        )
-    return rounded.astype(np.uint16)
+    lowest, highest = float(signal.min()), float(signal.max())
+    if lowest < 0:
+        raise UnfitObject("object-signal-range", found=f"{lowest:g} to {highest:g}", accepted="0 and more")
+    if highest == 0:
+        return 1.0
+    _, exponent = math.frexp(highest)
+    slope = math.ldexp(1.0, exponent - _BITS)
+    return slope if round(highest / slope) <= LARGEST_STORED else 2.0 * slope
+
+
+def stored_signal(signal: Array, slope: float) -> npt.NDArray[np.uint16]:
+    """Return the stored values of `signal` with the slope of `signal_slope`, rounded: at most half a slope off."""
+    return np.rint(signal.astype(np.float64) / slope).astype(np.uint16)
+
+
+def _signal_mapping(slope: float) -> Dataset:
+    """Real World Value Mapping of the General Image module (PS3.3 C.7.6.1, C.7.6.16.2.11)."""
+    item = Dataset()
+    item.LUTLabel = "SIGNAL"
+    item.LUTExplanation = "Signal as the network gave it, in arbitrary units"
+    item.MeasurementUnitsCodeSequence = coded(NO_UNIT)
+    item.add_new("RealWorldValueFirstValueMapped", "US", 0)
+    item.add_new("RealWorldValueLastValueMapped", "US", LARGEST_STORED)
+    item.RealWorldValueSlope = slope
+    item.RealWorldValueIntercept = 0.0
+    ds = Dataset()
+    ds.RealWorldValueMappingSequence = Items([item])
+    return ds
 
 
 def _mr_image_module() -> Dataset:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
 
 import numpy as np
+import numpy.typing as npt
 from pydicom import Dataset
 from pydicom.uid import ParametricMapStorage
 
 from pipelines.semantics.geometry import STEP_TOLERANCE_MM, normal_of
-from pipelines.semantics.rules import MULTI_FRAME, Finding, Rule, Subject, finding, numbers
+from pipelines.semantics.rules import MULTI_FRAME, Finding, Rule, Subject, finding, numbers, uid_of
+
+_IN_PLANE_TOLERANCE = 0.1
+"""Of a pixel: how far a corner may lie from its image's. Scanners write cosines to three decimals, which costs more
+than rounding; a frame that is shifted by half a pixel is found."""
 
 
 def _even(subject: Subject, objects: tuple[Dataset, ...]) -> Iterator[Finding]:
@@ -58,12 +63,51 @@ def _resolve(subject: Subject, objects: tuple[Dataset, ...]) -> Iterator[Finding
         }
         for uid in sorted(listed - known):
             yield finding("object-reference-dangling", dataset, found=uid)
-        for uid in sorted(_named_by_frames(dataset) - listed):
+        groups = (*dataset.SharedFunctionalGroupsSequence, *dataset.PerFrameFunctionalGroupsSequence)
+        for uid in sorted(_named_by(groups) - listed):
             yield finding("object-image-unlisted", dataset, found=uid)
 
 
-def _named_by_frames(dataset: Dataset) -> set[str]:
-    groups = (*dataset.SharedFunctionalGroupsSequence, *dataset.PerFrameFunctionalGroupsSequence)
+def _placed(subject: Subject, objects: tuple[Dataset, ...]) -> Iterator[Finding]:
+    """Each frame covers the pixels of its image: the one that it names, else one of the result in its plane."""
+    sources = {uid_of(image): image for source in subject.sources for image in source.datasets}
+    # What names no image a frame, as a map of a synthetic CT, lies on the images of the result where there are any.
+    made = np.array([_corners(image, image, image, image) for image in subject.images])
+    for dataset in objects:
+        shared = dataset.SharedFunctionalGroupsSequence[0]
+        measures = shared.PixelMeasuresSequence[0]
+        orientation = shared.PlaneOrientationSequence[0]
+        tolerance = _IN_PLANE_TOLERANCE * min(numbers(measures, "PixelSpacing"))
+        for frame in dataset.PerFrameFunctionalGroupsSequence:
+            corners = _corners(dataset, measures, orientation, frame.PlanePositionSequence[0])
+            named = [
+                image
+                for uid in sorted(_named_by((frame,)))
+                if (image := subject.image_by_uid.get(uid) or sources.get(uid))
+            ]
+            others = np.array([_corners(image, image, image, image) for image in named]) if named else made
+            apart = min((_apart(corners, other) for other in others), default=0.0)
+            if apart > tolerance:
+                yield finding("object-frame-misplaced", dataset, found=f"{apart:.2f}", accepted=f"{tolerance:.2f}")
+
+
+def _corners(size: Dataset, measures: Dataset, orientation: Dataset, position: Dataset) -> npt.NDArray[np.float64]:
+    """Return the centres of the four corner pixels, mm, LPS, as an array (4, 3)."""
+    first = np.array(numbers(position, "ImagePositionPatient"))
+    cosines = np.array(numbers(orientation, "ImageOrientationPatient"))
+    between_rows, between_columns = numbers(measures, "PixelSpacing")
+    along, down = cosines[:3] * between_columns * (size.Columns - 1), cosines[3:] * between_rows * (size.Rows - 1)
+    return np.array([first, first + along, first + down, first + along + down])
+
+
+def _apart(one: npt.NDArray[np.float64], other: npt.NDArray[np.float64]) -> float:
+    """Return how far the corners of two frames are apart, mm, in whichever order each is written."""
+    distances = np.linalg.norm(one[:, None] - other[None], axis=2)
+    return float(max(distances.min(axis=0).max(), distances.min(axis=1).max()))
+
+
+def _named_by(groups: Iterable[Dataset]) -> set[str]:
+    """Return the SOP Instance UIDs that functional groups are derived from."""
     return {
         str(image.get("ReferencedSOPInstanceUID", ""))
         for group in groups
@@ -74,6 +118,12 @@ def _named_by_frames(dataset: Dataset) -> set[str]:
 
 RULES = (
     Rule("frames-even", "PS3.3 C.7.6.16.2.3, C.7.6.16.2.4: parallel frames on equal steps", _even, MULTI_FRAME),
+    Rule(
+        "frames-on-images",
+        "PS3.3 C.7.6.2, C.7.6.16.2.3, C.7.6.16.2.4: a frame covers the pixels of the image that it belongs to",
+        _placed,
+        MULTI_FRAME,
+    ),
     Rule(
         "frames-resolve", "PS3.3 C.7.6.16.2.6, C.12.2: what frames refer to is listed and known", _resolve, MULTI_FRAME
     ),

@@ -10,6 +10,7 @@ from pydicom import Dataset
 
 from pipelines.objects.codes import HOUNSFIELD_UNIT
 from pipelines.objects.ct import HU_RANGE
+from pipelines.objects.mr import LARGEST_STORED
 from pipelines.semantics.rules import (
     CT,
     MAPS,
@@ -84,6 +85,18 @@ def _signal(subject: Subject, objects: tuple[Dataset, ...]) -> Iterator[Finding]
                 yield finding("object-pixel-declaration", image, attribute=keyword, found=str(image.get(keyword)))
         if image.get("PixelRepresentation") != 0:
             yield finding("object-pixel-declaration", image, attribute="PixelRepresentation", found="signed")
+        (mapping,) = image.RealWorldValueMappingSequence
+        whole = {
+            "RealWorldValueFirstValueMapped": (0,),
+            "RealWorldValueLastValueMapped": (LARGEST_STORED,),
+            "RealWorldValueIntercept": (0.0,),
+        }
+        yield from _breaches(image, mapping, whole)
+        slope = float(mapping.get("RealWorldValueSlope") or 0)
+        # One slope for the whole series, and a power of two: stored values times it are exact.
+        first = objects[0].RealWorldValueMappingSequence[0].get("RealWorldValueSlope")
+        if math.frexp(slope)[0] != 0.5 or slope != first:
+            yield finding("object-pixel-declaration", image, attribute="RealWorldValueSlope", found=str(slope))
 
 
 def _never_acquired(subject: Subject, objects: tuple[Dataset, ...]) -> Iterator[Finding]:
@@ -141,7 +154,12 @@ RULES = (
         SINGLE_FRAME,
     ),
     Rule("pixel-range", "PS3.3 C.8.2.1, C.11.1: values as declared, in HU", _hounsfield, CT, overridable=True),
-    Rule("signal-unscaled", "PS3.3 A.4.3, C.8.3.1: an MR image's values are the stored ones", _signal, MR),
+    Rule(
+        "signal-unscaled",
+        "PS3.3 A.4.3, C.7.6.1: an MR image's values are the stored ones, and one mapping leads to the network's signal",
+        _signal,
+        MR,
+    ),
     Rule("acquisition-unclaimed", "PS3.3 C.8.3.1: a synthetic MR has no times of a sequence", _never_acquired, MR),
     Rule("values-mapped", "PS3.3 C.7.6.16.2.11: stored values stand for HU, and 0 for none", _mapped, MAPS),
     Rule("segments-declared", "PS3.3 C.8.20.2: binary masks, each segment with frames", _segments, SEGMENTATIONS),

@@ -246,3 +246,16 @@ def test_what_lies_beside_the_volume_is_said(
     check = checked([beside, *head_instances], card)["series-parts"]
     assert check.verdict is verdict
     assert f"1 of {len(head_instances) + 1} {said}" in text(check.reason)
+
+
+@pytest.mark.hazard("HAZ-07")
+def test_of_several_inputs_each_reason_names_its_own(head_instances: list[SourceInstance], card: Card) -> None:
+    (first,) = card.inputs
+    source = read_series(head_instances)
+    set_all(head_instances, LossyImageCompression="01")
+    lossy = read_series(head_instances)
+    two = card.model_copy(update={"inputs": (first, first.model_copy(update={"name": "t2"}))})
+    checks = check_inputs({"t1": source, "t2": lossy}, packaged(two), ("HEAD",))
+    found = [text(check.reason) for check in checks if check.name == "lossy-compression"]
+    assert [sentence.split(": ")[0] for sentence in found] == ["Input t1", "Input t2"]
+    assert {check.reason.parameters.get("input") for check in checks} <= {"t1", "t2", None}

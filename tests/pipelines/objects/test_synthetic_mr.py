@@ -5,10 +5,12 @@ from io import BytesIO
 from itertools import pairwise
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from derived import DIGEST, FRAME, RUN, head, source_series
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 from pydicom import Dataset, dcmread
 from scipy.spatial.transform import Rotation
 
@@ -17,9 +19,11 @@ from pipelines.contract import SourceInstance
 from pipelines.errors import UnfitObject
 from pipelines.objects.codes import MR_TO_MR
 from pipelines.objects.encoding import encode
-from pipelines.objects.mr import synthetic_mr_series
+from pipelines.objects.mr import LARGEST_STORED, signal_slope, stored_signal, synthetic_mr_series
 from pipelines.reading.reader import read_series
 from pipelines.reading.series import SourceSeries
+
+Floats = npt.NDArray[np.float32]
 
 CT = source_series(Modality="CT")
 SAGITTAL = Grid((32, 30, 6), (4.0, 4.0, 20.0), (-50.0, -60.0, 40.0), CT.volume.grid.direction)
@@ -39,7 +43,8 @@ def test_a_sagittal_mr_comes_back_where_it_stood() -> None:
     read = read_series([SourceInstance(dcmread(BytesIO(content)), "") for content in files]).volume
     assert np.allclose(np.abs(read.grid.affine), np.abs(SAGITTAL.affine)) or read.grid.size == SAGITTAL.size
     flipped = read.values if np.allclose(read.grid.origin, SAGITTAL.origin) else read.values[::-1]
-    assert np.array_equal(flipped, np.rint(signal().values))
+    slope = dcmread(BytesIO(files[0])).RealWorldValueMappingSequence[0].RealWorldValueSlope
+    assert np.abs(flipped * slope - signal().values).max() <= slope / 2
     assert {dcmread(BytesIO(content)).FrameOfReferenceUID for content in files} == {FRAME}
 
 
@@ -83,13 +88,40 @@ def test_a_derivation_names_its_kind_and_all_modalities() -> None:
     assert len(image.SourceImageSequence) == 12
 
 
-@pytest.mark.parametrize(("value", "code"), [(-1.0, "range"), (70000.0, "range"), (np.nan, "not-finite")])
-def test_what_sixteen_bits_cannot_hold_is_refused(value: float, code: str) -> None:
+@pytest.mark.parametrize(("value", "code"), [(-1.0, "range"), (np.inf, "not-finite"), (np.nan, "not-finite")])
+def test_what_is_no_signal_is_refused(value: float, code: str) -> None:
     values = signal()
     values.values[0, 0, 0] = value
     with pytest.raises(UnfitObject) as caught:
         made(values)
     assert code in caught.value.reason.code
+
+
+@given(st.floats(1e-30, 1e30), arrays(np.float32, 50, elements=st.floats(0, 1, width=32)))
+def test_any_range_uses_the_stored_bits_and_comes_back_exactly(brightest: float, values: Floats) -> None:
+    values = np.append(values, np.float32(1)) * np.float32(brightest)
+    slope = signal_slope(values)
+    stored = stored_signal(values, slope)
+    assert LARGEST_STORED // 2 < stored.max() <= LARGEST_STORED
+    back = stored * slope
+    assert np.abs(back - values).max() <= slope / 2
+    assert signal_slope(back) == slope
+    assert np.array_equal(stored_signal(back, slope), stored)
+
+
+@given(arrays(np.float32, 20, elements=st.integers(0, LARGEST_STORED)))
+def test_whole_numbers_stay_what_they_are(values: Floats) -> None:
+    slope = signal_slope(values)
+    assert np.array_equal(stored_signal(values, slope) * slope, values)
+
+
+def test_a_signal_of_0_to_1_keeps_its_shades() -> None:
+    image = made(Volume(signal().values / signal().values.max(), SAGITTAL))[3]
+    shades = np.unique(np.frombuffer(image.PixelData, dtype="<u2"))
+    assert len(shades) == len(np.unique(signal().values[3])) > 2
+    (mapping,) = dcmread(BytesIO(encode(image))).RealWorldValueMappingSequence
+    assert mapping.RealWorldValueSlope == 2.0**-15
+    assert (mapping.RealWorldValueFirstValueMapped, mapping.RealWorldValueIntercept) == (0, 0.0)
 
 
 @pytest.mark.hazard("HAZ-09")

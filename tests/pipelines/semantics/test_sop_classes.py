@@ -39,6 +39,10 @@ SIGNAL = Volume(np.clip(head(SAGITTAL).values + 1000, 0, None), SAGITTAL)
 SOUND: dict[str, tuple[SourceSeries, tuple[bytes, ...]]] = {
     "mr": (CT, files(synthetic_mr_series(SIGNAL, CT, RUN, DIGEST, resampled=False, body_part="HEAD"))),
     "map": (MADE.source, files((uncertainty_map(UNCERTAIN, MADE.source, RUN, DIGEST, body_part="HEAD"),))),
+    "ct and map": (
+        MADE.source,
+        files((*MADE.images, uncertainty_map(UNCERTAIN, MADE.source, RUN, DIGEST, body_part="HEAD"))),
+    ),
     "seg": (
         MADE.source,
         files((*MADE.images, segmentation(SEGMENTS, MADE.images, GRID, MADE.source, RUN, DIGEST, body_part="HEAD"))),
@@ -121,6 +125,16 @@ def a_rescale_slope(objects: list[Dataset]) -> None:
     objects[1].RescaleSlope = "2"
 
 
+@breaks("signal-unscaled", "mr")
+def a_slice_of_another_scale(objects: list[Dataset]) -> None:
+    objects[1].RealWorldValueMappingSequence[0].RealWorldValueSlope = 2.0
+
+
+@breaks("signal-unscaled", "mr")
+def a_mapping_that_begins_elsewhere(objects: list[Dataset]) -> None:
+    objects[1].RealWorldValueMappingSequence[0].RealWorldValueIntercept = -1.0
+
+
 @breaks("acquisition-unclaimed", "mr")
 def an_echo_time(objects: list[Dataset]) -> None:
     objects[1].EchoTime = "4.2"
@@ -158,7 +172,45 @@ def a_frame_undescribed(objects: list[Dataset]) -> None:
 def a_mask_between_planes(objects: list[Dataset]) -> None:
     plane = objects[-1].PerFrameFunctionalGroupsSequence[4].PlanePositionSequence[0]
     x, y, z = plane.ImagePositionPatient
-    plane.ImagePositionPatient = [x, y, float(z) + 0.5]
+    plane.ImagePositionPatient = [x, y, float(z) + 0.2]
+
+
+def shift(objects: list[Dataset], by_mm: float) -> None:
+    for frame in objects[-1].PerFrameFunctionalGroupsSequence:
+        plane = frame.PlanePositionSequence[0]
+        x, y, z = plane.ImagePositionPatient
+        plane.ImagePositionPatient = [float(x) + by_mm, y, z]
+
+
+@breaks("frames-on-images", "ct and map")
+def a_map_half_a_pixel_beside_its_images(objects: list[Dataset]) -> None:
+    shift(objects, GRID.spacing[0] / 2)
+
+
+@breaks("frames-on-images", "seg")
+def masks_half_a_pixel_beside_their_images(objects: list[Dataset]) -> None:
+    shift(objects, GRID.spacing[0] / 2)
+
+
+@breaks("frames-on-images", "ct and map")
+def a_map_of_larger_pixels(objects: list[Dataset]) -> None:
+    measures = objects[-1].SharedFunctionalGroupsSequence[0].PixelMeasuresSequence[0]
+    measures.PixelSpacing = [value * 1.02 for value in GRID.spacing[1::-1]]
+
+
+@breaks("frames-on-images", "ct and map")
+def a_map_turned_about_its_first_pixel(objects: list[Dataset]) -> None:
+    plane = objects[-1].SharedFunctionalGroupsSequence[0].PlaneOrientationSequence[0]
+    plane.ImageOrientationPatient = [-1, 0, 0, 0, -1, 0]
+
+
+@breaks("frames-on-images", "seg")
+def masks_that_name_the_images_of_other_planes(objects: list[Dataset]) -> None:
+    frames = objects[-1].PerFrameFunctionalGroupsSequence
+    frames[0].DerivationImageSequence, frames[1].DerivationImageSequence = (
+        frames[1].DerivationImageSequence,
+        frames[0].DerivationImageSequence,
+    )
 
 
 @breaks("frame-of-reference", "map")

@@ -7,9 +7,6 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-import structlog
-from apscheduler.schedulers.background import BackgroundScheduler  # type: ignore[import-untyped]
-
 from node.actor import Actor
 from node.archive.ingest import BATCH, Ingest
 from node.composition import Node
@@ -18,6 +15,7 @@ from node.jobs.dbos_process import DbosProcess, Slots
 from node.jobs.queue import DELIVERY
 from node.observe.logs import configure_logging
 from node.processes.child import run_child
+from node.processes.timers import Timers
 from node.routing.router import Router
 from node.settings import load_settings
 from node.workflows.reaper import Reaper
@@ -29,27 +27,23 @@ REAP_EVERY_S = 15.0
 DELIVERY_SLOTS = Slots(per_partition=1)
 """One association a destination at one time, however many destinations there are."""
 
-_log = structlog.get_logger(__name__)
-
 
 def start(node: Node) -> Callable[[], None]:
     """Start the engine's work and return what stops it."""
     refuse_other_revision(node.database)
     router, ingest = node.router, node.ingest
-    reaper = Reaper(node.database, node.queue, node.release_service, node.sender, Actor.service(NAME))
+    reaper = Reaper(node.database, node.queue, node.release_service, node.sender, node.clock, Actor.service(NAME))
 
     register_delivery(node.sender)
     jobs = DbosProcess(node.database.url, NAME, {DELIVERY: DELIVERY_SLOTS})
     # What a worker left that the settings do not have any more, nobody else would take up.
     node.queue.take_back({NAME, *node.settings.compute.workers})
     jobs.launch()
-    timers = BackgroundScheduler(timezone="UTC")
-    for tick, seconds in ((partial(take_in, ingest, router), INTAKE_EVERY_S), (reaper.reap, REAP_EVERY_S)):
-        timers.add_job(_logged(tick), "interval", seconds=seconds, max_instances=1, coalesce=True)
+    timers = Timers({partial(take_in, ingest, router): INTAKE_EVERY_S, reaper.reap: REAP_EVERY_S})
     timers.start()
 
     def stop() -> None:
-        timers.shutdown(wait=True)
+        timers.stop()
         jobs.stop()
 
     return stop
@@ -64,18 +58,6 @@ def take_in(ingest: Ingest, router: Router) -> None:
     while ingest.step() >= BATCH:
         pass
     router.settle_due()
-
-
-def _logged(tick: Callable[[], object]) -> Callable[[], None]:
-    """Return `tick` so that a failure is logged and the next tick comes nevertheless."""
-
-    def guarded() -> None:
-        try:
-            tick()
-        except Exception:
-            _log.exception("tick failed")
-
-    return guarded
 
 
 def main() -> None:

@@ -1,8 +1,9 @@
-"""Ends by name what the job engine gave up, so that no run and no delivery waits for ever."""
+"""Ends by name what the job engine gave up, and hastens what a clock set back would keep waiting: nothing stalls."""
 
 from __future__ import annotations
 
 from node.actor import Actor
+from node.clock import Clock
 from node.database import Database
 from node.deliver.sender import DeliverySender
 from node.deliver.tables import DeliveryRow
@@ -17,24 +18,32 @@ class Reaper:
 
     Parameters
     ----------
-    database, queue, release, sender
+    database, queue, release, sender, clock
         The node's parts.
     actor
         In whose name.
     """
 
     def __init__(
-        self, database: Database, queue: JobQueue, release: ReleaseService, sender: DeliverySender, actor: Actor
+        self,
+        database: Database,
+        queue: JobQueue,
+        release: ReleaseService,
+        sender: DeliverySender,
+        clock: Clock,
+        actor: Actor,
     ) -> None:
         self._database = database
         self._queue = queue
         self._release = release
         self._sender = sender
+        self._clock = clock
         self._actor = actor
         self._seen: set[BadEnd] = set()
 
     def reap(self) -> None:
         """Look once; what an attempt left that was followed by another says nothing of that one."""
+        self._queue.hasten(self._clock.now())
         for job in self._queue.ended_badly():
             if job in self._seen:
                 continue

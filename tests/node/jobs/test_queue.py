@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import select, text
@@ -36,6 +37,19 @@ def test_the_job_of_a_worker_that_is_started_stays_its_own(rooms, mr_study) -> N
     begun_by(rooms, "worker-1")
     assert rooms.node.queue.take_back({"engine", "worker-0", "worker-1"}) == 0
     assert jobs(rooms) == [("PENDING", INFERENCE)]
+
+
+@pytest.mark.hazard("HAZ-11")
+def test_a_retry_is_due_though_the_clock_was_set_back(rooms) -> None:
+    queue = rooms.node.queue
+    with rooms.node.database.write() as session:
+        queue.enqueue_delivery(session, "first:pacs", "pacs", delay_s=20.0)
+    due = text("SELECT delay_until_epoch_ms FROM workflow_status WHERE status = 'DELAYED'")
+    now = datetime.now(UTC)
+    assert queue.hasten(now) == queue.hasten(now + timedelta(hours=1)) == 0
+    assert queue.hasten(now - timedelta(hours=1)) == 1
+    with rooms.node.database.read() as session:
+        assert session.execute(due).scalars().all() == [0]
 
 
 @pytest.mark.hazard("HAZ-24")

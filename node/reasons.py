@@ -150,8 +150,8 @@ TEXTS: Mapping[str, str] = {
     "there. Send it again.",
     "port-not-free": "{host}:{port} cannot be listened on ({error}): end what uses the port, or set another one.",
     "process-crashed": "It ended with an unexpected {error}; the log has the trace.",
-    "process-ended": "It ended with status {status} before it was at work; the log of {process} has the cause.",
-    "process-hung": "It did not get to work in time and was ended; the log has what it did last.",
+    "process-ended": "It ended with status {status}; the log of {process} has the cause.",
+    "process-hung": "It gave no sign of life and was ended; the log has what it did last.",
     "quarantine-foreign": "Entry {entry} states another {attributes} than what is filed, and kept bytes are never "
     "changed: have it corrected at its source, sent under new UIDs, and discard this one.",
     "quarantine-needs-reason": "To settle what is set apart needs a reason.",

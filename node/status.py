@@ -125,7 +125,7 @@ class StudyReport:
 
 @dataclass(frozen=True, slots=True)
 class ProcessReport:
-    """A process of the running node that does not start."""
+    """A process of the running node that does not start, or does not last."""
 
     name: str
     starts: int

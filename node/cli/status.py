@@ -37,7 +37,7 @@ def status(
 def _show(found: StatusReport, study: str | None) -> None:
     out = console()
     for process in found.failing_processes:
-        starts = f"does not start ({process.starts} times in a row):"
+        starts = f"does not stay at work ({process.starts} times in a row):"
         out.print(Text(process.name, "red"), starts, process.reason)
     out.print(_overview(found))
     for item in found.studies if study is not None else ():

@@ -1,4 +1,4 @@
-"""What the node's processes leave in its run folder for each other: which run, which do not start, and why."""
+"""What the node's processes leave in its run folder for each other: which run, which do not last, and why."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _FILE = "processes.json"
 
 @dataclass(frozen=True, slots=True)
 class FailingProcess:
-    """A process that does not start.
+    """A process that does not start, or that ends each time soon after it did.
 
     Attributes
     ----------
     name
         The process's name.
     starts
-        How often it was started in vain since it last was at work.
+        How often in a row it was started and did not last.
     reason
         Why it ended the last time.
     """
@@ -37,7 +37,7 @@ class FailingProcess:
 
 @dataclass(frozen=True, slots=True)
 class Processes:
-    """The node's processes: process numbers by name, and those that do not start."""
+    """The node's processes: process numbers by name, and those that do not last."""
 
     pids: Mapping[str, int]
     failing: Sequence[FailingProcess]
@@ -58,7 +58,7 @@ def write_processes(run_folder: Path, processes: Processes) -> None:
 
 
 def read_failing(run_folder: Path) -> Sequence[FailingProcess]:
-    """Return the processes of a running node that do not start; nothing when no node runs."""
+    """Return the processes of a running node that do not last; nothing when no node runs."""
     try:
         found = json.loads((run_folder / _FILE).read_text())
         with suppress(PermissionError):  # it runs, as another user

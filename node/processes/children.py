@@ -129,7 +129,7 @@ class KeptChild:
         self._reason: Reason | None = None
         self._dies_at_work = False
         self._again_at: float | None = None
-        self._started_at = time.monotonic()
+        self._at_work_since: float | None = None
         self.child = self._start()
 
     @property
@@ -147,6 +147,8 @@ class KeptChild:
                 self._again_at = None
                 self.child = self._start()
             return
+        if self._at_work_since is None and self.child.ready:
+            self._at_work_since = time.monotonic()
         status = self.child.exit_status
         if status is None and self.child.hangs:
             _log.error("child hangs", child=self._plan.name)
@@ -158,10 +160,10 @@ class KeptChild:
 
     @property
     def _is_steady(self) -> bool:
-        return time.monotonic() - self._started_at >= STEADY_S
+        return self._at_work_since is not None and time.monotonic() - self._at_work_since >= STEADY_S
 
     def _start(self) -> Child:
-        self._started_at = time.monotonic()
+        self._at_work_since = None
         return Child(self._plan, self._run_folder, patience_s=HANG_S)
 
     def _note_end(self, reason: Reason) -> None:

@@ -38,7 +38,7 @@ def test_a_process_that_does_not_start_is_shown_with_the_reason(rooms) -> None:
     failing = FailingProcess("receive", 4, reason)
     write_processes(rooms.node.layout.run, Processes({"supervisor": os.getpid()}, (failing,)))
     _, said = status(rooms)
-    assert "receive does not start (4 times in a row)" in said
+    assert "receive does not stay at work (4 times in a row)" in said
     assert "127.0.0.1:11112 cannot be listened on" in " ".join(said.split())
     (shown,) = json.loads(status(rooms, "--json")[1])["failing_processes"]
     assert (shown["name"], shown["starts"], shown["code"]) == ("receive", 4, "port-not-free")

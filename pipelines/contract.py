@@ -26,6 +26,10 @@ PipelineFactory = Callable[[Mapping[str, ModelPackage], str], "Pipeline"]
 """Builds a pipeline from its model packages by role, on a device (``cpu``, ``cuda:0``)."""
 
 
+GateFactory = Callable[[Mapping[str, ModelPackage]], "Gate"]
+"""Builds a pipeline's input gate from its model packages by role; no network is loaded."""
+
+
 class Verdict(StrEnum):
     """What a check concluded, in rising order of gravity."""
 
@@ -150,6 +154,8 @@ class Declaration:
         ``module:callable`` that builds it, a `PipelineFactory`. Imported by compute workers only.
     options
         The settings that a rule may give it.
+    gate
+        ``module:callable`` that builds its input gate, a `GateFactory`; empty where inputs cannot be checked alone.
     """
 
     name: str
@@ -160,6 +166,7 @@ class Declaration:
     models: Mapping[str, str]
     factory: str
     options: tuple[Option, ...] = ()
+    gate: str = ""
 
     @property
     def configuration(self) -> Mapping[str, str]:
@@ -296,6 +303,20 @@ class Pipeline(Protocol):
 
     def run(self, inputs: Mapping[str, Sequence[SourceInstance]], run: RunIdentity, progress: Progress) -> Outcome:
         """Compute the outcome for the series that fill the slots.
+
+        Raises
+        ------
+        PipelineError
+            If the inputs cannot be read as what their slot asks for.
+        """
+        ...
+
+
+class Gate(Protocol):
+    """The checks of a pipeline's inputs alone, before any inference."""
+
+    def __call__(self, given: Mapping[str, Sequence[SourceInstance]]) -> tuple[Check, ...]:
+        """Check the series that would fill the slots.
 
         Raises
         ------

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from importlib import import_module
 from importlib.metadata import entry_points
+from typing import Any
 
 from models.packages import ModelPackage
-from pipelines.contract import Declaration, Pipeline, PipelineFactory
+from pipelines.contract import Declaration, Gate, GateFactory, Pipeline, PipelineFactory
 from pipelines.errors import PipelineError
 
 GROUP = "synthnode.pipelines"
@@ -28,9 +29,32 @@ def build(name: str, packages: Mapping[str, ModelPackage], device: str) -> Pipel
     PipelineError
         ``pipeline-unknown`` when none of that name is installed.
     """
-    declaration = declarations().get(name)
-    if declaration is None:
-        raise PipelineError("pipeline-unknown", pipeline=name)
-    module, _, name_of_factory = declaration.factory.partition(":")
-    factory: PipelineFactory = getattr(import_module(module), name_of_factory)
+    factory: PipelineFactory = _named(_declared(name).factory)
     return factory(packages, device)
+
+
+def build_gate(name: str, packages: Mapping[str, ModelPackage]) -> Gate:
+    """Build the input gate of the pipeline of that name with `packages` by role; no network is loaded.
+
+    Raises
+    ------
+    PipelineError
+        ``pipeline-unknown`` when none of that name is installed, ``gate-undeclared`` when it has no gate of its own.
+    """
+    declaration = _declared(name)
+    if not declaration.gate:
+        raise PipelineError("gate-undeclared", pipeline=name)
+    factory: GateFactory = _named(declaration.gate)
+    return factory(packages)
+
+
+def _declared(name: str) -> Declaration:
+    known = declarations()
+    if name not in known:
+        raise PipelineError("pipeline-unknown", pipeline=name, known=", ".join(sorted(known)))
+    return known[name]
+
+
+def _named(factory: str) -> Any:
+    module, _, name = factory.partition(":")
+    return getattr(import_module(module), name)

@@ -43,7 +43,12 @@ _READING = {
     "slot-empty": "No series fills the input {slot}.",
     "model-unfit": "The model {model} is no model for this pipeline ({found}); accepted: {accepted}.",
     "answer-not-finite": "The model {package} gave values that are no numbers, in {precision} on {device}: {remedy}.",
-    "pipeline-unknown": "No pipeline named {pipeline} is installed.",
+    "pipeline-unknown": "No pipeline named {pipeline} is installed; installed: {known}.",
+    "gate-undeclared": "The pipeline {pipeline} has no input gate that runs alone.",
+    "folder-missing": "{folder} is no folder.",
+    "folder-without-images": "None of the {files} files in {folder} is a DICOM image.",
+    "slot-series": "The input {slot} takes one series; {found} in the folder fit {pattern!r}: {descriptions}. Choose with"
+    " --slot {slot}=PATTERN.",
     "intensity-not-finite": "{voxels} voxels of the series are not finite numbers.",
     "intensity-constant": "The series shows nothing: all its values lie between {smallest} and {largest}.",
 }

@@ -29,8 +29,8 @@ from pipelines.stages import Stages
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
-    """What one run computes from.
+class Inputs:
+    """The series that a pipeline was given, and the model that is to take them.
 
     Attributes
     ----------
@@ -38,16 +38,10 @@ class Case:
         The series by slot, in the order of the declaration's slots; an optional slot that is empty is absent.
     package
         The model, whose card says what it takes and gives.
-    run
-        Which run it is.
-    digest
-        What all derived UIDs follow from.
     """
 
     sources: Mapping[str, SourceSeries]
     package: ModelPackage
-    run: RunIdentity
-    digest: str
 
     @property
     def reference(self) -> SourceSeries:
@@ -73,6 +67,22 @@ class Case:
         return dict(zip(names, self.sources.values(), strict=True))
 
 
+@dataclass(frozen=True, slots=True)
+class Case(Inputs):
+    """What one run computes from.
+
+    Attributes
+    ----------
+    run
+        Which run it is.
+    digest
+        What all derived UIDs follow from.
+    """
+
+    run: RunIdentity
+    digest: str
+
+
 Made = TypeVar("Made")
 """What a pipeline makes of a prediction: an image on the grid that is written, with its regions."""
 
@@ -90,7 +100,7 @@ class Synthesis(Protocol[Made]):
         """Which of the card's figures the report shows, and their headings."""
         ...
 
-    def check_inputs(self, case: Case) -> tuple[Check, ...]:
+    def check_inputs(self, inputs: Inputs) -> tuple[Check, ...]:
         """Check the series before inference; a REJECT means that nothing is computed."""
         ...
 
@@ -115,6 +125,45 @@ class Synthesis(Protocol[Made]):
     def draw(self, made: Made, presenter: Presenter) -> bytes:
         """Return the picture (PNG) for people."""
         ...
+
+
+class InputGate(Generic[Made]):
+    """The `pipelines.contract.Gate` of a `Synthesis`, which needs no network and no device: what its inputs are, before any inference.
+
+    Parameters
+    ----------
+    synthesis
+        Whose inputs are looked at.
+    package
+        The model that is to take them.
+    """
+
+    def __init__(self, synthesis: Synthesis[Made], package: ModelPackage) -> None:
+        self._synthesis = synthesis
+        self._package = package
+
+    def __call__(self, given: Mapping[str, Sequence[SourceInstance]]) -> tuple[Check, ...]:
+        """Read the series and check them, see `read` and `check`."""
+        return self.check(self.read(given))
+
+    def read(self, given: Mapping[str, Sequence[SourceInstance]]) -> Inputs:
+        """Read the series of each slot as a volume.
+
+        Raises
+        ------
+        UnreadableSeries
+            If a required slot is empty (``slot-empty``), or a series cannot be read as the one volume of its slot.
+        """
+        slots = self._synthesis.declaration.slots
+        for slot in slots:
+            if slot.required and not given.get(slot.name):
+                raise UnreadableSeries("slot-empty", slot=slot.name)
+        series = {slot.name: read_series(found, slot.volume) for slot in slots if (found := given.get(slot.name))}
+        return Inputs(series, self._package)
+
+    def check(self, inputs: Inputs) -> tuple[Check, ...]:
+        """Check the series; a REJECT means that nothing is computed."""
+        return (*check_one_patient(tuple(inputs.sources.values())), *self._synthesis.check_inputs(inputs))
 
 
 class SynthesisPipeline(Generic[Made]):
@@ -152,14 +201,12 @@ class SynthesisPipeline(Generic[Made]):
             If a required slot is empty, a series cannot be read as one volume, or the model refuses what it is given.
         """
         synthesis, stages = self._synthesis, Stages(progress)
+        gate = InputGate(synthesis, self._package)
         with stages.stage("read"):
-            case = Case(self._read(inputs), self._package, run, run.digest(inputs))
+            read = gate.read(inputs)
+            case = Case(read.sources, read.package, run, run.digest(inputs))
         with stages.stage("gate"):
-            checks = (
-                check_model(self._role, self._package, run),
-                *check_one_patient(tuple(case.sources.values())),
-                *synthesis.check_inputs(case),
-            )
+            checks = (check_model(self._role, self._package, run), *gate.check(case))
         presenter = Presenter(self._package, run, case.sources, self.declaration.task, synthesis.figures)
         if Verdict.worst([check.verdict for check in checks]) is Verdict.REJECT:
             return Outcome((), checks, {REPORT: presenter.page(checks, stages.seconds, (), None)}, stages.seconds)
@@ -177,16 +224,6 @@ class SynthesisPipeline(Generic[Made]):
             picture = synthesis.draw(made, presenter)
         page = presenter.page(checks, stages.seconds, objects, picture)
         return Outcome(objects, checks, {MONTAGE: picture, REPORT: page}, stages.seconds)
-
-    def _read(self, inputs: Mapping[str, Sequence[SourceInstance]]) -> dict[str, SourceSeries]:
-        for slot in self.declaration.slots:
-            if slot.required and not inputs.get(slot.name):
-                raise UnreadableSeries("slot-empty", slot=slot.name)
-        return {
-            slot.name: read_series(given, slot.volume)
-            for slot in self.declaration.slots
-            if (given := inputs.get(slot.name))
-        }
 
     def _predict(self, case: Case, target: TargetGrid, stages: Stages) -> Prediction:
         volumes: dict[str, Volume] = {name: source.volume for name, source in case.by_input().items()}

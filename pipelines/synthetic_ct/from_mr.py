@@ -25,7 +25,7 @@ from pipelines.objects.ct import synthetic_ct_series
 from pipelines.objects.parametric_map import uncertainty_map
 from pipelines.objects.rtstruct import SOURCE_FIELD_ROI, Roi, structure_set
 from pipelines.previews.presenter import Presenter
-from pipelines.synthesis import Case
+from pipelines.synthesis import Case, Inputs
 
 _FIGURES = {
     "mae_body": "MAE in body, HU",
@@ -89,9 +89,9 @@ class SyntheticCtFromMr:
         """Errors of HU and the overlap of bone."""
         return _FIGURES
 
-    def check_inputs(self, case: Case) -> tuple[Check, ...]:
+    def check_inputs(self, inputs: Inputs) -> tuple[Check, ...]:
         """Compare the series with the model's card and with the site."""
-        return check_inputs(case.by_input(), case.package, self.site.body_parts)
+        return check_inputs(inputs.by_input(), inputs.package, self.site.body_parts)
 
     def choose_target(self, case: Case) -> TargetGrid:
         """Return the axial grid over the MR's field in the model's voxel size."""

@@ -20,4 +20,5 @@ DECLARATION = Declaration(
     outputs=("CT", "RTSTRUCT", "OT"),
     models={GENERATOR: "head-mr-to-ct"},
     factory="pipelines.synthetic_ct_head.pipeline:build",
+    gate="pipelines.synthetic_ct_head.pipeline:build_gate",
 )

@@ -9,11 +9,11 @@ from models.packages import ModelPackage
 from models.quantities import Quantity
 from pipelines.checks.agreement import AgreementLimits
 from pipelines.checks.synthetic_ct import SyntheticCt, SyntheticCtLimits
-from pipelines.contract import Pipeline
+from pipelines.contract import Gate, Pipeline
 from pipelines.objects.codes import BONE, EXTERNAL
 from pipelines.objects.rtstruct import Roi
 from pipelines.objects.solids import solid
-from pipelines.synthesis import SynthesisPipeline, check_model_fits
+from pipelines.synthesis import InputGate, SynthesisPipeline, check_model_fits
 from pipelines.synthetic_ct.from_mr import Site, SyntheticCtFromMr
 from pipelines.synthetic_ct_head.declaration import DECLARATION, GENERATOR
 
@@ -49,17 +49,37 @@ def build(packages: Mapping[str, ModelPackage], device: str) -> Pipeline:
     PipelineError
         ``model-unfit`` when a rule names a package that makes something else: its labels would be written as HU.
     """
-    package = packages[GENERATOR]
-    check_model_fits(package, "head", [Quantity.MR_SIGNAL], Quantity.CT_NUMBER)
+    package = _generator(packages)
     predictor = Predictor(package, device)
     predictor.warm_up()
     return synthetic_ct_head(package, predictor)
 
 
+def build_gate(packages: Mapping[str, ModelPackage]) -> Gate:
+    """Build the gate alone; no network is loaded.
+
+    Raises
+    ------
+    PipelineError
+        As `build`.
+    """
+    return InputGate(_synthesis(), _generator(packages))
+
+
 def synthetic_ct_head(package: ModelPackage, predictor: Predictor) -> Pipeline:
     """Return the pipeline around a predictor that is ready."""
+    return SynthesisPipeline(_synthesis(), GENERATOR, package, predictor)
+
+
+def _synthesis() -> SyntheticCtFromMr:
     site = Site("CT of the head", body_part="HEAD", body_parts=("HEAD", "HEADNECK"), limits=LIMITS, rois=draw_rois)
-    return SynthesisPipeline(SyntheticCtFromMr(DECLARATION, site), GENERATOR, package, predictor)
+    return SyntheticCtFromMr(DECLARATION, site)
+
+
+def _generator(packages: Mapping[str, ModelPackage]) -> ModelPackage:
+    package = packages[GENERATOR]
+    check_model_fits(package, "head", [Quantity.MR_SIGNAL], Quantity.CT_NUMBER)
+    return package
 
 
 def draw_rois(ct: SyntheticCt) -> tuple[Roi, ...]:

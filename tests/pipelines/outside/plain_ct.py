@@ -20,7 +20,7 @@ from pipelines.contract import Check, Declaration, Pipeline, Slot, Verdict
 from pipelines.geometry.target import TargetGrid, axial_target, to_index, to_mm
 from pipelines.objects.ct import synthetic_ct_series
 from pipelines.previews.presenter import Presenter
-from pipelines.synthesis import Case, SynthesisPipeline, check_model_fits
+from pipelines.synthesis import Case, Inputs, SynthesisPipeline, check_model_fits
 
 DECLARATION = Declaration(
     name="plain-ct",
@@ -41,8 +41,8 @@ class PlainCt:
     def figures(self) -> Mapping[str, str]:
         return {"mae_body": "MAE, HU"}
 
-    def check_inputs(self, case: Case) -> tuple[Check, ...]:
-        return check_inputs(case.by_input(), case.package, ("HEAD", "NECK"))
+    def check_inputs(self, inputs: Inputs) -> tuple[Check, ...]:
+        return check_inputs(inputs.by_input(), inputs.package, ("HEAD", "NECK"))
 
     def choose_target(self, case: Case) -> TargetGrid:
         return axial_target(case.reference.volume.grid, case.package.card.output.voxel_mm)

@@ -21,6 +21,20 @@ def declarations() -> Mapping[str, Declaration]:
     return {declaration.name: declaration for declaration in found}
 
 
+def declared(name: str) -> Declaration:
+    """Return the declaration of the pipeline of that name.
+
+    Raises
+    ------
+    PipelineError
+        ``pipeline-unknown`` when none of that name is installed.
+    """
+    known = declarations()
+    if name not in known:
+        raise PipelineError("pipeline-unknown", pipeline=name, known=", ".join(sorted(known)))
+    return known[name]
+
+
 def build(name: str, packages: Mapping[str, ModelPackage], device: str) -> Pipeline:
     """Build the pipeline of that name with `packages` by role on `device` (``cpu``, ``cuda:0``).
 
@@ -29,7 +43,7 @@ def build(name: str, packages: Mapping[str, ModelPackage], device: str) -> Pipel
     PipelineError
         ``pipeline-unknown`` when none of that name is installed.
     """
-    factory: PipelineFactory = _named(_declared(name).factory)
+    factory: PipelineFactory = _named(declared(name).factory)
     return factory(packages, device)
 
 
@@ -41,18 +55,11 @@ def build_gate(name: str, packages: Mapping[str, ModelPackage]) -> Gate:
     PipelineError
         ``pipeline-unknown`` when none of that name is installed, ``gate-undeclared`` when it has no gate of its own.
     """
-    declaration = _declared(name)
+    declaration = declared(name)
     if not declaration.gate:
         raise PipelineError("gate-undeclared", pipeline=name)
     factory: GateFactory = _named(declaration.gate)
     return factory(packages)
-
-
-def _declared(name: str) -> Declaration:
-    known = declarations()
-    if name not in known:
-        raise PipelineError("pipeline-unknown", pipeline=name, known=", ".join(sorted(known)))
-    return known[name]
 
 
 def _named(factory: str) -> Any:

@@ -45,10 +45,11 @@ _READING = {
     "answer-not-finite": "The model {package} gave values that are no numbers, in {precision} on {device}: {remedy}.",
     "pipeline-unknown": "No pipeline named {pipeline} is installed; installed: {known}.",
     "gate-undeclared": "The pipeline {pipeline} has no input gate that runs alone.",
-    "folder-missing": "{folder} is no folder.",
-    "folder-without-images": "None of the {files} files in {folder} is a DICOM image.",
-    "slot-series": "The input {slot} takes one series; {found} in the folder fit {pattern!r}: {descriptions}. Choose with"
-    " --slot {slot}=PATTERN.",
+    "input-folder-missing": "{folder} is no folder.",
+    "input-folder-empty": "None of the {files} files in {folder} is a DICOM image.",
+    "input-series-ambiguous": "The input {slot} takes one series; {found} in the folder may be it: {descriptions}."
+    " Choose one by SeriesDescription with --slot {slot}=PATTERN.",
+    "input-slot-unknown": "There is no input {slot}; the pipeline has {known}.",
     "intensity-not-finite": "{voxels} voxels of the series are not finite numbers.",
     "intensity-constant": "The series shows nothing: all its values lie between {smallest} and {largest}.",
 }
@@ -95,6 +96,8 @@ _GATE = {
     "distortion-correction": "Correction of gradient distortion: {found}; accepted: {accepted}. Switch it on at"
     " the scanner.",
     "field-strength": "Magnetic field strength: {found}; accepted: {accepted}.",
+    "implants": "Metal or an implant: {found}; accepted: {accepted}. Around it signal is lost, and what is computed"
+    " there is no measurement.",
     "lossy-compression": "Lossy compression: {found}; accepted: {accepted}.",
     "intensity-finite": "Values of the image: {found}; accepted: {accepted}.",
     "intensity-varied": "The image shows {found}; accepted: {accepted}.",

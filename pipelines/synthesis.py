@@ -128,7 +128,7 @@ class Synthesis(Protocol[Made]):
 
 
 class InputGate(Generic[Made]):
-    """The `pipelines.contract.Gate` of a `Synthesis`, which needs no network and no device: what its inputs are, before any inference.
+    """The `pipelines.contract.Gate` of a `Synthesis`: it needs no network and no device.
 
     Parameters
     ----------

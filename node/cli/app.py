@@ -14,6 +14,7 @@ COMMANDS = {
     "status": "node.cli.status:status",
     "release": "node.cli.release:release",
     "reject": "node.cli.release:reject",
+    "check-input": "node.cli.check_input:check_input",
     "demo": "node.cli.demo:demo",
     "audit": "node.cli.audit:app",
     "archive": "node.cli.archive:app",

@@ -23,6 +23,7 @@ from pipelines.headers.acquisition import (
     missing_patient_attributes,
 )
 from pipelines.headers.body_part import read_body_part
+from pipelines.headers.implants import names_metal
 from pipelines.headers.origin import is_derived
 from pipelines.headers.weighting import TIMING, weighting
 from pipelines.objects.provenance import is_ours
@@ -197,6 +198,17 @@ def _strength(source: SourceSeries, limits: InputLimits) -> Check:
     )
 
 
+def _implants(source: SourceSeries, limits: InputLimits) -> Check:
+    named = names_metal(source.stated)
+    return conclude(
+        "implants",
+        not named,
+        Verdict.REVIEW,
+        found=f"a word for metal in {', '.join(named)}" if named else "none named",
+        accepted="none named",
+    )
+
+
 def _compression(source: SourceSeries, limits: InputLimits) -> Check:
     lossy = any(str(dataset.get("LossyImageCompression") or "") == "01" for dataset in source.datasets)
     return conclude("lossy-compression", not lossy, Verdict.REVIEW, found="lossy" if lossy else "none", accepted="none")
@@ -209,6 +221,7 @@ _AGAINST_CARD: tuple[Callable[[SourceSeries, InputLimits], Check], ...] = (
     _age,
     _distortion,
     _strength,
+    _implants,
     _compression,
 )
 

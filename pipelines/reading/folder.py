@@ -51,10 +51,10 @@ def series_in(folder: Path) -> tuple[FolderSeries, ...]:
     Raises
     ------
     PipelineError
-        ``folder-missing``, or ``folder-without-images``.
+        ``input-folder-missing``, or ``input-folder-empty``.
     """
     if not folder.is_dir():
-        raise PipelineError("folder-missing", folder=str(folder))
+        raise PipelineError("input-folder-missing", folder=str(folder))
     files = [path for path in sorted(folder.rglob("*")) if path.is_file() and not path.name.startswith(".")]
     members: dict[str, list[tuple[Path, Dataset]]] = {}
     for file in files:
@@ -62,7 +62,7 @@ def series_in(folder: Path) -> tuple[FolderSeries, ...]:
         if header is not None:
             members.setdefault(str(header.SeriesInstanceUID), []).append((file, header))
     if not members:
-        raise PipelineError("folder-without-images", folder=str(folder), files=len(files))
+        raise PipelineError("input-folder-empty", folder=str(folder), files=len(files))
     found = [_series(uid, images) for uid, images in members.items()]
     return tuple(sorted(found, key=lambda one: (one.study_uid, one.number, one.uid)))
 

@@ -81,6 +81,25 @@ def test_what_does_not_fit_is_named_and_nothing_else(
 
 
 @pytest.mark.hazard("HAZ-07")
+@pytest.mark.parametrize(
+    ("keyword", "text", "named"),
+    [
+        ("SeriesDescription", "t1_tse_WARP_sag", True),
+        ("ProtocolName", "Head SEMAC", True),
+        ("MedicalAlerts", "cochlear implant left", True),
+        ("SeriesDescription", "t1_mprage_marsupial", False),
+    ],
+)
+def test_a_word_for_metal_is_for_a_person_and_is_not_repeated(
+    head_instances: list[SourceInstance], card: Card, keyword: str, text: str, named: bool
+) -> None:
+    set_all(head_instances, **{keyword: text})
+    check = checked(head_instances, card)["implants"]
+    assert check.verdict is (Verdict.REVIEW if named else Verdict.PASS)
+    assert (keyword in str(check.reason)) is named
+    assert text not in str(check.reason)
+
+
 def test_another_modality_is_refused_and_has_no_mr_contrast(head_instances: list[SourceInstance], card: Card) -> None:
     set_all(head_instances, Modality="CT")
     assert troubles(checked(head_instances, card)) == {"modality": Verdict.REJECT, "contrast": Verdict.REVIEW}

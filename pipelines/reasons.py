@@ -8,6 +8,10 @@ from types import MappingProxyType
 from pipelines.contract import Reason
 
 _READING = {
+    "path-missing": "{path} does not exist.",
+    "paths-no-dicom": "None of the {files} files in {where} is a DICOM object.",
+    "file-unreadable": "{file} cannot be read ({found}): it was cut, damaged, or may not be read. Take it from its"
+    " source again.",
     "series-empty": "The series holds no instances.",
     "attribute-missing": "{attribute} is absent or empty in instance {instance}. Send the series again as"
     " the scanner made it.",

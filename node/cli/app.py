@@ -16,6 +16,7 @@ COMMANDS = {
     "reject": "node.cli.release:reject",
     "check-input": "node.cli.check_input:check_input",
     "demo": "node.cli.demo:demo",
+    "check": "node.cli.check:check",
     "audit": "node.cli.audit:app",
     "archive": "node.cli.archive:app",
     "models": "node.cli.models:app",

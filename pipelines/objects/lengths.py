@@ -6,7 +6,7 @@ from collections.abc import Container, Iterator
 from dataclasses import dataclass
 
 from pydicom import DataElement, Dataset
-from pydicom.datadict import dictionary_keyword, dictionary_VR
+from pydicom.datadict import dictionary_has_tag, dictionary_keyword, dictionary_VR
 from pydicom.dataelem import RawDataElement
 from pydicom.multival import MultiValue
 from pydicom.tag import BaseTag
@@ -31,7 +31,7 @@ class TooLong:
     accepted: int
 
 
-def too_long(dataset: Dataset, skip: Container[BaseTag] = ()) -> Iterator[TooLong]:
+def too_long(dataset: Dataset, skip: Container[BaseTag] = (), *, of_house: bool = True) -> Iterator[TooLong]:
     """Yield the values over their limit (PS3.5 table 6.2-1), also inside sequences.
 
     Values are measured in characters as the standard does; numbers that stand in encoded form are measured as they
@@ -43,24 +43,24 @@ def too_long(dataset: Dataset, skip: Container[BaseTag] = ()) -> Iterator[TooLon
         Any.
     skip
         Tags of the data set's own attributes that are left out, since the same value is checked elsewhere.
+    of_house
+        Whether labels must be as short as planning systems take them, and not only as the standard has it.
     """
     for tag in list(dataset.keys()):
-        if tag in skip:
+        if tag in skip or tag.is_private or not dictionary_has_tag(tag):
             continue
         element = dataset.get_item(tag)
-        if isinstance(element, RawDataElement) and tag.is_private:
-            continue
         vr = dictionary_VR(tag) if isinstance(element, RawDataElement) else element.VR
         if vr == "SQ":
             for item in dataset[tag].value or ():
-                yield from too_long(item)
+                yield from too_long(item, of_house=of_house)
         elif vr in _NUMERIC or vr in _LIMITS or vr == "PN":
-            yield from _over(dataset, element, vr)
+            yield from _over(dataset, element, vr, SHORT if of_house else ())
 
 
-def _over(dataset: Dataset, element: DataElement | RawDataElement, vr: str) -> Iterator[TooLong]:
+def _over(dataset: Dataset, element: DataElement | RawDataElement, vr: str, short: Container[str]) -> Iterator[TooLong]:
     keyword = dictionary_keyword(element.tag)
-    limit = SHORT_LIMIT if keyword in SHORT else _LIMITS.get(vr, _PERSON_NAME_GROUP)
+    limit = SHORT_LIMIT if keyword in short else _LIMITS.get(vr, _PERSON_NAME_GROUP)
     longest = max(map(len, _written(dataset, element, vr)), default=0)
     if longest > limit:
         yield TooLong(keyword, longest, limit)

@@ -58,7 +58,7 @@ class Missing:
     where: str
 
 
-def missing(dataset: Dataset, skip: Container[BaseTag] = ()) -> Iterator[Missing]:
+def missing(dataset: Dataset, skip: Container[BaseTag] = (), *, of_house: bool = True) -> Iterator[Missing]:
     """Yield the Type 1 attributes without value and the Type 2 attributes that are absent (PS3.5 7.4).
 
     Conditional types are not checked: their conditions are prose. Tables are those that highdicom carries, made from
@@ -70,14 +70,16 @@ def missing(dataset: Dataset, skip: Container[BaseTag] = ()) -> Iterator[Missing
         Of a SOP class that highdicom's tables know; nothing is asked of another.
     skip
         Tags of the data set's own attributes that are left out, since the same value is checked elsewhere.
+    of_house
+        Whether modules belong to it that the standard leaves free and this house does not.
     """
-    for requirement in requirements(str(dataset.get("SOPClassUID", ""))):
+    for requirement in requirements(str(dataset.get("SOPClassUID", "")), of_house):
         if requirement.tags[0] not in skip:
             yield from _missing_below(dataset, requirement, 0, "")
 
 
-@lru_cache(maxsize=16)
-def requirements(sop_class: str) -> tuple[Requirement, ...]:
+@lru_cache(maxsize=32)
+def requirements(sop_class: str, of_house: bool = True) -> tuple[Requirement, ...]:
     """Return what the IOD of a SOP class asks for in its mandatory modules; nothing for an unknown class."""
     iod = standard.get_sop_class_iod_map().get(sop_class)
     if iod is None:
@@ -85,7 +87,7 @@ def requirements(sop_class: str) -> tuple[Requirement, ...]:
     modules = [entry["key"] for entry in standard.get_iod_module_map()[iod] if entry["usage"] == "M"]
     return tuple(
         _requirement(module, entry)
-        for module in (*modules, *_ALSO.get(iod, ()))
+        for module in (*modules, *(_ALSO.get(iod, ()) if of_house else ()))
         for entry in standard.get_module_attribute_map()[module]
         if entry["type"] in ("1", "2") and tuple(entry["path"]) not in _FUNCTIONAL_GROUPS
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from pydicom import Dataset
 
@@ -41,6 +42,61 @@ def check_objects(objects: Sequence[Dataset], sources: Sequence[SourceSeries]) -
     subject = Subject.of(objects, sources)
     chosen = [(rule, subject.of_classes(rule.classes)) for rule in RULES]
     return tuple(_apply(rule, subject, concerned) for rule, concerned in chosen if concerned or not rule.classes)
+
+
+@dataclass(frozen=True, slots=True)
+class NotLookedAt:
+    """A rule that some objects of its SOP classes could not be held to, and how many."""
+
+    rule: Rule
+    objects: int
+
+
+@dataclass(frozen=True, slots=True)
+class FilesReport:
+    """What the semantic check says of files.
+
+    Attributes
+    ----------
+    checks
+        One for each rule that was looked at, as of `check_objects`.
+    not_looked_at
+        Rules that need images or sources that were not given, or values of pixels that are compressed.
+    own
+        How many of the objects a synthnode made: those must be as this house writes them.
+    """
+
+    checks: tuple[Check, ...]
+    not_looked_at: tuple[NotLookedAt, ...]
+    own: int
+
+
+def check_files(objects: Sequence[Dataset], sources: Sequence[SourceSeries] = ()) -> FilesReport:
+    """Check objects of any maker that belong together: a series and what refers to it.
+
+    Objects that a synthnode made are held to all rules, others to those of the standard. Without sources objects are
+    compared with each other: one patient, one study, one frame of reference.
+
+    Parameters
+    ----------
+    objects
+        Of one result or study, as read from files.
+    sources
+        The series that they were derived from, where they are known.
+    """
+    subject = Subject.of(objects, sources, own=False)
+    checks: list[Check] = []
+    not_looked_at: list[NotLookedAt] = []
+    for rule in RULES:
+        concerned = tuple(one for one in subject.of_classes(rule.classes) if not rule.of_house or subject.is_own(one))
+        if not concerned and (rule.classes or rule.of_house):
+            continue
+        fit = tuple(one for one in concerned if rule.needs.are_met(subject) and rule.needs.are_met_by(one))
+        if len(fit) < len(concerned):
+            not_looked_at.append(NotLookedAt(rule, len(concerned) - len(fit)))
+        if fit or not concerned:
+            checks.append(_apply(rule, subject, fit))
+    return FilesReport(tuple(checks), tuple(not_looked_at), sum(subject.is_own(one) for one in subject.objects))
 
 
 def _apply(rule: Rule, subject: Subject, concerned: tuple[Dataset, ...]) -> Check:

@@ -13,19 +13,21 @@ from pipelines.semantics.rules import STRUCTURES, Drawn, Finding, Rule, Subject,
 PLANE_TOLERANCE_MM = 0.01
 """How far a contour may lie from its image's plane: coordinates of other writers are often rounded to 0.01 mm."""
 
-_CLOSED = ("CLOSED_PLANAR", "CLOSEDPLANAR_XOR")
+_LEAST_POINTS = {"CLOSED_PLANAR": 3, "CLOSEDPLANAR_XOR": 3}
+_LEAST_POINTS_OF_ANY = {**_LEAST_POINTS, "POINT": 1, "OPEN_PLANAR": 1, "OPEN_NONPLANAR": 1}
 
 
 def _countable(subject: Subject, objects: tuple[Dataset, ...]) -> Iterator[Finding]:
     for structures in objects:
         for region in structures.get("ROIContourSequence") or ():
-            if not region.get("ContourSequence"):
+            if subject.is_own(structures) and not region.get("ContourSequence"):
                 yield finding("object-roi-empty", structures, roi=str(region.get("ReferencedROINumber", "")))
     for drawn in subject.drawn:
         stated = drawn.item.get("NumberOfContourPoints")
         kind = str(drawn.item.get("ContourGeometricType", ""))
         count = -1 if drawn.points is None else len(drawn.points)
-        if count < 3 or stated != count or kind not in _CLOSED:
+        least = _LEAST_POINTS if subject.is_own(drawn.structures) else _LEAST_POINTS_OF_ANY
+        if stated != count or count < least.get(kind, count + 1):
             yield finding(
                 "object-contour-points", drawn.structures, roi=drawn.region, found=count, stated=str(stated), kind=kind
             )
@@ -35,11 +37,10 @@ def _on_planes(subject: Subject, objects: tuple[Dataset, ...]) -> Iterator[Findi
     for drawn in subject.drawn:
         images = drawn.item.get("ContourImageSequence") or ()
         image = subject.image_by_uid.get(drawn_on(drawn.item))
-        if len(images) != 1:
+        if len(images) != 1 and subject.is_own(drawn.structures):
             yield finding("object-contour-images", drawn.structures, roi=drawn.region, found=len(images))
         elif image is not None and drawn.points is not None and len(drawn.points):
-            plane = float(image.ImagePositionPatient[2])
-            off = float(np.abs(drawn.points[:, 2] - plane).max())
+            off = _off_plane(image, drawn.points)
             if off > PLANE_TOLERANCE_MM:
                 yield finding(
                     "object-contour-off-plane",
@@ -48,6 +49,13 @@ def _on_planes(subject: Subject, objects: tuple[Dataset, ...]) -> Iterator[Findi
                     found=round(off, 4),
                     accepted=PLANE_TOLERANCE_MM,
                 )
+
+
+def _off_plane(image: Dataset, points: npt.NDArray[np.float64]) -> float:
+    """Return the greatest distance of points from the plane of an image in mm."""
+    rows, columns = np.array([float(value) for value in image.ImageOrientationPatient]).reshape(2, 3)
+    position = np.array([float(value) for value in image.ImagePositionPatient])
+    return float(np.abs((points - position) @ np.cross(rows, columns)).max())
 
 
 def _inside(subject: Subject, objects: tuple[Dataset, ...]) -> Iterator[Finding]:
@@ -104,7 +112,7 @@ def _one_external(subject: Subject, objects: tuple[Dataset, ...]) -> Iterator[Fi
         kinds = [
             str(item.get("RTROIInterpretedType", "")) for item in structures.get("RTROIObservationsSequence") or ()
         ]
-        if kinds.count("EXTERNAL") != 1:
+        if kinds.count("EXTERNAL") != 1 and (subject.is_own(structures) or "EXTERNAL" in kinds):
             yield finding("object-external-count", structures, found=kinds.count("EXTERNAL"), accepted=1)
 
 
@@ -123,6 +131,7 @@ RULES = (
         _solid,
         STRUCTURES,
         overridable=True,
+        of_house=True,
     ),
     Rule(
         "one-external",

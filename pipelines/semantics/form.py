@@ -28,7 +28,7 @@ def _known(subject: Subject, objects: tuple[Dataset, ...]) -> Iterator[Finding]:
 
 def _required(subject: Subject, objects: tuple[Dataset, ...]) -> Iterator[Finding]:
     for dataset, shared in _with_shared_tags(objects):
-        for lacking in missing(dataset, shared):
+        for lacking in missing(dataset, shared, of_house=subject.is_own(dataset)):
             yield finding(
                 "object-attribute-missing", dataset, attribute=lacking.where, clause=lacking.requirement.clause
             )
@@ -36,7 +36,7 @@ def _required(subject: Subject, objects: tuple[Dataset, ...]) -> Iterator[Findin
 
 def _lengths(subject: Subject, objects: tuple[Dataset, ...]) -> Iterator[Finding]:
     for dataset, shared in _with_shared_tags(objects):
-        for over in too_long(dataset, shared):
+        for over in too_long(dataset, shared, of_house=subject.is_own(dataset)):
             yield finding(
                 "object-value-too-long", dataset, attribute=over.where, found=over.found, accepted=over.accepted
             )
@@ -106,9 +106,25 @@ def _same(one: DataElement | RawDataElement, other: DataElement | RawDataElement
 
 RULES = (
     Rule("objects-present", "what may leave has at least one object", _present, overridable=True),
-    Rule("sop-class-known", "this house has rules for the classes that it writes, and sends no other", _known),
+    Rule(
+        "sop-class-known",
+        "this house has rules for the classes that it writes, and sends no other",
+        _known,
+        of_house=True,
+    ),
     Rule("attributes-required", "PS3.5 7.4: attributes of Type 1 and 2", _required, overridable=True),
     Rule("values-in-length", "PS3.5 6.2; planning systems: labels of 16 characters", _lengths, overridable=True),
-    Rule("synthetic-marked", "PS3.3 C.12.1: SyntheticData, ContentQualification, contributing equipment", _marks),
-    Rule("unapproved", "PS3.3 C.8.8.16: approval belongs to the planning system", _unapproved, STRUCTURES),
+    Rule(
+        "synthetic-marked",
+        "PS3.3 C.12.1: SyntheticData, ContentQualification, contributing equipment",
+        _marks,
+        of_house=True,
+    ),
+    Rule(
+        "unapproved",
+        "PS3.3 C.8.8.16: approval belongs to the planning system",
+        _unapproved,
+        STRUCTURES,
+        of_house=True,
+    ),
 )

@@ -10,8 +10,8 @@ import numpy.typing as npt
 from pydicom import Dataset
 from pydicom.uid import ParametricMapStorage
 
-from pipelines.semantics.geometry import STEP_TOLERANCE_MM, normal_of
-from pipelines.semantics.rules import MULTI_FRAME, Finding, Rule, Subject, finding, numbers, uid_of
+from pipelines.semantics.geometry import ROUNDED_STEP_MM, STEP_TOLERANCE_MM, normal_of
+from pipelines.semantics.rules import MULTI_FRAME, Finding, Needs, Rule, Subject, finding, numbers, uid_of
 
 _IN_PLANE_TOLERANCE = 0.1
 """Of a pixel: how far a corner may lie from its image's. Scanners write cosines to three decimals, which costs more
@@ -20,10 +20,18 @@ than rounding; a frame that is shifted by half a pixel is found."""
 
 def _even(subject: Subject, objects: tuple[Dataset, ...]) -> Iterator[Finding]:
     for dataset in objects:
-        yield from _even_frames(dataset)
+        if subject.is_own(dataset) or _stands_shared(dataset):
+            yield from _even_frames(dataset, of_house=subject.is_own(dataset))
 
 
-def _even_frames(dataset: Dataset) -> Iterator[Finding]:
+def _stands_shared(dataset: Dataset) -> bool:
+    """Return whether one plane's orientation and measures hold for all frames; others may state them frame by frame."""
+    shared = (dataset.get("SharedFunctionalGroupsSequence") or [Dataset()])[0]
+    measures = (shared.get("PixelMeasuresSequence") or [Dataset()])[0]
+    return "PlaneOrientationSequence" in shared and "SpacingBetweenSlices" in measures
+
+
+def _even_frames(dataset: Dataset, *, of_house: bool) -> Iterator[Finding]:
     frames = dataset.PerFrameFunctionalGroupsSequence
     if len(frames) != dataset.get("NumberOfFrames") or not frames:
         yield finding("object-frames-counted", dataset, found=len(frames), accepted=str(dataset.get("NumberOfFrames")))
@@ -32,7 +40,7 @@ def _even_frames(dataset: Dataset) -> Iterator[Finding]:
     measures = shared.PixelMeasuresSequence[0]
     step = float(measures.SpacingBetweenSlices)
     spacing = numbers(measures, "PixelSpacing")
-    normal = normal_of(numbers(shared.PlaneOrientationSequence[0], "ImageOrientationPatient"))
+    normal = normal_of(numbers(shared.PlaneOrientationSequence[0], "ImageOrientationPatient"), of_house=of_house)
     if normal is None or len(spacing) != 2 or not min(*spacing, step) > 0:
         yield finding("object-geometry-uneven", dataset, attribute="SharedFunctionalGroupsSequence")
         return
@@ -41,9 +49,10 @@ def _even_frames(dataset: Dataset) -> Iterator[Finding]:
     drift = np.linalg.norm(positions - positions[0] - np.outer(heights - heights[0], normal), axis=1).max()
     # A map has every plane once; a segmentation leaves empty planes out, and has a plane once a segment.
     whole = dataset.SOPClassUID == ParametricMapStorage
+    tolerance = STEP_TOLERANCE_MM if of_house else ROUNDED_STEP_MM
     for below, above in pairwise(np.sort(heights)):
         expected = step if whole else round((above - below) / step) * step
-        if abs(above - below - expected) > STEP_TOLERANCE_MM or not drift <= STEP_TOLERANCE_MM:
+        if abs(above - below - expected) > tolerance or not drift <= tolerance:
             yield finding(
                 "object-geometry-step",
                 dataset,
@@ -123,8 +132,13 @@ RULES = (
         "PS3.3 C.7.6.2, C.7.6.16.2.3, C.7.6.16.2.4: a frame covers the pixels of the image that it belongs to",
         _placed,
         MULTI_FRAME,
+        of_house=True,
     ),
     Rule(
-        "frames-resolve", "PS3.3 C.7.6.16.2.6, C.12.2: what frames refer to is listed and known", _resolve, MULTI_FRAME
+        "frames-resolve",
+        "PS3.3 C.7.6.16.2.6, C.12.2: what frames refer to is listed and known",
+        _resolve,
+        MULTI_FRAME,
+        needs=Needs.IMAGES,
     ),
 )

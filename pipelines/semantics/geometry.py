@@ -16,25 +16,33 @@ from pipelines.semantics.rules import CT, SINGLE_FRAME, Finding, Rule, Subject, 
 STEP_TOLERANCE_MM = 1e-4
 """How far a slice step or a sideways drift may be off: a thousandth of what a planning system tells apart."""
 
+ROUNDED_STEP_MM = 0.02
+"""The same for other writers, who often round positions to 0.01 mm."""
+
 _COSINE_TOLERANCE = 1e-6
 """Cosines are written to eight decimals."""
 
-_SHARED = ("Rows", "Columns", "PixelSpacing", "ImageOrientationPatient", "SliceThickness")
+_ROUNDED_COSINES = 1e-3
+"""Other writers round cosines to four decimals, some to three."""
+
+_SHARED_BY_PLANES = ("Rows", "Columns", "PixelSpacing", "ImageOrientationPatient")
+_SHARED = (*_SHARED_BY_PLANES, "SliceThickness")
 
 
-def normal_of(orientation: Sequence[float]) -> npt.NDArray[np.float64] | None:
+def normal_of(orientation: Sequence[float], *, of_house: bool = True) -> npt.NDArray[np.float64] | None:
     """Return the normal of planes of this ImageOrientationPatient; None where it is not two orthogonal unit vectors."""
     if len(orientation) != 6:
         return None
     rows, columns = np.array(orientation[:3]), np.array(orientation[3:])
     lengths = (rows @ rows, columns @ columns, 1.0 + rows @ columns)
-    if not all(abs(length - 1.0) <= _COSINE_TOLERANCE for length in lengths):
+    tolerance = _COSINE_TOLERANCE if of_house else _ROUNDED_COSINES
+    if not all(abs(length - 1.0) <= tolerance for length in lengths):
         return None
     return np.cross(rows, columns)
 
 
 def _frames(subject: Subject, objects: tuple[Dataset, ...]) -> Iterator[Finding]:
-    expected = str(subject.header.FrameOfReferenceUID)
+    expected = str(subject.header.get("FrameOfReferenceUID", ""))
     for dataset in objects:
         for attribute, found in _named_frames(dataset):
             if found != expected:
@@ -53,17 +61,17 @@ def _even(subject: Subject, objects: tuple[Dataset, ...]) -> Iterator[Finding]:
     for images in by_series(objects).values():
         first = images[0]
         for image in images:
-            for keyword in _SHARED:
+            for keyword in _SHARED if subject.is_own(image) else _SHARED_BY_PLANES:
                 if image.get(keyword) != first.get(keyword):
                     yield finding("object-geometry-uneven", image, attribute=keyword)
         spacing = numbers(first, "PixelSpacing")
         if len(spacing) != 2 or not min(spacing) > 0:
             yield finding("object-geometry-uneven", first, attribute="PixelSpacing")
-        yield from _even_steps(images)
+        yield from _even_steps(images, of_house=subject.is_own(first))
 
 
-def _even_steps(images: Sequence[Dataset]) -> Iterator[Finding]:
-    normal = normal_of(numbers(images[0], "ImageOrientationPatient"))
+def _even_steps(images: Sequence[Dataset], *, of_house: bool) -> Iterator[Finding]:
+    normal = normal_of(numbers(images[0], "ImageOrientationPatient"), of_house=of_house)
     if normal is None:
         yield finding("object-geometry-uneven", images[0], attribute="ImageOrientationPatient")
         return
@@ -75,10 +83,13 @@ def _even_steps(images: Sequence[Dataset]) -> Iterator[Finding]:
             return
         placed.append((float(position @ normal), position, image))
     placed.sort(key=lambda one: one[0])
-    thickness = float(images[0].get("SliceThickness") or 0)
+    steps = [above - below for (below, *_), (above, *_) in pairwise(placed)]
+    # The standard lets slices lie apart or overlap; this house writes them side by side.
+    thickness = float(images[0].get("SliceThickness") or 0) if of_house else float(np.median(steps or [0.0]))
+    tolerance = STEP_TOLERANCE_MM if of_house else ROUNDED_STEP_MM
     for (below, from_here, _), (above, to_here, image) in pairwise(placed):
         drift = float(np.linalg.norm(to_here - from_here - (above - below) * normal))
-        if abs(above - below - thickness) > STEP_TOLERANCE_MM or drift > STEP_TOLERANCE_MM:
+        if abs(above - below - thickness) > tolerance or drift > tolerance:
             yield finding(
                 "object-geometry-step",
                 image,
@@ -113,6 +124,12 @@ def _posture(subject: Subject, objects: tuple[Dataset, ...]) -> Iterator[Finding
 RULES = (
     Rule("frame-of-reference", "PS3.3 C.7.4.1: all objects stand in the source's frame", _frames),
     Rule("geometry-even", "PS3.3 C.7.6.2: parallel planes of one size, equal steps", _even, SINGLE_FRAME),
-    Rule("planes-axial", "planning systems: axial planes, square pixels, fewer than 400 slices", _axial, CT),
+    Rule(
+        "planes-axial",
+        "planning systems: axial planes, square pixels, fewer than 400 slices",
+        _axial,
+        CT,
+        of_house=True,
+    ),
     Rule("posture-agrees", "PS3.3 C.7.3.1.1.2: position of the patient", _posture, SINGLE_FRAME),
 )

@@ -18,6 +18,8 @@ from pydicom.uid import (
 from pipelines.objects.modules.patient_study import IDENTITY
 from pipelines.semantics.rules import Finding, Rule, Subject, finding, uid_of
 
+_OF_ONE_STUDY = ("PatientID", "PatientName", "PatientBirthDate", "PatientSex", "StudyInstanceUID")
+
 _MODALITIES = {
     str(CTImageStorage): "CT",
     str(MRImageStorage): "MR",
@@ -29,7 +31,9 @@ _MODALITIES = {
 
 def _carried(subject: Subject, objects: tuple[Dataset, ...]) -> Iterator[Finding]:
     # The values themselves stay out of reasons: they name a patient.
-    expected = {keyword: _comparable(subject.header, keyword) for keyword in (*IDENTITY, "SpecificCharacterSet")}
+    # Images of two scanners may differ in how they say it: without a source they must only be of one patient and study.
+    keywords = (*IDENTITY, "SpecificCharacterSet") if subject.sources else _OF_ONE_STUDY
+    expected = {keyword: _comparable(subject.header, keyword) for keyword in keywords}
     for dataset in objects:
         for keyword, value in expected.items():
             if _comparable(dataset, keyword) != value:

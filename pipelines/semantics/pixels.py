@@ -19,11 +19,13 @@ from pipelines.semantics.rules import (
     SEGMENTATIONS,
     SINGLE_FRAME,
     Finding,
+    Needs,
     Rule,
     Subject,
     finding,
 )
 
+_GREY = ("MONOCHROME1", "MONOCHROME2")
 _NEVER_ACQUIRED = ("RepetitionTime", "EchoTime", "InversionTime", "FlipAngle", "MagneticFieldStrength")
 
 
@@ -41,7 +43,7 @@ def _declared(subject: Subject, objects: tuple[Dataset, ...]) -> Iterator[Findin
         stored = image.get("BitsStored")
         accepted = {
             "SamplesPerPixel": (1,),
-            "PhotometricInterpretation": ("MONOCHROME2",),
+            "PhotometricInterpretation": ("MONOCHROME2",) if subject.is_own(image) else _GREY,
             "BitsAllocated": (16,),
             "HighBit": (stored - 1,) if isinstance(stored, int) else (),
             "PixelRepresentation": (0, 1),
@@ -57,6 +59,7 @@ def _breaches(image: Dataset, holder: Dataset, accepted: Mapping[str, tuple[obje
 
 def _hounsfield(subject: Subject, objects: tuple[Dataset, ...]) -> Iterator[Finding]:
     for image in objects:
+        of_house = subject.is_own(image)
         if image.get("BitsAllocated") != 16:
             continue
         signed = image.get("PixelRepresentation") == 1
@@ -69,6 +72,8 @@ def _hounsfield(subject: Subject, objects: tuple[Dataset, ...]) -> Iterator[Find
             yield finding("object-values-beyond-bits", image, found=f"{lowest} to {highest}", accepted=bits)
         slope, intercept = float(image.get("RescaleSlope") or 0), float(image.get("RescaleIntercept") or 0)
         low, high = sorted((lowest * slope + intercept, highest * slope + intercept))
+        if not of_house:
+            continue  # scanners may store other units, steeper slopes and values beyond any tissue
         if image.get("RescaleType") != "HU" or slope != 1 or low < HU_RANGE[0] or high > HU_RANGE[1]:
             yield finding(
                 "object-values-beyond-range",
@@ -146,6 +151,7 @@ RULES = (
         "PS3.3 C.7.6.3: pixel data has rows x columns x frames values",
         _complete,
         SINGLE_FRAME | MULTI_FRAME,
+        needs=Needs.PIXELS,
     ),
     Rule(
         "pixels-declared",
@@ -153,14 +159,36 @@ RULES = (
         _declared,
         SINGLE_FRAME,
     ),
-    Rule("pixel-range", "PS3.3 C.8.2.1, C.11.1: values as declared, in HU", _hounsfield, CT, overridable=True),
+    Rule(
+        "pixel-range",
+        "PS3.3 C.8.2.1, C.11.1: values as declared, in HU",
+        _hounsfield,
+        CT,
+        overridable=True,
+        needs=Needs.PIXELS,
+    ),
     Rule(
         "signal-unscaled",
         "PS3.3 A.4.3, C.7.6.1: an MR image's values are the stored ones, and one mapping leads to the network's signal",
         _signal,
         MR,
+        of_house=True,
     ),
-    Rule("acquisition-unclaimed", "PS3.3 C.8.3.1: a synthetic MR has no times of a sequence", _never_acquired, MR),
-    Rule("values-mapped", "PS3.3 C.7.6.16.2.11: stored values stand for HU, and 0 for none", _mapped, MAPS),
-    Rule("segments-declared", "PS3.3 C.8.20.2: binary masks, each segment with frames", _segments, SEGMENTATIONS),
+    Rule(
+        "acquisition-unclaimed",
+        "PS3.3 C.8.3.1: a synthetic MR has no times of a sequence",
+        _never_acquired,
+        MR,
+        of_house=True,
+    ),
+    Rule(
+        "values-mapped", "PS3.3 C.7.6.16.2.11: stored values stand for HU, and 0 for none", _mapped, MAPS, of_house=True
+    ),
+    Rule(
+        "segments-declared",
+        "PS3.3 C.8.20.2: binary masks, each segment with frames",
+        _segments,
+        SEGMENTATIONS,
+        of_house=True,
+    ),
 )

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pydicom import Dataset
 
 from pipelines.objects.provenance import referenced_images
-from pipelines.semantics.rules import STRUCTURES, Finding, Rule, Subject, drawn_on, finding
+from pipelines.semantics.rules import STRUCTURES, Finding, Needs, Rule, Subject, drawn_on, finding
 
 
 def _sources(subject: Subject, objects: tuple[Dataset, ...]) -> Iterator[Finding]:
@@ -53,11 +53,14 @@ def _regions(subject: Subject, objects: tuple[Dataset, ...]) -> Iterator[Finding
     for structures in objects:
         listed = [item.get("ROINumber") for item in structures.get("StructureSetROISequence") or ()]
         names = [str(item.get("ROIName", "")).casefold() for item in structures.get("StructureSetROISequence") or ()]
-        if "" in names or len(set(listed)) != len(listed) or len(set(names)) != len(names):
+        of_house = subject.is_own(structures)
+        doubled_names = "" in names or len(set(names)) != len(names)  # the standard lets names repeat
+        if len(set(listed)) != len(listed) or (of_house and doubled_names):
             yield finding("object-roi-doubled", structures, attribute="ROINumber or ROIName", found=len(listed))
         for keyword in ("ROIContourSequence", "RTROIObservationsSequence"):
             referred = Counter(item.get("ReferencedROINumber") for item in structures.get(keyword) or ())
-            if referred != Counter(listed):
+            # The standard lets a region be drawn nowhere and be observed twice; none may be drawn that is not listed.
+            if referred != Counter(listed) if of_house else referred.keys() - set(listed):
                 yield finding(
                     "object-roi-unmatched", structures, attribute=keyword, found=referred.total(), accepted=len(listed)
                 )
@@ -70,10 +73,22 @@ def _referenced_series(structures: Dataset) -> Iterator[Dataset]:
 
 
 RULES = (
-    Rule("sources-named", "PS3.3 C.7.6.1.1.4, C.12.4: the images that an object was derived from", _sources),
-    Rule("images-resolve", "PS3.3 C.8.8.5, C.8.8.6: referenced images go along", _images, STRUCTURES),
     Rule(
-        "images-listed", "PS3.3 C.8.8.5: the set lists the images that its contours are drawn on", _listed, STRUCTURES
+        "sources-named",
+        "PS3.3 C.7.6.1.1.4, C.12.4: the images that an object was derived from",
+        _sources,
+        of_house=True,
+        needs=Needs.SOURCES,
+    ),
+    Rule(
+        "images-resolve", "PS3.3 C.8.8.5, C.8.8.6: referenced images go along", _images, STRUCTURES, needs=Needs.IMAGES
+    ),
+    Rule(
+        "images-listed",
+        "PS3.3 C.8.8.5: the set lists the images that its contours are drawn on",
+        _listed,
+        STRUCTURES,
+        needs=Needs.IMAGES,
     ),
     Rule(
         "regions-resolve",

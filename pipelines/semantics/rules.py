@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import cached_property
 
 import numpy as np
@@ -20,6 +21,7 @@ from pydicom.uid import (
 
 from pipelines.contract import Parameter, Reason
 from pipelines.objects.encoding import with_shared
+from pipelines.objects.provenance import is_ours
 from pipelines.reading.series import SourceSeries
 
 CT = frozenset({str(CTImageStorage)})
@@ -64,16 +66,24 @@ class Subject:
     objects
         What is about to leave, in order.
     sources
-        Every series that it was computed from, the one whose patient, study and frame of reference it has first.
+        Every series that it was computed from, the one whose patient, study and frame of reference it has first. Of
+        files that somebody else made they may be unknown: none.
+    own
+        Whether all objects are of this house's making, whatever marks they lack. Otherwise their marks tell.
     """
 
     objects: tuple[Dataset, ...]
     sources: tuple[SourceSeries, ...]
+    own: bool = True
 
     @staticmethod
-    def of(objects: Sequence[Dataset], sources: Sequence[SourceSeries]) -> Subject:
+    def of(objects: Sequence[Dataset], sources: Sequence[SourceSeries], *, own: bool = True) -> Subject:
         """Return the subject on views of `objects`: looking decodes values, and the objects must stay as they are."""
-        return Subject(tuple(_view(dataset) for dataset in objects), tuple(sources))
+        return Subject(tuple(_view(dataset) for dataset in objects), tuple(sources), own)
+
+    def is_own(self, dataset: Dataset) -> bool:
+        """Return whether `dataset` must be as this house writes it, and not only as the standard has it."""
+        return self.own or id(dataset) in self._marked
 
     def of_classes(self, classes: frozenset[str]) -> tuple[Dataset, ...]:
         """Return the objects of some SOP classes; all where none is named."""
@@ -83,8 +93,14 @@ class Subject:
 
     @property
     def header(self) -> Dataset:
-        """What the objects must agree with: a header of the first source."""
-        return self.sources[0].header
+        """What the objects must agree with: a header of the first source; without one the first image, or object."""
+        if self.sources:
+            return self.sources[0].header
+        return (*self.images, *self.objects)[0]
+
+    @cached_property
+    def _marked(self) -> frozenset[int]:
+        return frozenset(id(dataset) for dataset in self.objects if is_ours(dataset))
 
     @cached_property
     def source_uids(self) -> frozenset[str]:
@@ -126,6 +142,25 @@ Finding = Reason
 """One breach: a code with what a person needs."""
 
 
+class Needs(StrEnum):
+    """What a rule looks at beside the objects that it is about."""
+
+    OBJECTS = "objects"
+    IMAGES = "images"
+    SOURCES = "sources"
+    PIXELS = "uncompressed pixels"
+
+    def are_met(self, subject: Subject) -> bool:
+        """Return whether `subject` has it."""
+        if self is Needs.IMAGES:
+            return bool(subject.images)
+        return self is not Needs.SOURCES or bool(subject.sources)
+
+    def are_met_by(self, dataset: Dataset) -> bool:
+        """Return whether `dataset`, which the rule is about, has it itself."""
+        return self is not Needs.PIXELS or _has_plain_pixels(dataset)
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     """One rule of the semantic check.
@@ -142,6 +177,10 @@ class Rule:
         SOP classes that the rule is about; none: every object.
     overridable
         False for identity, frame of reference, geometry and the synthetic marks.
+    of_house
+        Whether it is about objects of this house's making alone: others may break it and follow the standard.
+    needs
+        What must be known for it to be looked at.
     """
 
     name: str
@@ -149,6 +188,8 @@ class Rule:
     look: Callable[[Subject, tuple[Dataset, ...]], Iterator[Finding]]
     classes: frozenset[str] = frozenset()
     overridable: bool = False
+    of_house: bool = False
+    needs: Needs = Needs.OBJECTS
 
 
 def finding(code: str, dataset: Dataset, **parameters: Parameter) -> Finding:
@@ -188,6 +229,13 @@ def _view(dataset: Dataset) -> Dataset:
     if hasattr(dataset, "file_meta"):
         view.file_meta = dataset.file_meta
     return view
+
+
+def _has_plain_pixels(image: Dataset) -> bool:
+    """Return whether PixelData holds the plain values in little endian, not compressed and not floating-point."""
+    syntax = getattr(image, "file_meta", Dataset()).get("TransferSyntaxUID")
+    plain = syntax is None or (not syntax.is_compressed and syntax.is_little_endian)
+    return plain and "FloatPixelData" not in image and "DoubleFloatPixelData" not in image
 
 
 def _points(item: Dataset) -> npt.NDArray[np.float64] | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,10 @@ from sqlalchemy.orm import Session
 
 BUSY_TIMEOUT_MS = 30_000
 """How long a writer waits for another; beside three writers a wait of 5.9 s was seen, sqlite3's default is 5 s."""
+
+LONGEST_PAUSE_MS = 120_000
+"""How long a transaction may ask nothing on PostgreSQL: a process that was stopped in the middle, or whose machine is
+gone, holds its locks no longer. Reading the headers of a batch takes seconds."""
 
 _EXCLUSIVE_WRITERS = 0x73796E74
 """Key of PostgreSQL's advisory lock for `Database.write_exclusively`; any number that nobody else uses."""
@@ -24,9 +29,11 @@ class Database:
     ----------
     url
         SQLAlchemy URL, e.g. ``sqlite:////data/node.db`` or ``postgresql+psycopg://node@host/node``.
+    longest_pause_ms
+        As `LONGEST_PAUSE_MS`.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, longest_pause_ms: int = LONGEST_PAUSE_MS) -> None:
         self.url = url
         if url.startswith("sqlite"):
             self.engine = create_engine(url)
@@ -34,6 +41,7 @@ class Database:
         else:
             # Whatever the server's default is: `change_state` and `write_exclusively` rest on this level.
             self.engine = create_engine(url, pool_pre_ping=True, isolation_level="READ COMMITTED")
+            event.listen(self.engine, "connect", partial(_prepare_postgresql, longest_pause_ms))
 
     @classmethod
     def embedded(cls, file: Path) -> Database:
@@ -98,6 +106,11 @@ class Database:
     def close(self) -> None:
         """Close all pooled connections."""
         self.engine.dispose()
+
+
+def _prepare_postgresql(longest_pause_ms: int, connection: Any, _record: Any) -> None:
+    connection.execute(f"SET idle_in_transaction_session_timeout = {longest_pause_ms}")
+    connection.commit()
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

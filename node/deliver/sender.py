@@ -16,7 +16,7 @@ from node.deliver.deadline import TimeLimits
 from node.deliver.events import delivery_done, delivery_failed
 from node.deliver.policy import given_up, wait_after
 from node.deliver.tables import DeliveryItemRow, DeliveryRow
-from node.deliver.target import check_target
+from node.deliver.target import check_target, recorded_peer
 from node.errors import Permanent, SettingsError, Transient
 from node.jobs.queue import JobQueue
 from node.network import PeerAddress
@@ -73,14 +73,14 @@ class DeliverySender:
         except (Transient, SettingsError) as problem:
             # A destination that is not in the settings any more may be there again after the next start.
             if given_up(delivery.began_at, self._clock.now(), self._settings.delivery):
-                return self._fail(delivery_id, problem.reason)
-            return self._wait(delivery_id, problem.reason)
+                return self._fail(delivery_id, delivery.attempts, problem.reason)
+            return self._wait(delivery_id, delivery.attempts, problem.reason)
         except Permanent as problem:
-            return self._fail(delivery_id, problem.reason)
+            return self._fail(delivery_id, delivery.attempts, problem.reason)
         try:
             return self._conclude(delivery_id)
         except Permanent as problem:
-            return self._fail(delivery_id, problem.reason)
+            return self._fail(delivery_id, delivery.attempts, problem.reason)
 
     def _begin(self, delivery_id: str) -> DeliveryRow | None:
         """Enter SENDING and return the delivery as it then is; None when it has ended."""
@@ -119,29 +119,38 @@ class DeliverySender:
             for item in items:
                 status = association.store(files[item.id])
                 check_stored(status, peer, item.sop_instance_uid)
-                self._record(item.id, status)
+                self._record(item.id, status, peer)
 
-    def _record(self, item_id: int, status: int) -> None:
+    def _record(self, item_id: int, status: int, peer: PeerAddress) -> None:
         """Record what the peer said of an object, and check that the next may still follow it.
 
         Raises
         ------
         Permanent, Transient
             As of `_check_current`, but for receipts that nobody has read yet. What the peer has is recorded before.
+            ``destination-changed``: a person sends it to another peer by now, which does not have it.
         """
         with self._database.write() as session:
             item = session.get_one(DeliveryItemRow, item_id)
+            # Locked: between the question and the commit nobody may address it anew.
+            delivery = session.get_one(DeliveryRow, item.delivery_id, with_for_update=True)
+            present = recorded_peer(delivery)
+            if present != peer:
+                raise Permanent(
+                    "destination-changed", destination=delivery.destination, released=str(peer), found=str(present)
+                )
             item.status, item.recorded_at = status, self._clock.now()
-            run = session.get_one(RunRow, _delivery(session, item.delivery_id).run_id)
+            run = session.get_one(RunRow, delivery.run_id)
             against = self._freshness.reason_in_catalogue(session, run.study_uid, run.revision)
         _check_released(run)
         if against is not None:
             raise Transient(against.code, **against.parameters)
 
-    def _wait(self, delivery_id: str, reason: Reason) -> None:
+    def _wait(self, delivery_id: str, attempt: int, reason: Reason) -> None:
+        """Enqueue the next attempt, unless that was done or the delivery has ended."""
         with self._database.write() as session:
             delivery = _delivery(session, delivery_id)
-            if delivery.state != DeliveryState.SENDING:
+            if delivery.state != DeliveryState.SENDING or delivery.attempts != attempt:
                 return
             change_state(session, delivery, DeliveryState.PENDING)
             delivery.reason_code, delivery.reason_parameters = reason.code, dict(reason.parameters)
@@ -151,10 +160,11 @@ class DeliverySender:
                 session, delivery_id, delivery.destination, attempt=delivery.attempts, delay_s=wait
             )
 
-    def _fail(self, delivery_id: str, reason: Reason) -> None:
+    def _fail(self, delivery_id: str, attempt: int, reason: Reason) -> None:
+        """End the delivery, unless it has ended or another attempt was enqueued since."""
         with self._trail.recording() as recording:
             delivery = _delivery(recording.session, delivery_id)
-            if delivery.state in _ENDED:
+            if delivery.state in _ENDED or delivery.attempts != attempt:
                 return
             change_state(recording.session, delivery, DeliveryState.FAILED)
             delivery.reason_code, delivery.reason_parameters = reason.code, dict(reason.parameters)
@@ -163,15 +173,15 @@ class DeliverySender:
             recording.record(delivery_failed(delivery, run, SENDER, reason))
             self._close_run(recording.session, run)
 
-    def give_up(self, delivery_id: str, reason: Reason) -> None:
-        """End a delivery whose job the engine gave up; does nothing when it has ended already."""
-        self._fail(delivery_id, reason)
+    def give_up(self, delivery_id: str, attempt: int, reason: Reason) -> None:
+        """End a delivery whose job for that attempt the engine gave up; does nothing when it has ended or goes on."""
+        self._fail(delivery_id, attempt, reason)
 
     def _conclude(self, delivery_id: str) -> None:
         with self._trail.recording() as recording:
             delivery = _delivery(recording.session, delivery_id)
-            if delivery.state in _ENDED:
-                return
+            if delivery.state in _ENDED or any(item.status is None for item in delivery.items):
+                return  # ended by another attempt, or addressed to another peer since
             run = recording.session.get_one(RunRow, delivery.run_id)
             _check_released(run)
             change_state(recording.session, delivery, DeliveryState.DELIVERED)

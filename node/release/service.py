@@ -123,7 +123,8 @@ class ReleaseService:
     def postpone(self, run_id: str, reason: Reason, by: Actor) -> None:
         """Put a run off after a passing fault, such as a full disk; after the last pause it fails with the reason."""
         with self._database.write() as session:
-            run = session.get_one(RunRow, run_id)
+            # Locked: what supersedes it meanwhile must not lose its reason to this one.
+            run = session.get_one(RunRow, run_id, with_for_update=True)
             if run.state not in {RunState.QUEUED, RunState.RUNNING}:
                 return
             if run.attempts <= len(_PAUSES_S):

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from pydicom import Dataset, dcmread
+from sqlalchemy import update
 
 from models.errors import DeviceError, ModelsError
 from models.packages import ModelPackage
@@ -188,10 +189,14 @@ class _ProgressRow:
             return
         self._stage, self._written_at = stage, now
         with self._database.write() as session:
-            run = session.get_one(RunRow, self._run_id)
-            if run.state == RunState.SUPERSEDED:
+            at_work = session.execute(
+                update(RunRow)
+                .where(RunRow.run_id == self._run_id, RunRow.state == RunState.RUNNING)
+                .values(stage=stage, progress=share)
+                .returning(RunRow.run_id)
+            ).first()
+            if at_work is None and session.get_one(RunRow, self._run_id).state == RunState.SUPERSEDED:
                 raise Permanent("run-superseded", by="(a later run)")
-            run.stage, run.progress = stage, share
 
 
 def _key(pipeline: str, models: Mapping[str, ModelIdentity]) -> _WarmKey:

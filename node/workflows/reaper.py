@@ -54,5 +54,5 @@ class Reaper:
             if run is not None and run.attempts == job.attempt:
                 self._release.fail(job.identifier, reason, self._actor)
             elif delivery is not None and delivery.attempts == job.attempt:
-                self._sender.give_up(job.identifier, reason)
+                self._sender.give_up(job.identifier, job.attempt, reason)
             self._seen.add(job)

@@ -21,10 +21,13 @@ _USER = "postgres"
 SITE_USER = "synthnode"
 """A user as a site makes one: no superuser, and let in by a password alone."""
 
-BOTH_DATABASES = pytest.mark.parametrize(
-    "dialect", ["sqlite", pytest.param("postgresql", marks=pytest.mark.peer("postgresql"))]
-)
+_POSTGRESQL = pytest.param("postgresql", marks=pytest.mark.peer("postgresql"))
+
+BOTH_DATABASES = pytest.mark.parametrize("dialect", ["sqlite", _POSTGRESQL])
 """Marks a test, or all of a file, to run on both databases; its fixtures ask for `dialect`."""
+
+ON_POSTGRESQL = pytest.mark.parametrize("dialect", [_POSTGRESQL])
+"""Marks a test, or all of a file, to run on PostgreSQL alone."""
 
 
 @pytest.fixture
@@ -63,9 +66,15 @@ class PostgresqlServer:
         passfile.write_text(f"*:*:*:{SITE_USER}:{self.password}\n")
         return f"postgresql://{SITE_USER}@/{name}?host={self.folder}&passfile={passfile}"
 
-    def create_site_user(self) -> None:
-        """Make the site user; once a server."""
-        self._run("psql", "--quiet", _USER, said=f"CREATE ROLE {SITE_USER} LOGIN PASSWORD '{self.password}'")
+    def create_users(self) -> None:
+        """Make the site user, and let tests name the job engine's tables as on SQLite; once a server."""
+        self._run(
+            "psql",
+            "--quiet",
+            _USER,
+            said=f"CREATE ROLE {SITE_USER} LOGIN PASSWORD '{self.password}';"
+            f"ALTER ROLE {_USER} SET search_path = public, dbos;",
+        )
 
     def _run(self, command: str, *arguments: str, said: str = "") -> None:
         subprocess.run(
@@ -100,7 +109,7 @@ def postgresql_server() -> Iterator[PostgresqlServer]:
     try:
         wait_for(lambda: subprocess.run(ready, check=False).returncode == 0, within=30, what="PostgreSQL to answer")
         server_here = PostgresqlServer(folder)
-        server_here.create_site_user()
+        server_here.create_users()
         yield server_here
     finally:
         running.terminate()

@@ -6,6 +6,7 @@ import io
 from typing import Any
 
 import pytest
+from postgresql import BOTH_DATABASES
 from pydicom import Dataset
 from sqlalchemy import select
 
@@ -16,6 +17,8 @@ from node.receive.journal import Journal, JournalReader
 from node.runs.tables import RunRow
 from pipelines.contract import Reason
 from pipelines.objects.encoding import encode
+
+pytestmark = BOTH_DATABASES
 
 PEER = Sender("a" * 32, "SCANNER", "SYNTHNODE", "127.0.0.1")
 

@@ -101,6 +101,16 @@ def test_no_writer_fails_because_another_writes(database: Database) -> None:
     assert failures == []
 
 
+def test_a_reader_sees_one_moment(database: Database) -> None:
+    with database.read() as session:
+        assert session.get(JournalPositionRow, "receive") is None
+        with database.write() as other:
+            other.add(JournalPositionRow(receiver="receive", sequence=1, offset=1))
+        assert session.get(JournalPositionRow, "receive") is None
+    with database.read() as session:
+        assert session.get(JournalPositionRow, "receive") is not None
+
+
 def test_a_read_session_keeps_nothing(database: Database) -> None:
     with database.read() as session:
         session.execute(text("INSERT INTO alembic_version VALUES ('x')"))

@@ -6,12 +6,15 @@ import json
 from typing import Any
 
 import pytest
+from postgresql import BOTH_DATABASES
 from sqlalchemy import select
 
 from node.actor import Actor, Role
 from node.archive.tables import SeriesRow
 from node.errors import Permanent, Refusal, SettingsError
 from node.states import DeliveryState, RunState
+
+pytestmark = BOTH_DATABASES
 
 PHYSICIST = Actor.person("m.curie", Role)
 REFUSED = 0xC000

@@ -6,16 +6,22 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from postgresql import BOTH_DATABASES
 from pydicom.uid import MRImageStorage
 from sqlalchemy import select
 
+from node.actor import Actor, Role
 from node.database import change_state
 from node.deliver.sender import DeliverySender
 from node.deliver.tables import DeliveryRow
+from node.network import PeerAddress
 from node.runs.tables import RunRow
 from node.states import DeliveryState, RunState
 from pipelines.contract import Reason
 
+pytestmark = BOTH_DATABASES
+
+PHYSICIST = Actor.person("m.curie", Role)
 OBJECTS = 3
 ABORT = -1
 
@@ -110,10 +116,10 @@ def supersede_at(monkeypatch: pytest.MonkeyPatch, delivering: Any, pacs: Any, co
     """Have the run superseded when the peer has so many objects, before the last of them is recorded."""
     record = DeliverySender._record
 
-    def superseded_meanwhile(self: DeliverySender, item_id: int, status: int) -> None:
+    def superseded_meanwhile(self: DeliverySender, item_id: int, status: int, peer: PeerAddress) -> None:
         if len(pacs.received) == count:
             supersede(delivering)
-        record(self, item_id, status)
+        record(self, item_id, status, peer)
 
     monkeypatch.setattr(DeliverySender, "_record", superseded_meanwhile)
 
@@ -129,10 +135,10 @@ def test_a_kill_between_a_status_and_its_record_sends_that_object_again_and_no_o
     delivering, pacs = released()
     record = DeliverySender._record
 
-    def killed_at_the_second(self: DeliverySender, item_id: int, status: int) -> None:
+    def killed_at_the_second(self: DeliverySender, item_id: int, status: int, peer: PeerAddress) -> None:
         if len(pacs.received) == 2:
             raise _Killed
-        record(self, item_id, status)
+        record(self, item_id, status, peer)
 
     with monkeypatch.context() as patched:
         patched.setattr(DeliverySender, "_record", killed_at_the_second)
@@ -164,13 +170,43 @@ def test_of_two_attempts_that_meet_the_one_that_sent_everything_counts(
     delivering, _ = released()
     sender = delivering.sender()
 
-    def sent_while_the_other_gave_up(*_: object) -> None:
-        sender._wait(delivering.row().delivery_id, Reason("peer-unreachable", {"peer": "PACS@127.0.0.1:9"}))
+    send = sender._send
+
+    def sent_while_the_other_gave_up(*arguments: Any) -> None:
+        send(*arguments)
+        sender._wait(delivering.row().delivery_id, 1, Reason("peer-unreachable", {"peer": "PACS@127.0.0.1:9"}))
 
     monkeypatch.setattr(sender, "_send", sent_while_the_other_gave_up)
     sender.attempt(delivering.row().delivery_id)
     assert delivering.row().state == DeliveryState.DELIVERED
     assert delivering.run().state == RunState.DELIVERED
+
+
+@pytest.mark.hazard("HAZ-11", "HAZ-16")
+def test_an_attempt_that_a_person_has_overtaken_changes_nothing(
+    delivering, mr_study, start_pacs, research_pacs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    former, present = start_pacs(), start_pacs()
+    delivering.configure(research_pacs(former.port))
+    delivering.hold(mr_study(), slices=2)
+    delivering.release()
+    old, delivery_id = delivering.sender(), delivering.row().delivery_id
+    record = old._record
+
+    def overtaken(item_id: int, status: int, peer: PeerAddress) -> None:
+        # As of an attempt that was given up for dead, was sent again to another address, and goes on after all.
+        monkeypatch.setattr(old, "_record", record)
+        old.give_up(delivery_id, 1, Reason("job-given-up", {"status": "ERROR"}))
+        delivering.configure(research_pacs(present.port))
+        delivering.service().deliver_again(delivery_id, PHYSICIST, "the new archive")
+        record(item_id, status, peer)
+
+    monkeypatch.setattr(old, "_record", overtaken)
+    old.attempt(delivery_id)
+    row = delivering.row()
+    assert (row.state, row.attempts, row.port, statuses(row)) == (DeliveryState.PENDING, 2, present.port, [None, None])
+    row = delivering.attempt()
+    assert (row.state, len(present.received), len(former.received)) == (DeliveryState.DELIVERED, 2, 1)
 
 
 @pytest.mark.hazard("HAZ-20")
@@ -242,10 +278,10 @@ def test_an_image_that_comes_in_the_middle_keeps_the_rest_here(
     delivering.release()
     record = DeliverySender._record
 
-    def comes_at_the_second(self: DeliverySender, item_id: int, status: int) -> None:
+    def comes_at_the_second(self: DeliverySender, item_id: int, status: int, peer: PeerAddress) -> None:
         if len(pacs.received) == 2:
             delivering.rooms.file(late)
-        record(self, item_id, status)
+        record(self, item_id, status, peer)
 
     monkeypatch.setattr(DeliverySender, "_record", comes_at_the_second)
     row = delivering.attempt()

@@ -7,8 +7,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from postgresql import BOTH_DATABASES
 
 from node.states import DeliveryState
+
+pytestmark = BOTH_DATABASES
 
 
 @pytest.fixture

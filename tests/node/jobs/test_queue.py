@@ -6,10 +6,13 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from postgresql import BOTH_DATABASES
 from sqlalchemy import select, text
 
 from node.jobs.queue import INFERENCE
 from node.runs.tables import RunRow
+
+pytestmark = BOTH_DATABASES
 
 
 def jobs(rooms) -> list[tuple[str, str]]:

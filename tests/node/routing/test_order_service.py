@@ -66,8 +66,7 @@ def test_a_failed_run_is_computed_again_under_a_new_number(failed) -> None:
     assert (first.state, second.state, second.run_id) == (RunState.FAILED, RunState.QUEUED, again)
     assert [row.sha256 for row in first.inputs] == [row.sha256 for row in second.inputs]
     with rooms.node.database.read() as session:
-        schema = "" if session.get_bind().dialect.name == "sqlite" else "dbos."
-        jobs = session.execute(text(f"SELECT workflow_uuid FROM {schema}workflow_status")).scalars().all()
+        jobs = session.execute(text("SELECT workflow_uuid FROM workflow_status")).scalars().all()
     assert f"run/{again}/1" in jobs
     row = last_audit(rooms)
     assert (row.code, row.actor_name, row.outcome) == ("run-repeated", "m.curie", "success")

@@ -7,6 +7,7 @@ from pathlib import Path
 from unittest.mock import Mock
 
 import pytest
+from postgresql import BOTH_DATABASES
 from pydicom import Dataset, dcmread
 from pydicom.uid import CTImageStorage
 from sqlalchemy import select, text
@@ -25,6 +26,8 @@ from node.settings import load_settings
 from node.states import RunState, StudyState
 from node.status import report
 from pipelines.contract import Reason
+
+pytestmark = BOTH_DATABASES
 
 
 def runs(rooms) -> list[RunRow]:
@@ -216,7 +219,7 @@ def test_a_revision_that_no_rule_takes_ends_what_was_ordered_before(rooms, mr_st
         rooms.node.release_service.release(runs(rooms)[0].run_id, Actor.person("m.curie", Role), "ok")
     rules = tmp_path / "rules.yaml"
     rules.write_text(rules.read_text().replace('Modality == "MR"', 'Modality == "PT"'))
-    started_anew = Node(rooms.node.settings, rooms.clock)
+    started_anew = Node(rooms.node.settings, rooms.clock, rooms.node.database)
     rooms.file(late)
     rooms.clock.advance(31)
     started_anew.router.settle_due()
@@ -282,7 +285,7 @@ def test_a_changed_profile_orders_another_run(tmp_path: Path, rooms, mr_study, o
     runs_of = []
     for content in (profiles + before, (profiles + before).replace(old, new)):
         settings.write_text(content)
-        node = Node(load_settings(settings), rooms.clock)
+        node = Node(load_settings(settings), rooms.clock, rooms.node.database)
         with node.trail.recording() as recording:
             row = recording.session.scalars(select(StudyRow)).one()
             row.state, row.revision, row.last_instance_at = StudyState.RECEIVING, row.revision + 1, rooms.clock.now()
@@ -298,7 +301,7 @@ def settle_with_destinations(rooms, tmp_path: Path, destinations: str) -> None:
     """Settle a further revision of the study, with the same inputs, on rules for other destinations."""
     rules = tmp_path / "rules.yaml"
     rules.write_text(rules.read_text().replace("destinations: all", f"destinations: {destinations}"))
-    node = Node(rooms.node.settings, rooms.clock)
+    node = Node(rooms.node.settings, rooms.clock, rooms.node.database)
     with node.trail.recording() as recording:
         row = recording.session.scalars(select(StudyRow)).one()
         row.state, row.revision, row.last_instance_at = StudyState.RECEIVING, row.revision + 1, rooms.clock.now()

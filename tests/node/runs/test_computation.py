@@ -5,8 +5,10 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Callable, Mapping
+from time import sleep
 
 import pytest
+from postgresql import BOTH_DATABASES
 from sqlalchemy import select
 
 from models.errors import DeviceError, ModelsError, PackageError, PackageTampered
@@ -14,10 +16,14 @@ from models.packages import ModelPackage
 from node.actor import Actor
 from node.audit import AuditCode
 from node.audit.tables import AuditRow
+from node.composition import Node
+from node.database import change_state
 from node.errors import Permanent, Refusal, Transient
 from node.runs.tables import RunRow
 from node.states import RunState
 from pipelines.contract import Pipeline, Reason
+
+pytestmark = BOTH_DATABASES
 
 WORKER = Actor.service("worker-0")
 
@@ -41,6 +47,27 @@ def run_id(rooms, mr_study) -> str:
     rooms.file(*mr_study())
     rooms.settle()
     return only_run(rooms).run_id
+
+
+def test_what_puts_a_run_off_does_not_touch_one_that_was_superseded_meanwhile(rooms, run_id: str) -> None:
+    with rooms.node.database.write() as session:
+        session.get_one(RunRow, run_id).state = RunState.RUNNING
+
+    def supersede(node: Node) -> None:
+        with node.database.write() as session:
+            run = session.get_one(RunRow, run_id)
+            change_state(session, run, RunState.SUPERSEDED)
+            run.reason_code, run.reason_parameters = "run-superseded", {"by": "x"}
+            sleep(0.5)  # the other reads the row before this commit
+
+    def put_off(node: Node) -> None:
+        sleep(0.25)
+        node.release_service.postpone(run_id, Reason("archive-full", {}), Actor.service("worker-0"))
+
+    assert rooms.at_once(supersede, put_off) == ["", ""]
+    with rooms.node.database.read() as session:
+        run = session.get_one(RunRow, run_id)
+        assert (run.state, run.reason_code, run.attempts) == (RunState.SUPERSEDED, "run-superseded", 1)
 
 
 @pytest.mark.hazard("HAZ-09")

@@ -141,6 +141,10 @@ _CHECKS = {
     "tissue-by-mr": "Typical and bright tissue of the MR that has HU of soft tissue: {found}; accepted: {accepted}.",
     "edges-agree": "Agreement of the edges of MR and synthetic CT: {found}; accepted: {accepted}. Less means that they"
     " show other anatomy, or the same elsewhere.",
+    "signal-void": "Largest void of the MR's signal in the body: {found}; accepted: {accepted}. Metal leaves such a"
+    " void, and what is written there nobody measured.",
+    "bright-vessels": "Tissue deep in the upper half of the body that is as bright in the MR as vessels with contrast"
+    " agent: {found}; accepted: {accepted}.",
     "left-right-symmetry": "Likeness of left and right in the synthetic CT: {found}; accepted: {accepted}.",
 }
 

@@ -27,8 +27,10 @@ class Lattice:
 
     Attributes
     ----------
+    signal
+        Of the MR, as read; not negative.
     mr
-        Signal of the MR, divided by its mean over the body nearby: 1 is typical, a void is near 0.
+        The same divided by its mean over the body nearby: 1 is typical, a void is near 0.
     hu
         The synthetic CT as it is written.
     body
@@ -39,6 +41,7 @@ class Lattice:
         Between points along i, j, k, mm.
     """
 
+    signal: Floats
     mr: Floats
     hu: Floats
     body: Mask
@@ -72,4 +75,4 @@ def thin(mr: Volume, hu: Volume, body: Mask) -> Lattice:
     hollow = np.pad(inner, 1)  # a body that fills the crop has its surface at the crop's faces
     depth = -distance_mm(hollow, (i, j, k))[1:-1, 1:-1, 1:-1] if inner.any() else np.zeros(inner.shape, np.float32)
     values = np.ascontiguousarray(hu.values[every][crop].astype(np.float32))
-    return Lattice(relative.astype(np.float32), values, inner, depth, (i, j, k))
+    return Lattice(signal, relative.astype(np.float32), values, inner, depth, (i, j, k))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +14,7 @@ from models.volumes import Grid, Volume
 from pipelines.checks.agreement import AgreementLimits, check_agreement
 from pipelines.checks.conclusion import conclude
 from pipelines.checks.lattice import thin
+from pipelines.checks.signal import SignalLimits, check_signal
 from pipelines.checks.slices import check_slice_order
 from pipelines.contract import Check, Verdict
 from pipelines.geometry.target import TargetGrid
@@ -38,6 +40,8 @@ class SyntheticCtLimits:
         Body that touches a face of the field over more than this is cut there, not just near it.
     open_sides
         Sides on which the body always leaves the field, as `models.fov` names them, e.g. ``("inferior",)``.
+    largest_open_cut_cm2
+        What the body may touch on an open side: a neck leaves the field there, and not half a head.
     most_empty_slices
         Share of slices without any body.
     soft_tissue_hu, bone_median_hu
@@ -46,6 +50,8 @@ class SyntheticCtLimits:
         Lowest and highest share of the body that is bone.
     agreement
         With the MR.
+    signal
+        Of the MR within the body; None for a part of the body in which nothing could be told by it.
     """
 
     least_outline_dice: float
@@ -58,6 +64,8 @@ class SyntheticCtLimits:
     bone_median_hu: tuple[float, float]
     bone_share: tuple[float, float]
     agreement: AgreementLimits
+    signal: SignalLimits | None = None
+    largest_open_cut_cm2: float = math.inf
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -103,6 +111,7 @@ def check_synthetic_ct(
     limits
         What the site accepts.
     """
+    lattice = thin(made.mr, made.hu, made.body)
     return (
         _outline(made, limits),
         _cut(made, source, limits),
@@ -114,7 +123,8 @@ def check_synthetic_ct(
         _bone_volume(made, limits),
         _step(made, target),
         _slice_order(made, air_hu),
-        *check_agreement(thin(made.mr, made.hu, made.body), limits.agreement),
+        *check_agreement(lattice, limits.agreement),
+        *(check_signal(lattice, limits.signal) if limits.signal is not None else ()),
     )
 
 
@@ -141,19 +151,20 @@ def _farthest(part: Mask, reference: Mask, spacing: tuple[float, float, float]) 
 
 
 def _cut(made: SyntheticCt, source: Grid, limits: SyntheticCtLimits) -> Check:
-    areas = contact_areas(source, made.hu.grid, made.body)
-    cut = {
-        face.side: area
-        for face, area in areas.items()
-        if face.side not in limits.open_sides and area > limits.largest_cut_cm2
-    }
-    but = f" but {', '.join(limits.open_sides)}" if limits.open_sides else ""
+    areas = {face.side: area for face, area in contact_areas(source, made.hu.grid, made.body).items()}
+    most = dict.fromkeys(areas, limits.largest_cut_cm2) | dict.fromkeys(limits.open_sides, limits.largest_open_cut_cm2)
+    cut = {side: area for side, area in areas.items() if area > most[side]}
+    accepted = f"at most {limits.largest_cut_cm2:g} cm² on any side"
+    if limits.open_sides:
+        but = " and ".join(limits.open_sides)
+        accepted += f" but {but}"
+        accepted += f", {limits.largest_open_cut_cm2:g} cm² there" if math.isfinite(limits.largest_open_cut_cm2) else ""
     return conclude(
         "field-of-view-cut",
         not cut,
         Verdict.REVIEW,
-        found=", ".join(f"{area:.0f} cm² {side}" for side, area in cut.items()) or f"nowhere{but}",
-        accepted=f"at most {limits.largest_cut_cm2:g} cm² on any side{but}",
+        found=", ".join(f"{area:.0f} cm² {side}" for side, area in cut.items()) or "nowhere more than that",
+        accepted=accepted,
     )
 
 

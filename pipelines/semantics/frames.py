@@ -79,7 +79,10 @@ def _resolve(subject: Subject, objects: tuple[Dataset, ...]) -> Iterator[Finding
 
 def _placed(subject: Subject, objects: tuple[Dataset, ...]) -> Iterator[Finding]:
     """Each frame covers the pixels of its image: the one that it names, else one of the result in its plane."""
-    sources = {uid_of(image): image for source in subject.sources for image in source.datasets}
+    known: dict[str, list[Dataset]] = {}
+    # Frames of one multi-frame image share its UID.
+    for image in (*subject.images, *(image for source in subject.sources for image in source.datasets)):
+        known.setdefault(uid_of(image), []).append(image)
     # What names no image a frame, as a map of a synthetic CT, lies on the images of the result where there are any.
     made = np.array([_corners(image, image, image, image) for image in subject.images])
     for dataset in objects:
@@ -89,11 +92,7 @@ def _placed(subject: Subject, objects: tuple[Dataset, ...]) -> Iterator[Finding]
         tolerance = _IN_PLANE_TOLERANCE * min(numbers(measures, "PixelSpacing"))
         for frame in dataset.PerFrameFunctionalGroupsSequence:
             corners = _corners(dataset, measures, orientation, frame.PlanePositionSequence[0])
-            named = [
-                image
-                for uid in sorted(_named_by((frame,)))
-                if (image := subject.image_by_uid.get(uid) or sources.get(uid))
-            ]
+            named = [image for uid in sorted(_named_by((frame,))) for image in known.get(uid, ())]
             others = np.array([_corners(image, image, image, image) for image in named]) if named else made
             apart = min((_apart(corners, other) for other in others), default=0.0)
             if apart > tolerance:

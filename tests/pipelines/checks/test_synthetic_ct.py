@@ -85,6 +85,18 @@ def test_a_body_cut_at_the_side_is_named_by_its_side() -> None:
 
 
 @pytest.mark.hazard("HAZ-06")
+def test_a_field_that_ends_within_the_head_is_held_although_a_neck_leaves_there() -> None:
+    good = made()
+    k = np.indices(GRID.shape)[0]
+    half = Grid((60, 70, 30), GRID.spacing, (-88.5, -103.5, 1.5))  # the field ends at the eyes
+    cut = good.body & (k >= 30)
+    found = checked(replace(good, body=cut, raw_body=cut), source=half)["field-of-view-cut"]
+    assert found.verdict is Verdict.REVIEW
+    assert "inferior" in str(found.reason.parameters["found"])
+    assert checked(good)["field-of-view-cut"].verdict is Verdict.PASS
+
+
+@pytest.mark.hazard("HAZ-06")
 def test_anything_but_air_outside_is_refused() -> None:
     good = made()
     values = good.hu.values.copy()

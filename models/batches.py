@@ -13,6 +13,8 @@ from torch import Tensor
 class Batch:
     """Samples of one shape: each tensor is (samples, 1, d, h, w), or (samples, 1, h, w) of slices, along LPS axes.
 
+    An image of which a network on slices sees the neighbours too is (samples, slices, h, w), from the lowest up.
+
     Attributes
     ----------
     images

@@ -59,6 +59,7 @@ _PACKAGES = {
     "precision-unknown": Text("{found} is no number format", "Name one of these"),
     "onnx-custom-operators": Text("{file} needs operators of its maker ({found})", "Export it with standard ones"),
     "onnx-differs": Text("The exported graph differs from the network by {found}", "Report it: nothing was written"),
+    "export-refused": Text("{package} cannot be written as a graph: {found}", "Export the package whole"),
     "onnx-external-data": Text("{file} keeps tensors outside itself ({found})"),
     "onnx-unfit": Text("The graph in {folder} does not fit the card", "Correct the card, or export the graph anew"),
     "onnx-unreadable": Text("{file} is no ONNX graph that can be read ({found})", _AS_MADE),

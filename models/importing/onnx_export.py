@@ -28,8 +28,11 @@ def export_onnx(package: ModelPackage, file: Path) -> float:
     Raises
     ------
     PackageError
-        ``onnx-differs`` when the graph does not do the same; then nothing is left.
+        ``export-refused`` when the network alone is not the model; ``onnx-differs`` when the graph does not do the
+        same; then nothing is left.
     """
+    if reason := package.card.network.export_misfit():
+        raise PackageError("export-refused", package=package.card.name, found=reason)
     part = file.with_name(f".part-{file.name}")
     try:
         network = package.card.network.module(package)

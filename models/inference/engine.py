@@ -55,12 +55,20 @@ class Engine:
         In the order in which they are tried: the next when memory is too short for one.
     sampler
         How often the network is asked, and what becomes of its answers.
+    beside
+        How many slices below and above a tile the network sees; it answers for the tile alone.
     """
 
     def __init__(
-        self, network: Network, device: torch.device, tilings: Sequence[Tiling], sampler: Sampler | None = None
+        self,
+        network: Network,
+        device: torch.device,
+        tilings: Sequence[Tiling],
+        sampler: Sampler | None = None,
+        beside: int = 0,
     ) -> None:
         self._sampler = sampler or OneStep()
+        self._beside = beside
         self._network = network
         self._device = device
         self._tilings = tuple(tilings)
@@ -70,9 +78,9 @@ class Engine:
         """Run the network once on nothing, so that the first patient does not wait for kernels to be chosen."""
         tiling = self._tilings[0]
         with _repeatable():
-            self._network(
-                torch.zeros((tiling.batch, inputs + self._sampler.channels, *tiling.tile), device=self._device)
-            )
+            k, j, i = tiling.tile
+            shape = (tiling.batch, inputs + self._sampler.channels, k + 2 * self._beside, j, i)
+            self._network(torch.zeros(shape, device=self._device))
 
     def run(self, field: Prepared, progress: Progress) -> Blended:
         """Run the network over the body in `field`.
@@ -114,9 +122,9 @@ class Engine:
         if box is None:
             return Blended(plan, None, None)
         with torch.inference_mode(), _repeatable():
-            source = field.images(box)
+            source = field.images(box, self._beside)
             weight = self._importance(plan.tile)
-            total = torch.zeros(source.shape[1:], device=self._device)
+            total = torch.zeros([part.stop - part.start for part in box], device=self._device)
             for start in plan.starts:
                 total[plan.place(start)] += weight
             covered = total > 0
@@ -126,22 +134,24 @@ class Engine:
             def ask(state: Tensor | None, time: float) -> Tensor:
                 begun = next(passes)
                 seen = source if state is None else torch.cat([source, state, torch.full_like(state[:1], time)])
-                values = self._summed(seen, plan, weight, lambda share: progress((begun + share) / sampler.passes))
+                values = self._summed(
+                    seen, plan, total.shape, weight, lambda share: progress((begun + share) / sampler.passes)
+                )
                 return values.div_(total)
 
             sampler = self._sampler
             values = sampler.sample(ask, Start(source, field.shape, box))
         return Blended(plan, values, covered)
 
-    def _summed(self, source: Tensor, plan: TilePlan, weight: Tensor, progress: Progress) -> Tensor:
+    def _summed(self, source: Tensor, plan: TilePlan, shape: torch.Size, weight: Tensor, progress: Progress) -> Tensor:
         """Return the sum of the tiles' answers, each times `weight`: (channels, k, j, i) in the plan's box."""
         values: Tensor | None = None
         for done, batch in enumerate(_batches(plan)):
             progress(done * plan.batch / plan.computed)
             places = [plan.place(start) for start in batch]
-            answers = self._network(_stacked(source, places, plan.batch))
+            answers = self._network(_stacked(source, places, plan.batch, self._beside))
             if values is None:
-                values = torch.zeros((answers.shape[1], *source.shape[1:]), device=self._device)
+                values = torch.zeros((answers.shape[1], *shape), device=self._device)
             for place, answer in zip(places, answers, strict=False):
                 values[(slice(None), *place)].addcmul_(answer, weight)
         assert values is not None
@@ -194,10 +204,13 @@ def _batches(plan: TilePlan) -> Iterator[tuple[Voxels, ...]]:
         yield plan.starts[at : at + plan.batch]
 
 
-def _stacked(source: Tensor, places: Sequence[tuple[slice, slice, slice]], batch: int) -> Tensor:
-    """Return `batch` tiles; the last place again where there are fewer, for one shape means one choice of kernels."""
+def _stacked(source: Tensor, places: Sequence[tuple[slice, slice, slice]], batch: int, beside: int) -> Tensor:
+    """Return `batch` tiles with the slices beside them, with which `source` begins and ends.
+
+    The last place comes again where there are fewer, for one shape means one choice of kernels.
+    """
     padded = [*places, *[places[-1]] * (batch - len(places))]
-    return torch.stack([source[(slice(None), *place)] for place in padded])
+    return torch.stack([source[:, k.start : k.stop + 2 * beside, j, i] for k, j, i in padded])
 
 
 @contextmanager

@@ -45,6 +45,8 @@ class Prepared:
         Side of a cell, voxels.
     inside
         Where the target grid lies in the padded one.
+    backgrounds
+        Of each input, the value beyond the grid, in its own unit.
     """
 
     raw: tuple[Tensor, ...]
@@ -53,6 +55,7 @@ class Prepared:
     body: npt.NDArray[np.bool_]
     cell: int
     inside: tuple[slice, slice, slice]
+    backgrounds: tuple[float, ...]
 
     @property
     def shape(self) -> Voxels:
@@ -60,9 +63,21 @@ class Prepared:
         k, j, i = self.field.shape
         return k, j, i
 
-    def images(self, box: tuple[slice, slice, slice]) -> Tensor:
-        """Return what the network sees in `box`: (inputs, k, j, i) float32."""
-        return torch.stack([scaling(raw[box]) for scaling, raw in zip(self.scalings, self.raw, strict=True)])
+    def images(self, box: tuple[slice, slice, slice], beside: int = 0) -> Tensor:
+        """Return what the network sees in `box` and in `beside` slices below and above: (inputs, k, j, i) float32.
+
+        Slices beyond the grid hold the background, as they do in training.
+        """
+        k, j, i = box
+        low, high = max(0, k.start - beside), min(self.shape[0], k.stop + beside)
+        missing = (0, 0, 0, 0, low - (k.start - beside), k.stop + beside - high)
+        seen = (slice(low, high), j, i)
+        return torch.stack(
+            [
+                scaling(_padded(raw[seen], missing, background))
+                for scaling, raw, background in zip(self.scalings, self.raw, self.backgrounds, strict=True)
+            ]
+        )
 
 
 def named(inputs: Mapping[str, Volume], accepted: Sequence[InputLimits]) -> tuple[Volume, ...]:
@@ -133,6 +148,7 @@ def prepare(
         body=body_cells(_padded(bright, pad, False), cell),
         cell=cell,
         inside=inside,
+        backgrounds=tuple(limits.quantity.facts.background for limits in accepted),
     )
 
 

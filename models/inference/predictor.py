@@ -65,8 +65,9 @@ class Predictor:
         if ensembling is not Ensembling.ALONE and self._card.task.kind == "segmentation":
             raise InputError("ensembling-refused", found=ensembling.value, accepted=Ensembling.ALONE.value)
         network = ensembled(build(package, device, self._precision), ensembling)
+        of_card = self._card.network
         self._engine = Engine(
-            network, self._device, _tilings(self._card.network, self._device), self._card.network.sampler()
+            network, self._device, _tilings(of_card, self._device), of_card.sampler(), of_card.slices_beside
         )
 
     def warm_up(self) -> None:

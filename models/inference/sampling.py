@@ -68,6 +68,26 @@ class Sampler(Protocol):
         ...
 
 
+class SteppedSampler(Sampler, Protocol):
+    """One that asks by steps along a path, and can say what is to be learnt of it."""
+
+    def lesson(self, image: Tensor, images: Tensor, noise: Tensor, time: float) -> tuple[Tensor, Tensor]:
+        """Return the state at a time, and what the network is to answer there.
+
+        Parameters
+        ----------
+        image
+            (1, ...) what is to be reached, on the network's scale.
+        images
+            (inputs, ...) as the network sees them.
+        noise
+            (1, ...) standard normal.
+        time
+            Above 0, where the image is reached, and at most 1, where the path begins.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class OneStep:
     """The network's own answer, asked once."""
@@ -127,6 +147,12 @@ class Ddim:
             state = image if left == 1 else sqrt(signal_after) * image + sqrt(1 - signal_after) * noise
         return state * self.unit.scale + self.unit.offset
 
+    def lesson(self, image: Tensor, images: Tensor, noise: Tensor, time: float) -> tuple[Tensor, Tensor]:
+        """Return the noisy image at a time, and the noise or the image (Ho, Jain and Abbeel 2020, eq. 4)."""
+        signal = _signal(time)
+        state = sqrt(signal) * image + sqrt(1 - signal) * noise
+        return state, noise if self.predicts == "noise" else image
+
 
 @dataclass(frozen=True, slots=True)
 class RectifiedFlow:
@@ -160,6 +186,12 @@ class RectifiedFlow:
         for left in range(self.passes, 0, -1):
             state = state - ask(state, left / self.passes)[:1] / self.passes
         return state * self.unit.scale + self.unit.offset
+
+    def lesson(self, image: Tensor, images: Tensor, noise: Tensor, time: float) -> tuple[Tensor, Tensor]:
+        """Return the point of the straight path at a time, and the path's direction."""
+        begins_at = self.begins_at
+        start = noise if begins_at is None else images[begins_at : begins_at + 1]
+        return (1 - time) * image + time * start, start - image
 
 
 def _signal(time: float) -> float:

@@ -59,19 +59,26 @@ class ResidualUNetRunner(nn.Module):
 
 
 class UNetRunner(nn.Module):
-    """A U-Net with its answer in the output's unit; one on slices sees the slices of a tile one by one."""
+    """A U-Net with its answer in the output's unit; one on slices sees the slices of a tile one by one.
 
-    def __init__(self, network: UNet, offset: float, scale: float) -> None:
+    Parameters
+    ----------
+    beside
+        How many slices below and above it sees with each; a tile comes with as many more slices than are answered for.
+    """
+
+    def __init__(self, network: UNet, offset: float, scale: float, beside: int = 0) -> None:
         super().__init__()
-        self.network, self.offset, self.scale = network, offset, scale
+        self.network, self.offset, self.scale, self.beside = network, offset, scale, beside
 
     def forward(self, tiles: Tensor) -> Tensor:
-        """Map (batch, inputs, z, y, x) to (batch, fields, z, y, x): a value, or logits."""
+        """Map (batch, inputs, z + 2 beside, y, x) to (batch, fields, z, y, x): a value, or logits."""
         if self.network.spec.dimensions == 3:
             answer: Tensor = self.network(tiles)
         else:
-            batch, _, depth = tiles.shape[:3]
-            slices = self.network(tiles.transpose(1, 2).flatten(0, 1))
+            seen = tiles.unfold(2, 1 + 2 * self.beside, 1)  # (batch, inputs, z, y, x, slices seen)
+            batch, _, depth = seen.shape[:3]
+            slices = self.network(seen.permute(0, 2, 1, 5, 3, 4).flatten(2, 3).flatten(0, 1))
             answer = slices.unflatten(0, (batch, depth)).transpose(1, 2)
         return answer.float() * self.scale + self.offset
 
@@ -136,8 +143,9 @@ def unet(package: ModelPackage, network: UNetNetwork) -> UNetRunner:
         As `network_for`.
     """
     labels = package.card.output.labels
-    spec = UNetSpec(network.widths, network.dimensions, len(package.card.inputs), len(labels) + 1 if labels else 1)
-    return UNetRunner(_with_weights(UNet(spec), package), network.offset, network.scale).eval()
+    channels_in = len(package.card.inputs) * (1 + 2 * network.neighbours)
+    spec = UNetSpec(network.widths, network.dimensions, channels_in, len(labels) + 1 if labels else 1)
+    return UNetRunner(_with_weights(UNet(spec), package), network.offset, network.scale, network.neighbours).eval()
 
 
 def stepped_unet(package: ModelPackage, network: SteppedUNetNetwork) -> UNetRunner:

@@ -79,12 +79,15 @@ class Task(Closed):
         Voxel spacing along x, y, z in mm.
     patch_voxels
         Size of a training patch along x, y, z, which is the tile in use; 1 along z for networks on axial slices.
+    neighbours
+        Of a network on axial slices, how many slices below and above it sees as further channels (2.5D).
     """
 
     inputs: tuple[TaskInput, ...] = Field(min_length=1)
     target: TaskTarget
     voxel_mm: Millimetres
     patch_voxels: tuple[int, int, int]
+    neighbours: int = Field(default=0, ge=0, le=8)
 
     @model_validator(mode="after")
     def _agrees(self) -> Task:
@@ -93,6 +96,8 @@ class Task(Closed):
             raise ValueError(f"a name is used twice: {', '.join(doubled)}")
         if min(self.patch_voxels) < 1:
             raise ValueError(f"patch_voxels must be positive, got {self.patch_voxels}")
+        if self.neighbours and self.dimensions == 3:
+            raise ValueError(f"neighbours are those of a slice, and patch_voxels are {self.patch_voxels}")
         self.output  # noqa: B018  # what no card could say is refused here
         return self
 
@@ -106,6 +111,11 @@ class Task(Closed):
         """Shape (k, j, i) of a patch as an array."""
         x, y, z = self.patch_voxels
         return z, y, x
+
+    @property
+    def channels(self) -> int:
+        """Channels that the network sees: of each input its slice and the neighbours, from the lowest up."""
+        return len(self.inputs) * (1 + 2 * self.neighbours)
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -61,8 +61,17 @@ class NetworkKind(Closed):
         """Of what a tile's sides are multiples; None where the network takes one size only."""
         return None
 
+    @property
+    def slices_beside(self) -> int:
+        """How many slices below and above a tile the network sees without answering for them."""
+        return 0
+
     def misfit(self, card: Card) -> str | None:
         """Return why it cannot give the card's output; None where it can."""
+        return None
+
+    def export_misfit(self) -> str | None:
+        """Return why the network alone is no model for other software; None where its graph can be written."""
         return None
 
     def predicts_scale(self, card: Card) -> bool | None:

@@ -12,7 +12,7 @@ from models.packages.kinds.unet import UNetShape
 if TYPE_CHECKING:
     from torch import nn
 
-    from models.inference.sampling import Sampler, Scale
+    from models.inference.sampling import Sampler, Scale, SteppedSampler
     from models.packages.card import Card
     from models.packages.package import ModelPackage
 
@@ -25,7 +25,7 @@ class DdimSteps(Closed):
     seed: int = Field(ge=0)
     predicts: Literal["noise", "image"]
 
-    def build(self, unit: Scale) -> Sampler:
+    def build(self, unit: Scale) -> SteppedSampler:
         """Return the sampler."""
         from models.inference.sampling import Ddim
 
@@ -40,7 +40,7 @@ class FlowSteps(Closed):
     seed: int = Field(ge=0)
     begins_at: int | None = Field(default=None, ge=0)
 
-    def build(self, unit: Scale) -> Sampler:
+    def build(self, unit: Scale) -> SteppedSampler:
         """Return the sampler."""
         from models.inference.sampling import RectifiedFlow
 
@@ -69,6 +69,10 @@ class SteppedUNetNetwork(UNetShape):
         if begins_at is not None and begins_at >= len(card.inputs):
             return f"sampling begins at input {begins_at}, and there are {len(card.inputs)}"
         return None
+
+    def export_misfit(self) -> str | None:
+        """Return why the network alone is no model for other software."""
+        return "it is asked by steps, and a graph of one step would be taken for the whole"
 
     def sampler(self) -> Sampler:
         """Return how the network is asked for a field."""

@@ -49,9 +49,31 @@ class UNetShape(NetworkKind):
 
 
 class UNetNetwork(UNetShape):
-    """A U-Net that is asked once."""
+    """A U-Net that is asked once.
+
+    Attributes
+    ----------
+    neighbours
+        Of a network on axial slices, how many slices below and above it sees as further channels (2.5D).
+    """
 
     kind: Literal["unet"]
+    neighbours: int = Field(default=0, ge=0, le=8)
+
+    @model_validator(mode="after")
+    def _has_slices(self) -> Self:
+        if self.neighbours and self.dimensions == 3:
+            raise ValueError(f"neighbours are those of a slice, and tile_voxels are {self.tile_voxels}")
+        return self
+
+    @property
+    def slices_beside(self) -> int:
+        """See `neighbours`."""
+        return self.neighbours
+
+    def export_misfit(self) -> str | None:
+        """Return why the network alone is no model for other software; None where its graph can be written."""
+        return "it sees the slices beside a tile, and a graph is given the tile alone" if self.neighbours else None
 
     def module(self, package: ModelPackage) -> nn.Module:
         """Return the network with the package's weights and its readout."""

@@ -33,7 +33,7 @@ from models.packages.closed import Closed
 from models.pairs.distinct import check_no_copies
 from models.pairs.layout import NOT_PATIENTS
 from models.quantities import Quantity
-from models.training.data.patches import Patches, WorkingCase, validation_patches, working_case
+from models.training.data.patches import Beside, Patches, WorkingCase, validation_patches, working_case
 from models.training.data.source import Numbered
 from models.training.tasks import Task, TaskInput
 from models.volumes import Grid, Volume
@@ -127,7 +127,7 @@ class PairedMaker:
 
     def __call__(self) -> Numbered:
         """Return what makes samples by their numbers."""
-        return Patches(self.cases(), self.task.tile, self.task.voxel_mm, self.seed).batch
+        return Patches(self.cases(), self.task.tile, self.task.voxel_mm, self.seed, _beside(self.task)).batch
 
     def cases(self) -> list[WorkingCase]:
         """Read the folders' images onto the working grid."""
@@ -152,11 +152,17 @@ class PairedSource:
     def held_out(self) -> list[Batch]:
         """Return unvaried patches of the cases held out."""
         cases = self._of(self.cases[-self.held_out_cases :]).cases()
-        return validation_patches(cases, self._task.tile, self._plan.validation_samples, self._seed)
+        return validation_patches(
+            cases, self._task.tile, self._plan.validation_samples, self._seed, _beside(self._task)
+        )
 
     def _of(self, cases: tuple[str, ...]) -> PairedMaker:
         folders = tuple((case, folder) for case in cases for folder in self._found[case])
         return PairedMaker(folders, self._task, self._seed)
+
+
+def _beside(task: Task) -> Beside:
+    return Beside(task.neighbours, frozenset(task.names))
 
 
 def read_case(case: str, folder: Path, task: Task) -> WorkingCase:

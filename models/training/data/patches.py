@@ -27,6 +27,17 @@ _INTENSITY = 0.08
 Vector = npt.NDArray[np.float64]
 
 
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """How many slices below and above a patch of one slice come with it, and of which images."""
+
+    slices: int
+    images: frozenset[str]
+
+
+NONE_BESIDE = Beside(0, frozenset())
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class WorkingCase:
     """One case on the working grid, cut to the body mask with half a tile around it.
@@ -102,15 +113,23 @@ class Patches:
         Shape (k, j, i) of a patch.
     voxel_mm
         Voxel spacing along x, y, z in mm.
+    beside
+        Of patches of one slice: which images come with their neighbours.
     """
 
     def __init__(
-        self, cases: Sequence[WorkingCase], tile: Voxels, voxel_mm: tuple[float, float, float], seed: int
+        self,
+        cases: Sequence[WorkingCase],
+        tile: Voxels,
+        voxel_mm: tuple[float, float, float],
+        seed: int,
+        beside: Beside = NONE_BESIDE,
     ) -> None:
         by_case: dict[str, list[WorkingCase]] = defaultdict(list)
         for case in cases:
             by_case[case.case].append(case)
         self._cases, self._tile, self._seed = list(by_case.values()), tile, seed
+        self._beside = beside
         self._millimetres = np.diag(voxel_mm[::-1])
 
     def batch(self, numbers: Sequence[int]) -> Batch:
@@ -123,18 +142,20 @@ class Patches:
         case = of_case[int(rng.integers(len(of_case)))]
         centre = case.centres[int(rng.integers(len(case.centres)))].numpy().astype(float)
         turn = np.linalg.inv(self._millimetres) @ _turn(rng, self._tile[0] == 1, not case.labels) @ self._millimetres
-        patch = _read(case, centre, turn, self._tile)
+        patch = _read(case, centre, turn, self._tile, self._beside)
         gain = {name: float(np.exp(rng.normal(0.0, _INTENSITY))) for name in patch.images if name in case.varied}
         return Batch({name: image * gain.get(name, 1.0) for name, image in patch.images.items()}, patch.masks)
 
 
-def validation_patches(cases: Sequence[WorkingCase], tile: Voxels, count: int, seed: int) -> list[Batch]:
+def validation_patches(
+    cases: Sequence[WorkingCase], tile: Voxels, count: int, seed: int, beside: Beside = NONE_BESIDE
+) -> list[Batch]:
     """Return `count` unvaried patches of each case, one a batch, to validate by."""
     patches = []
     for number, case in enumerate(cases):
         rng = np.random.default_rng([seed, number])
         for at in rng.integers(len(case.centres), size=count):
-            patches.append(_read(case, case.centres[int(at)].numpy().astype(float), np.eye(3), tile))
+            patches.append(_read(case, case.centres[int(at)].numpy().astype(float), np.eye(3), tile, beside))
     return patches
 
 
@@ -149,8 +170,10 @@ def _turn(rng: np.random.Generator, flat: bool, may_mirror: bool) -> Vector:
     return turn
 
 
-def _read(case: WorkingCase, centre: Vector, turn: Vector, tile: Voxels) -> Batch:
+def _read(case: WorkingCase, centre: Vector, turn: Vector, patch: Voxels, beside: Beside) -> Batch:
     """Sample a patch around `centre` (voxels k j i); `turn` maps offsets in the patch to offsets in the case."""
+    count = beside.slices
+    tile = (patch[0] + 2 * count, *patch[1:])
     size = np.array(case.mask.shape, float)
     middle = (np.array(tile, float) - 1) / 2
     if np.array_equal(turn, np.eye(3)):
@@ -162,17 +185,21 @@ def _read(case: WorkingCase, centre: Vector, turn: Vector, tile: Voxels) -> Batc
     matrix = torch.from_numpy(np.concatenate([scaled[::-1, ::-1], shift[::-1, None]], axis=1).copy()).float()[None]
     grid = functional.affine_grid(matrix, [1, 1, *tile], align_corners=False)
 
-    def sampled(image: Tensor, outside: float, mode: str) -> Tensor:
+    def sampled(image: Tensor, outside: float, mode: str, whole: bool) -> Tensor:
         # What lies beyond is 0 while it is read, so that it becomes `outside`.
         moved = image.float()[None, None] - outside
         found = functional.grid_sample(moved, grid, mode=mode, align_corners=False) + outside
-        return found.squeeze(2) if tile[0] == 1 else found
+        if patch[0] > 1:
+            return found
+        return found.squeeze(1) if whole else found[:, :, count]
 
     images = {
-        name: sampled(image, case.outside[name], "nearest" if name in case.labels else "bilinear")
+        name: sampled(
+            image, case.outside[name], "nearest" if name in case.labels else "bilinear", name in beside.images
+        )
         for name, image in case.images.items()
     }
-    return Batch(images, {BODY: sampled(case.mask, 0.0, "nearest") > 0.5})
+    return Batch(images, {BODY: sampled(case.mask, 0.0, "nearest", False) > 0.5})
 
 
 def _around(mask: Tensor, tile: Voxels) -> tuple[slice, slice, slice]:

@@ -56,6 +56,8 @@ class RenderedPlan(Closed):
         x, y, z = task.patch_voxels
         if len({*task.voxel_mm}) != 1 or x != y or z not in (1, x):
             return "rendered patches are cubes of cubic voxels, or square slices of them"
+        if task.neighbours:
+            return "rendered slices come without their neighbours"
         for one in task.inputs:
             wanted = ForegroundPercentile if one.name == MR else Fixed
             if not isinstance(one.normalisation, wanted):

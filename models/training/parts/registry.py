@@ -10,12 +10,13 @@ from pydantic import Field
 from models.packages.closed import Closed
 from models.training.parts.discriminators.patch import PatchPart
 from models.training.parts.generators.residual_unet import ResidualUNetPart
+from models.training.parts.generators.stepped_unet import SteppedUNetPart
 from models.training.parts.generators.unet import UNetPart
 from models.training.parts.losses.gradient_difference import GradientDifference
 from models.training.parts.losses.masked_l1 import MaskedL1
 from models.training.tasks import Task
 
-GeneratorPart = Annotated[ResidualUNetPart | UNetPart, Field(discriminator="kind")]
+GeneratorPart = Annotated[ResidualUNetPart | UNetPart | SteppedUNetPart, Field(discriminator="kind")]
 DiscriminatorPart = PatchPart
 ImageLoss = Annotated[MaskedL1 | GradientDifference, Field(discriminator="kind")]
 """Losses between a made and a true image over a region."""

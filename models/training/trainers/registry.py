@@ -7,10 +7,12 @@ from typing import Annotated
 from pydantic import Field
 
 from models.training.trainers.anchored_regression import AnchoredRegressionPlan
+from models.training.trainers.diffusion import DiffusionPlan
 from models.training.trainers.paired_gan import PairedGanPlan
 from models.training.trainers.regression import RegressionPlan
 from models.training.trainers.segmentation import SegmentationPlan
 
 TrainerPlan = Annotated[
-    AnchoredRegressionPlan | RegressionPlan | PairedGanPlan | SegmentationPlan, Field(discriminator="kind")
+    AnchoredRegressionPlan | RegressionPlan | PairedGanPlan | DiffusionPlan | SegmentationPlan,
+    Field(discriminator="kind"),
 ]

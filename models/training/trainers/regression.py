@@ -14,7 +14,7 @@ from models.packages.closed import Closed
 from models.training.data.patches import BODY
 from models.training.logs import Picture
 from models.training.objective import NETWORK, Descent
-from models.training.parts.generators.residual_unet import ResidualUNetPart
+from models.training.parts.answers import Answers
 from models.training.parts.registry import ImageLoss, Parts
 from models.training.tasks import Task
 from models.training.trainers.optimiser import OptimiserPlan
@@ -125,6 +125,7 @@ def value_misfit(trainer: str, task: Task, parts: Parts) -> str | None:
     """Return why a trainer of values in any unit cannot train; None where it can."""
     if task.target.labels:
         return f"{trainer} makes values: labels are trained by segmentation"
-    if isinstance(parts.generator, ResidualUNetPart):
-        return f"{trainer} trains a network that answers with values; residual-unet is trained by anchored-regression"
+    generator = parts.generator
+    if generator.answers is not Answers.VALUES:
+        return f"{trainer} trains what answers with values; {generator.kind} answers with {generator.answers}"
     return None

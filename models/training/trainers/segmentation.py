@@ -12,7 +12,7 @@ from models.batches import Batch
 from models.packages.closed import Closed
 from models.training.logs import Picture
 from models.training.objective import NETWORK, Descent
-from models.training.parts.generators.residual_unet import ResidualUNetPart
+from models.training.parts.answers import Answers
 from models.training.parts.losses.dice_cross_entropy import DiceCrossEntropy
 from models.training.parts.registry import Parts
 from models.training.tasks import Task
@@ -32,7 +32,7 @@ class SegmentationPlan(Closed):
         """Return why it cannot train these parts; None where it can."""
         if not task.target.labels:
             return "segmentation needs a target of modality SEG with labels"
-        if isinstance(parts.generator, ResidualUNetPart) or parts.discriminator is not None:
+        if parts.generator.answers is not Answers.VALUES or parts.discriminator is not None:
             return "segmentation trains a network that answers with logits, as unet does, and no discriminator"
         return None
 

@@ -67,5 +67,5 @@ def montage(held_out: Sequence[Batch], task: Task, predicted: Callable[[Batch], 
 
 
 def _middle(image: Tensor) -> Tensor:
-    plane = image[0, 0]
+    plane = image[0, image.shape[1] // 2]  # of a slice with neighbours, the slice
     return plane if plane.ndim == 2 else plane[plane.shape[0] // 2]

@@ -23,7 +23,7 @@ def full(shape: tuple[int, int, int]) -> Prepared:
     values = torch.from_numpy(np.random.default_rng(0).random(shape, dtype=np.float32))
     cells = tuple(-(-n // 4) for n in shape)
     inside = (slice(0, shape[0]), slice(0, shape[1]), slice(0, shape[2]))
-    return Prepared((values,), (PLAIN,), torch.ones(shape, dtype=torch.bool), np.ones(cells, bool), 4, inside)
+    return Prepared((values,), (PLAIN,), torch.ones(shape, dtype=torch.bool), np.ones(cells, bool), 4, inside, (0.0,))
 
 
 def doubled(tiles: Tensor) -> Tensor:
@@ -44,6 +44,25 @@ def test_what_tiles_agree_on_is_what_comes_out() -> None:
     assert bool(found.covered.all())
     assert shares == sorted(shares)
     assert shares[-1] == 1.0
+
+
+@pytest.mark.parametrize("beside", [1, 2])
+@pytest.mark.parametrize("side", [16, 24])
+def test_a_slice_is_answered_for_with_its_neighbours_whatever_the_tiles(beside: int, side: int) -> None:
+    """Beyond the field lies the background, as in training."""
+    weights = torch.arange(1.0, 2.0 + 2 * beside)
+
+    def weighed(tiles: Tensor) -> Tensor:
+        assert tiles.shape[2] == 1 + 2 * beside
+        return (tiles * weights[:, None, None]).sum(dim=2, keepdim=True)
+
+    field = full((6, 40, 33))
+    flat = Tiling((1, side, side), (1, side, side), 0.5, 3)
+    found = Engine(weighed, CPU, [flat], beside=beside).run(field, lambda _: None).values
+    around = torch.nn.functional.pad(field.raw[0], (0, 0, 0, 0, beside, beside))
+    expected = sum(weight * around[at : at + 6] for at, weight in enumerate(weights))
+    assert found is not None
+    torch.testing.assert_close(found[0], expected)
 
 
 def test_the_middle_of_a_tile_counts_most_and_its_corner_counts() -> None:

@@ -28,7 +28,7 @@ def field(values: Tensor | None = None) -> Prepared:
     whole = (slice(0, SHAPE[0]), slice(0, SHAPE[1]), slice(0, SHAPE[2]))
     cells = np.ones(tuple(-(-side // 4) for side in SHAPE), bool)
     plain = Scaling(-np.inf, np.inf, 0.0, 1.0)
-    return Prepared((values,), (plain,), torch.ones(SHAPE, dtype=torch.bool), cells, 4, whole)
+    return Prepared((values,), (plain,), torch.ones(SHAPE, dtype=torch.bool), cells, 4, whole, (0.0,))
 
 
 def answered(network: Network, sampler: Sampler, tile: tuple[int, int, int], batch: int = 1) -> Tensor:

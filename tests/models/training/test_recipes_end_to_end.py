@@ -1,4 +1,4 @@
-"""Three tiny recipes the whole way: train, resume, pack, verify, run. They show that the floor knows no modality."""
+"""Tiny recipes the whole way: train, resume, pack, verify, run. They show that the floor knows no modality."""
 
 from __future__ import annotations
 
@@ -81,6 +81,24 @@ RECIPES = {
             "discriminator_rate": 0.002,
             "optimiser": {**OPTIMISER, "momentum": 0.5},
         },
+    ),
+    "ct-to-mr-beside": recipe_of(
+        "ct-to-mr-beside",
+        task={**task([CT], {"name": "mr", **MR_TARGET}, depth=1), "neighbours": 2},
+        parts={"generator": UNET},
+        trainer={"kind": "regression", "losses": [L1], "optimiser": OPTIMISER},
+    ),
+    "ct-to-mr-by-steps": recipe_of(
+        "ct-to-mr-by-steps",
+        task=task([CT], {"name": "mr", **MR_TARGET}, depth=1),
+        parts={
+            "generator": {
+                "kind": "stepped-unet",
+                "widths": [6, 12],
+                "sampling": {"kind": "rectified-flow", "steps": 4, "seed": 5},
+            }
+        },
+        trainer={"kind": "diffusion", "losses": [{**L1, "outside": 0.2}], "optimiser": OPTIMISER},
     ),
     "perfusion-to-dwi": recipe_of(
         "perfusion-to-dwi",

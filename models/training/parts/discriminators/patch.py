@@ -48,4 +48,4 @@ class PatchPart(Closed):
 
     def build(self, task: Task) -> PatchDiscriminator:
         """Return the network with weights by torch's generator."""
-        return PatchDiscriminator(len(task.inputs) + task.target.channels, self.widths, task.dimensions)
+        return PatchDiscriminator(task.channels + task.target.channels, self.widths, task.dimensions)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
 from models.networks.residual_unet import ResidualUNet, ResidualUNetSpec
 from models.packages.closed import Closed
 from models.quantities import Quantity
+from models.training.parts.answers import Answers
 from models.training.tasks import Task
 
 
@@ -19,6 +20,8 @@ class ResidualUNetPart(Closed):
     widths: tuple[int, ...] = Field(min_length=2, max_length=6)
     anchors_hu: tuple[float, ...] = Field(min_length=3)
     heads: int = Field(ge=1, le=8)
+
+    answers: ClassVar[Answers] = Answers.DISTRIBUTION
 
     @model_validator(mode="after")
     def _rises(self) -> ResidualUNetPart:

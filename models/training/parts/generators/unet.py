@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
 from models.networks.unet import UNet, UNetSpec
 from models.packages.closed import Closed
+from models.training.parts.answers import Answers
 from models.training.tasks import Task
 
 
@@ -16,6 +17,8 @@ class UNetPart(Closed):
 
     kind: Literal["unet"]
     widths: tuple[int, ...] = Field(min_length=1, max_length=6)
+
+    answers: ClassVar[Answers] = Answers.VALUES
 
     @property
     def step_voxels(self) -> int:
@@ -31,7 +34,7 @@ class UNetPart(Closed):
 
     def spec(self, task: Task) -> UNetSpec:
         """Return what the network is built by."""
-        return UNetSpec(self.widths, task.dimensions, len(task.inputs), task.target.channels)
+        return UNetSpec(self.widths, task.dimensions, task.channels, task.target.channels)
 
     def build(self, task: Task) -> UNet:
         """Return the network with weights by torch's generator."""
@@ -44,4 +47,5 @@ class UNetPart(Closed):
             "widths": list(self.widths),
             "offset": task.target.offset,
             "scale": task.target.scale,
+            "neighbours": task.neighbours,
         }

@@ -16,7 +16,7 @@ from models.batches import Batch
 from models.inference.device import fastest_precision
 from models.networks.building import residual_unet
 from models.networks.residual_unet import ResidualUNet
-from models.packages import ModelPackage, ResidualUNetNetwork
+from models.packages import ModelPackage
 from models.reports.cases import load_case
 from models.training.checkpoint import has_checkpoint, read_tensors
 from models.training.data.patches import Patches, WorkingCase, validation_patches
@@ -24,6 +24,7 @@ from models.training.finetune.baseline import mean_ct
 from models.training.finetune.folds import Fold
 from models.training.finetune.judging import Judged, judge_of
 from models.training.finetune.plan import FinetunePlan
+from models.training.finetune.trainable import anchored_network
 from models.training.finetune.working_pairs import TARGET
 from models.training.loop import Loop, LoopPlan
 from models.training.objective import NETWORK
@@ -81,8 +82,7 @@ class Site:
 
     def network(self) -> ResidualUNet:
         """Return the package's network with its weights."""
-        plan = self.package.card.network
-        assert isinstance(plan, ResidualUNetNetwork)
+        plan = anchored_network(self.package)
         return residual_unet(self.package, plan).network.to(self.device).train()
 
     def of(self, names: Sequence[str]) -> list[WorkingCase]:
@@ -132,7 +132,6 @@ def trained(
     """Train `network` on `pairs` and return its run, and its score on the held-out patches before."""
     card = site.package.card
     precision = fastest_precision(site.device)
-    assert isinstance(card.network, ResidualUNetNetwork)
     objective = AnchoredRegression(
         network,
         site.plan.loss,
@@ -141,7 +140,7 @@ def trained(
         precision,
         [one.name for one in card.inputs],
         TARGET,
-        card.network.temperature,
+        anchored_network(site.package).temperature,
     )
     loop: Loop[Batch] = Loop(objective, plan, Alone(site.device))
     first = objective.validate()[SCORE] if held_out else float("inf")

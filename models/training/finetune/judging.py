@@ -11,9 +11,10 @@ from models.inference import Predictor
 from models.metrics import region_errors
 from models.networks.building import ResidualUNetRunner, running
 from models.networks.residual_unet import ResidualUNet
-from models.packages import ModelPackage, ResidualUNetNetwork
+from models.packages import ModelPackage
 from models.reports.cases import Case
 from models.reports.methods import AllWater, Answer, MeanMap, Method, Model
+from models.training.finetune.trainable import anchored_network
 from models.uncertainty.conformal import patient_score
 from models.uncertainty.samples import Sample, sample_of
 from models.volumes import Volume
@@ -71,9 +72,7 @@ class Judge:
 
 def judge_of(package: ModelPackage, network: ResidualUNet, mean: Volume, device: str) -> Judge:
     """Return a judge of `network` beside the package that it came from and the mean CT of those it learnt from."""
-    plan = package.card.network
-    assert isinstance(plan, ResidualUNetNetwork)
-    runner = ResidualUNetRunner(network, plan.temperature)
+    runner = ResidualUNetRunner(network, anchored_network(package).temperature)
     tuned = Predictor(package, device, build=lambda _, place, precision: running(runner, place, precision))
     methods: dict[str, Method] = {
         BEFORE: Model(package.card, Predictor(package, device)),

@@ -15,11 +15,11 @@ from torch import Tensor
 
 from models.errors import RecipeError
 from models.gate.tally import GateTally, refusal_of, tally_of
-from models.packages import DISCLAIMER, CardCalibration, ModelPackage, ResidualUNetNetwork
+from models.packages import DISCLAIMER, CardCalibration, ModelPackage
 from models.packages.contents import files_in
 from models.packages.golden import write_with_golden
 from models.pairs import PairFolder, read_pairs
-from models.reports.cases import load_case, refuse_unfit
+from models.reports.cases import load_case
 from models.training.data.patches import WorkingCase
 from models.training.disk_space import Need, check_disk_space, space_needed
 from models.training.draft import OF_WEIGHTS, read_draft
@@ -32,6 +32,7 @@ from models.training.finetune.naming import name_for
 from models.training.finetune.offering import withheld
 from models.training.finetune.plan import FinetunePlan
 from models.training.finetune.statements import calibration_of, card_metrics
+from models.training.finetune.trainable import check_trainable
 from models.training.finetune.working_pairs import working_pair
 from models.training.objective import NETWORK
 from models.training.packing import check_inputs, half_precision
@@ -183,9 +184,7 @@ def _draft(file: Path, package: ModelPackage) -> dict[str, Any]:
 
 
 def _need(package: ModelPackage, folds: int) -> Need:
-    plan = package.card.network
-    assert isinstance(plan, ResidualUNetNetwork)
-    parameters = plan.parameters
+    parameters = package.card.network.parameters
     # The last network, of all pairs, is trained and packed only where something was gained; a package takes the room of
     # the one that it came from.
     packed = sum((package.folder / name).stat().st_size for name in files_in(package.folder))
@@ -200,27 +199,6 @@ def _working(pairs: Sequence[PairFolder], package: ModelPackage) -> tuple[dict[s
         refusals.append(refusal_of(pair.patient, case.inputs, package))
         working[pair.patient] = working_pair(case, package.card)
     return working, tally_of(refusals, package.card)
-
-
-def check_trainable(package: ModelPackage) -> None:
-    """Refuse a package that cannot be trained on, or not by pairs of MR and CT.
-
-    Raises
-    ------
-    RecipeError
-        ``package-not-trainable``.
-    InputError
-        ``evaluation-unsupported``: more than one MR, or an output other than CT.
-    """
-    if not isinstance(package.card.network, ResidualUNetNetwork):
-        raise RecipeError(
-            "package-not-trainable",
-            package=package.card.name,
-            found=f"a network of kind {package.card.network.kind}: a graph to run, without the layers to train",
-            accepted="residual-unet with safetensors weights",
-            remedy="fine-tune it where it came from, and import the result",
-        )
-    refuse_unfit(package.card)
 
 
 def _on_all(

@@ -193,6 +193,9 @@ def test_from_cases_to_a_package_that_runs(name: str, tmp_path: Path) -> None:
     assert made.values.min() >= card.output.lowest
     assert made.values.max() <= card.output.highest
     told = json.loads((tmp_path / "made.json").read_text())
+    graph = CliRunner().invoke(app, ["export", str(package), "--onnx", "--out", str(tmp_path / "net.onnx")])
+    alone = name not in ("ct-to-mr-beside", "ct-to-mr-by-steps")  # what the network is, without what asks it
+    assert (graph.exit_code == 0, "export-refused" in graph.output) == (alone, not alone), graph.output
     assert told["output"]["unit"] == ("label" if name.endswith("organs") else "arbitrary")
 
 

@@ -24,7 +24,8 @@ from models.packages import ModelPackage, OnnxNetwork, load_package
 from models.training.finetune.claim import PACKAGE, REPORT
 from models.training.finetune.gain import Verdict
 from models.training.finetune.plan import FinetunePlan
-from models.training.finetune.run import Finetuned, check_trainable, finetune
+from models.training.finetune.run import Finetuned, finetune
+from models.training.finetune.trainable import check_trainable
 from models.training.schedule import Span
 from models.training.stopping import Asked
 

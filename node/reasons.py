@@ -204,6 +204,27 @@ TEXTS: Mapping[str, str] = {
     "nothing was changed. Restore the database, or report this.",
     "schema-revision": "The database has schema revision {found}, this software needs {expected}: run "
     "`synthnode serve`, which migrates, or install the release that wrote it.",
+    "run-file-unusable": "{file} cannot be used ({found}): a study with a damaged object is not computed. Take the "
+    "study from its source again.",
+    "run-instance-conflict": "{first} and {second} are two different objects under one SOP Instance UID: keep the "
+    "right one.",
+    "run-no-dicom": "None of the {files} files in {folder} is a DICOM object.",
+    "run-no-rule": "No rule says which series {pipeline} takes: name a rule file with --rules, or fill its slots by "
+    "SeriesDescription with --slot NAME=PATTERN (it has {slots}).",
+    "run-out-not-empty": "{out} exists and is no empty folder: name another for the result.",
+    "run-out-not-writable": "The result cannot be written to {out} ({error}).",
+    "run-out-overlaps": "{out} and {folder} lie one inside the other: name a folder for the result "
+    "apart from the study.",
+    "run-rules-several": "Several rules order {pipeline} and would compute different things: {rules}. Name a rule "
+    "file with one of them, or fill the slots with --slot.",
+    "run-series-ambiguous": "{found} series fit the slot {slot}: {descriptions}. Choose one by SeriesDescription with "
+    "--slot {slot}=PATTERN.",
+    "run-series-missing": "No series fits the slot {slot}: {found}.",
+    "run-several-studies": "{folder} holds {found} studies, of {first} and {second} for example: name the "
+    "folder of one.",
+    "run-role-unknown": "{pipeline} has no model in the role {role}; it has {known}.",
+    "run-slot-unknown": "There is no slot {slot}; the pipeline has {known}.",
+    "run-time-invalid": "The time {found} is no ISO time with an offset, as 2026-01-31T12:00:00+00:00 is.",
     "settings-invalid": "{file}: {findings}",
     "settings-not-yaml": "{file} is no YAML of settings: {error}",
     "settings-unreadable": "{file} cannot be read: {error}.",

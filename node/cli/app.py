@@ -17,6 +17,7 @@ COMMANDS = {
     "check-input": "node.cli.check_input:check_input",
     "demo": "node.cli.demo:demo",
     "check": "node.cli.check:check",
+    "run": "node.cli.run:run",
     "audit": "node.cli.audit:app",
     "archive": "node.cli.archive:app",
     "models": "node.cli.models:app",

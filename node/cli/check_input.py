@@ -47,10 +47,10 @@ def check_input(
     Exit status 0 when a series fits, or would be held for a person; 1 when none does.
     """
     declaration = declared(pipeline)
-    names = {**declaration.models, **_pairs(model, "--model")}
+    names = {**declaration.models, **named_values(model, "--model")}
     held = {role: package_named(name, packages) for role, name in names.items()}
     gate = build_gate(pipeline, held)
-    found = [ask_gate(gate, one) for one in choices(declaration, series_in(folder), _pairs(slot, "--slot"))]
+    found = [ask_gate(gate, one) for one in choices(declaration, series_in(folder), named_values(slot, "--slot"))]
     if as_json:
         print_json(
             {
@@ -68,7 +68,8 @@ def check_input(
         raise typer.Exit(1)
 
 
-def _pairs(given: Sequence[str] | None, option: str) -> dict[str, str]:
+def named_values(given: Sequence[str] | None, option: str) -> dict[str, str]:
+    """Return the values of a repeated option NAME=VALUE by name."""
     pairs = [one.partition("=") for one in given or ()]
     if any(not (name and value) for name, _, value in pairs):
         raise typer.BadParameter("takes NAME=VALUE", param_hint=option)

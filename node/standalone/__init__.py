@@ -1,0 +1,1 @@
+"""A pipeline on a folder of DICOM, without a node: no database, no network, no hold and no release."""

@@ -96,6 +96,8 @@ _GATE = {
     "slice-count": "Slices: {found}; accepted: {accepted}.",
     "voxel-size": "Voxel size: {found}; accepted: {accepted}.",
     "field-of-view": "Field of view: {found}; accepted: {accepted}.",
+    "residual-motion": "Motion of the patient between {between}, by a rigid registration: {found}; accepted:"
+    " {accepted}. Nothing was moved: what is computed would mix two places.",
     "patient-age": "Patient's age: {found}; the model was made for {accepted}.",
     "distortion-correction": "Correction of gradient distortion: {found}; accepted: {accepted}. Switch it on at"
     " the scanner.",

@@ -10,6 +10,7 @@ from models.gate.assess import assess
 from models.packages import InputLimits, ModelPackage
 from models.quantities import Quantity
 from pipelines.checks.conclusion import conclude
+from pipelines.checks.motion import check_motion
 from pipelines.checks.slices import check_slice_order
 from pipelines.contract import Check, Reason, Verdict
 from pipelines.errors import UnreadableSeries
@@ -48,7 +49,8 @@ def check_inputs(
 
     Returns
     -------
-    All checks in a fixed order, those that pass included. Of several inputs, each check's reason names its own.
+    All checks in a fixed order, those that pass included. Of several inputs, each check's reason names its own, and the
+    motion between them is measured.
     """
     found: list[Check] = []
     several = len(package.card.inputs) > 1
@@ -67,6 +69,7 @@ def check_inputs(
         of_input += [check(source, limits) for check in against]
         of_input.append(check_slice_order("slice-order", source.volume))
         found += [_of(limits.name, check) for check in of_input] if several else of_input
+    found += check_motion({limits.name: sources[limits.name].volume for limits in package.card.inputs})
     findings = assess({name: source.volume for name, source in sources.items()}, package).findings
     return (*found, *(_of(one.input, _check(one)) if several and one.input else _check(one) for one in findings))
 

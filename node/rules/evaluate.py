@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from node.rules.conditions import Condition, Judgement
+from node.rules.conditions import Condition, Judgement, Ternary
 from node.rules.decision import Decision, Firing, RuleVerdict, SeriesVerdict, SlotVerdict
 from node.rules.facts import SeriesFacts, StudyFacts
 from node.rules.predicates import READ_FROM, READY, describe_fact
 from node.rules.ruleset import Rule, RuleSet, SlotRule
 from pipelines.headers import Header, typed_attributes
+from pipelines.headers.volumes import VolumeChoice
 
 
 def decide(ruleset: RuleSet, study: StudyFacts) -> Decision:
@@ -22,12 +23,12 @@ def decide(ruleset: RuleSet, study: StudyFacts) -> Decision:
     over. A rule that orders the very computation that an earlier one orders does not fire again; its destinations join
     the earlier one's. Objects of this node's own making fill no slot.
     """
-    series = [_Judge(_values(one, study), _Notes(one)) for one in study.series]
+    judges = _Judges(study)
     about = _Judge({"calling_ae": study.calling_ae, "called_ae": study.called_ae, "series_count": len(study.series)})
     firings: list[Firing] = []
     verdicts: list[RuleVerdict] = []
     for rule in ruleset.rules:
-        slots = tuple(_fill(slot, study.series, series) for slot in rule.slots)
+        slots = tuple(_fill(slot, study.series, judges) for slot in rule.slots)
         verdict = RuleVerdict(rule.name, rule.pipeline, about.all(rule.when), slots)
         if verdict.matched:
             firing = _firing(rule, slots)
@@ -75,21 +76,43 @@ class _Notes:
         return tuple(note for note in (read_from, *differing) if note)
 
 
-def _fill(slot: SlotRule, series: tuple[SeriesFacts, ...], judges: list[_Judge]) -> SlotVerdict:
-    return SlotVerdict(
-        slot.slot,
-        slot.required,
-        tuple(
-            SeriesVerdict(
-                facts.series_uid,
-                facts.instance_count,
-                facts.own,
-                judge.all(slot.where),
-                judge.all(slot.prefer),
-                facts.set_aside,
-            )
-            for facts, judge in zip(series, judges, strict=True)
-        ),
+class _Judges:
+    """The judge of each series' facts, and of each volume's that a slot takes of one; made once each."""
+
+    def __init__(self, study: StudyFacts) -> None:
+        self._study = study
+        self._made: dict[int, _Judge] = {}
+
+    def of(self, facts: SeriesFacts) -> _Judge:
+        if id(facts) not in self._made:
+            self._made[id(facts)] = _Judge(_values(facts, self._study), _Notes(facts))
+        return self._made[id(facts)]
+
+
+def _fill(slot: SlotRule, series: tuple[SeriesFacts, ...], judges: _Judges) -> SlotVerdict:
+    return SlotVerdict(slot.slot, slot.required, tuple(_verdict(slot, one, judges) for one in series))
+
+
+def _verdict(slot: SlotRule, series: SeriesFacts, judges: _Judges) -> SeriesVerdict:
+    volume = () if slot.volume is None else (_holds(slot.volume, series),)
+    facts = series if slot.volume is None else series.of_volume(slot.volume) or series
+    judge = judges.of(facts)
+    return SeriesVerdict(
+        series.series_uid,
+        facts.instance_count,
+        series.own,
+        (*volume, *judge.all(slot.where)),
+        judge.all(slot.prefer),
+        series.set_aside,
+    )
+
+
+def _holds(choice: VolumeChoice, series: SeriesFacts) -> Judgement:
+    """Judge whether a series holds the one volume that a slot takes."""
+    held = series.of_volume(choice) is not None
+    notes = () if held else (f"volumes: {series.described_volumes}",)
+    return Judgement(
+        f"volume is {choice.describe()}", Ternary.TRUE if held else Ternary.FALSE, {}, (), built_in=True, notes=notes
     )
 
 

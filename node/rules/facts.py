@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pipelines.headers import Header
 from pipelines.headers.functional_groups import ENHANCED, PER_FRAME
 from pipelines.headers.parts import divide
 from pipelines.headers.series import common_header, spread
+from pipelines.headers.volumes import VolumeChoice, VolumeName, name_volumes
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,9 @@ class SeriesFacts:
         By keyword, how the instances differ in it, e.g. ``1 of 192 lacks BodyPartExamined``.
     set_aside
         Which of its instances are no part of its volume, e.g. ``3 of 195 are a localizer``.
+    volumes
+        The facts of each volume where a series holds several by their names (echoes, b-values, Dixon images, time
+        points); else none.
     """
 
     series_uid: str
@@ -40,6 +44,19 @@ class SeriesFacts:
     own: bool = False
     differing: Mapping[str, str] = field(default_factory=dict)
     set_aside: str = ""
+    volumes: Mapping[VolumeName, SeriesFacts] = field(default_factory=dict)
+
+    def of_volume(self, choice: VolumeChoice) -> SeriesFacts | None:
+        """Return the facts of the one volume that a slot takes; None where there is none, or more than one."""
+        held = self.volumes or {VolumeName.of(Header.from_attributes(self.attributes)): self}
+        meant = choice.pick(held)
+        return held[meant[0]] if len(meant) == 1 else None
+
+    @property
+    def described_volumes(self) -> str:
+        """The names of its volumes, in words."""
+        held = self.volumes or (VolumeName.of(Header.from_attributes(self.attributes)),)
+        return "; ".join(name.describe() for name in held)
 
     @classmethod
     def of(
@@ -61,19 +78,33 @@ class SeriesFacts:
         differing = [frame for one in differing for frame in _frames(first, one)]
         parts = divide([Header.from_attributes({**first, **one}) for one in differing])
         said = [differing[index] for index in parts.volume]
-        headers = [Header.from_attributes({**first, **one}) for one in said]
-        common = common_header(headers) if headers else Header.from_attributes(first)
-        varying = sorted({keyword for one in said for keyword in one})
-        agreed = {keyword: common.written(keyword) for keyword in varying}
-        spreads = [spread(headers, keyword) for keyword in varying]
-        return cls(
-            series_uid,
-            {keyword: value for keyword, value in {**first, **agreed}.items() if value is not None},
-            len(parts.volume),
-            own,
-            {found.keyword: found.describe() for found in spreads if not found.is_uniform},
-            parts.describe(),
-        )
+        whole = _facts(series_uid, first, said, own, parts.describe())
+        names = name_volumes([Header.from_attributes({**first, **one}) for one in said])
+        if len(names) < 2:
+            return whole
+        volumes = {
+            name: _facts(series_uid, first, [said[index] for index in indices], own, parts.describe())
+            for name, indices in names.items()
+        }
+        return replace(whole, volumes=volumes)
+
+
+def _facts(
+    series_uid: str, first: Mapping[str, Any], said: Sequence[Mapping[str, Any]], own: bool, set_aside: str
+) -> SeriesFacts:
+    headers = [Header.from_attributes({**first, **one}) for one in said]
+    common = common_header(headers) if headers else Header.from_attributes(first)
+    varying = sorted({keyword for one in said for keyword in one})
+    agreed = {keyword: common.written(keyword) for keyword in varying}
+    spreads = [spread(headers, keyword) for keyword in varying]
+    return SeriesFacts(
+        series_uid,
+        {keyword: value for keyword, value in {**first, **agreed}.items() if value is not None},
+        len(said),
+        own,
+        {found.keyword: found.describe() for found in spreads if not found.is_uniform},
+        set_aside,
+    )
 
 
 def _frames(first: Mapping[str, Any], own: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -20,6 +20,7 @@ from node.rules.schema import WrittenRule, WrittenRules, WrittenSlot
 from node.rules.types import INT, TEXT, Type
 from node.rules.yaml_file import parse
 from pipelines.contract import Declaration, Slot
+from pipelines.headers.volumes import VolumeChoice
 from pipelines.objects.profiles import DEFAULT, PlanningProfile
 
 STUDY_FACTS: Mapping[str, Type] = MappingProxyType({"calling_ae": TEXT, "called_ae": TEXT, "series_count": INT})
@@ -47,12 +48,15 @@ class SlotRule:
         What a series must meet; those that hold for every rule come first.
     prefer
         Order of preference among those that do.
+    volume
+        Which volume of a series that holds several the slot takes, and its conditions look at; None: the whole series.
     """
 
     slot: str
     required: bool
     where: tuple[Condition, ...]
     prefer: tuple[Condition, ...]
+    volume: VolumeChoice | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +204,7 @@ class _Checker:
                 *self._conditions(rule, f"{key}.where", written.where, SERIES_FACTS, keywords=True),
             ),
             prefer=tuple(self._conditions(rule, f"{key}.prefer", written.prefer, SERIES_FACTS, keywords=True)),
+            volume=slot.volume,
         )
 
     def _conditions(

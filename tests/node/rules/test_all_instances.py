@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from pydicom.uid import MRImageStorage, MultiFrameGrayscaleWordSecondaryCaptureI
 from models.volumes import Grid, Volume
 from node.archive.attributes import attributes, differing
 from node.rules import RuleSet, SeriesFacts, StudyFacts, decide
+from pipelines.headers.volumes import VolumeChoice
 from pipelines.phantoms.series import mr_series
 
 StudyOf = Callable[..., StudyFacts]
@@ -111,6 +113,36 @@ def test_frames_of_two_echoes_decide_nothing_and_are_counted(shipped_rules: Rule
     decision = decide(shipped_rules, study_of(facts_of([kept])))
     assert not decision.firings
     assert "EchoTime 3 in 30, 95 in 30" in decision.nearest_miss
+
+
+def taking(rules: RuleSet, volume: VolumeChoice) -> RuleSet:
+    """The rules, their slots taking one volume of a series."""
+    changed = [replace(rule, slots=tuple(replace(slot, volume=volume) for slot in rule.slots)) for rule in rules.rules]
+    return replace(rules, rules=tuple(changed))
+
+
+@pytest.mark.hazard("HAZ-07")
+@pytest.mark.parametrize("enhanced", [False, True])
+def test_a_slot_that_takes_a_volume_is_filled_by_what_that_volume_says(
+    shipped_rules: RuleSet, study_of: StudyOf, mprage: dict[str, Any], enhanced: bool
+) -> None:
+    if enhanced:
+        facts = facts_of([enhanced_phantom(EchoTime="95")])
+    else:
+        headers = sagittal(mprage, 120)
+        for header in headers[1::2]:
+            header["EchoTime"] = 95.0
+        facts = facts_of(headers)
+    lowest = decide(taking(shipped_rules, VolumeChoice(echo="lowest")), study_of(replace(facts, instance_count=9)))
+    assert bool(lowest.firings) is not enhanced  # a volume of 60 slices, and of 30: too few for the rule
+    assert "weighting" not in lowest.nearest_miss
+    highest = decide(taking(shipped_rules, VolumeChoice(echo="highest")), study_of(facts))
+    assert not highest.firings
+    assert "T2*" in highest.nearest_miss
+    none = decide(taking(shipped_rules, VolumeChoice(dixon="water")), study_of(facts))
+    assert not none.firings
+    assert "volume is water is false" in none.nearest_miss
+    assert "95 ms" in none.nearest_miss
 
 
 def test_what_a_fact_could_not_be_read_from_is_named_with_its_value(

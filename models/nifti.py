@@ -68,11 +68,11 @@ def _opened(file: Path) -> nibabel.Nifti1Image:
         raise InputError("nifti-unreadable", file=str(file), found=str(why)) from why
     if not isinstance(image, nibabel.Nifti1Image):
         raise InputError("nifti-unreadable", file=str(file), found=type(image).__name__)
-    prove_numbers(image, file)
+    check_numbers(image, file)
     return image
 
 
-def prove_numbers(image: nibabel.Nifti1Image, file: Path) -> None:
+def check_numbers(image: nibabel.Nifti1Image, file: Path) -> None:
     """Refuse an image whose voxels are not one real number each.
 
     Raises
@@ -105,7 +105,7 @@ def _grid(image: nibabel.Nifti1Image, file: Path) -> Grid:
             file, "no orientation (sform_code and qform_code are 0)", "a header that says which way is left"
         )
     stated = stated_spacing(image, file)
-    _prove_one_place(image, file)
+    _check_one_place(image, file)
     if not np.isfinite(image.affine).all():
         raise _misplaced(file, "an sform or qform with values that are no numbers", "numbers")
     affine = _RAS_TO_LPS @ np.asarray(image.affine, dtype=np.float64)
@@ -196,7 +196,7 @@ def stated_spacing(image: nibabel.Nifti1Image, file: Path) -> npt.NDArray[np.flo
     return spacing
 
 
-def _prove_one_place(image: nibabel.Nifti1Image, file: Path) -> None:
+def _check_one_place(image: nibabel.Nifti1Image, file: Path) -> None:
     """Refuse an sform and a qform, both in force, that put voxels into two places: readers take the one or the other.
 
     Of a file in a template's space the two differ rightly; what is computed there is not where the patient is.

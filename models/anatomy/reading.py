@@ -18,7 +18,7 @@ from nibabel.filebasedimages import ImageFileError
 from nibabel.spatialimages import SpatialImage
 
 from models.errors import InputError
-from models.nifti import UNREADABLE, loaded, prove_numbers, stated_spacing, whole
+from models.nifti import UNREADABLE, check_numbers, loaded, stated_spacing, whole
 
 Numbers = npt.NDArray[np.int32]
 
@@ -120,7 +120,7 @@ def own_names(file: Path) -> Mapping[int, str]:
 def _nifti(file: Path) -> tuple[npt.NDArray[Any], tuple[float, ...]]:
     image = loaded(file)
     if isinstance(image, nibabel.Nifti1Image):
-        prove_numbers(image, file)
+        check_numbers(image, file)
         stated_spacing(image, file)
     if not isinstance(image, SpatialImage):
         raise ImageFileError(f"{type(image).__name__}, which is no volume")

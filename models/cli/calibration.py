@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from models.cli.output import Json, Packages, as_json, explain_refusals, for_people
-from models.cli.places import prove_writable
+from models.cli.places import check_writable
 
 
 def calibrate(
@@ -27,7 +27,7 @@ def calibrate(
 
     say = for_people(json)
     with explain_refusals():
-        prove_writable(out)
+        check_writable(out)
         loaded = package_named(package, packages)
         measured = measure(loaded, Predictor(loaded, device), pairs, say)
         _write(out, as_json(measured.as_json()) + "\n")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from models.cli.output import Json, as_json, explain_refusals, for_people
-from models.cli.places import prove_writable
+from models.cli.places import check_writable
 
 if TYPE_CHECKING:
     from models.anatomy import LabelMap
@@ -50,7 +50,7 @@ def samples(
     say = for_people(json)
     with explain_refusals():
         if montage is not None:
-            prove_writable(montage)
+            check_writable(montage)
         chosen, read = device_named(device), _recipe(recipe)
         plan = _pair_plan(recipe, read)
         with _split(labels, _held_out(recipe, read), prepared, say) as (trained, _):
@@ -94,7 +94,7 @@ def simulate(
 
     say = for_people(json)
     with explain_refusals():
-        prove_writable(out / MEAN_MAP)
+        check_writable(out / MEAN_MAP)
         read, named = _recipe(recipe), chosen_contrasts(contrasts)
         still = evaluation_plan(_pair_plan(recipe, read), seed)
         with _split(labels, _held_out(recipe, read), prepared, say) as (trained, judged):

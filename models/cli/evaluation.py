@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from models.cli.output import Json, Packages, as_json, explain_refusals, figures_line, for_people
-from models.cli.places import prove_writable
+from models.cli.places import check_writable
 
 if TYPE_CHECKING:
     from models.reports.results import CaseResult, Refused
@@ -39,11 +39,13 @@ def evaluate(
 
     say = for_people(json)
     with explain_refusals():
-        prove_writable(out / REPORT_JSON, out / REPORT_HTML)
+        check_writable(out / REPORT_JSON, out / REPORT_HTML)
         loaded = package_named(package, packages)
         chosen = for_quantity(protocol_named(protocol), loaded.card.output.quantity)
         say(f"protocol {chosen.name}: range {chosen.stated_range}; {chosen.region.value}")
-        evaluation = judge(loaded, Predictor(loaded, device), pairs, chosen, partial(_tell, say), mean_map, limit)
+        evaluation = judge(
+            loaded, Predictor(loaded, device), pairs, chosen, partial(_print_summary, say), mean_map, limit
+        )
         write_report(evaluation, out)
     if evaluation.learnt_from:
         typer.echo(origin(evaluation), err=True)
@@ -55,16 +57,16 @@ def evaluate(
         say(figures_line(f"mean of {row.cases}", row.method, row.contrast, figures))
     say(f"{out / REPORT_HTML}, {out / REPORT_JSON}")
     if json:
-        told: dict[str, object] = {
+        content: dict[str, object] = {
             "report": str(out / REPORT_JSON),
             "page": str(out / REPORT_HTML),
             "refused": len(evaluation.refused),
         }
-        told["gate"] = evaluation.gate.as_json()
-        typer.echo(as_json({**told, "card_metrics": metrics.model_dump(mode="json")}))
+        content["gate"] = evaluation.gate.as_json()
+        typer.echo(as_json({**content, "card_metrics": metrics.model_dump(mode="json")}))
 
 
-def _tell(say: Callable[[str], None], result: CaseResult | Refused) -> None:
+def _print_summary(say: Callable[[str], None], result: CaseResult | Refused) -> None:
     from models.reports.results import Refused
 
     if isinstance(result, Refused):

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from models.cli.output import Json, as_json, explain_refusals, for_people
-from models.cli.places import prove_writable
+from models.cli.places import check_writable
 
 
 def train_gate(
@@ -40,7 +40,7 @@ def train_gate(
             told = line
 
     with explain_refusals():
-        prove_writable(out / WEIGHTS, out / REPORT)
+        check_writable(out / WEIGHTS, out / REPORT)
         plan, extent = GatePlan(samples=samples, steps=steps), Extent(held_out=held_out, heads=heads, each=each)
         found = make_gate(labels, atlases, out, plan, extent, report)
     for kind, rate in {"false refusals": found.refused, **found.taken}.items():

@@ -44,7 +44,7 @@ def package(
     if json:
         typer.echo(as_json({"verified": True, **brief(made), "copied": arrival.copied}))
     elif arrival.copied:
-        _tell(made, None, json)
+        _print_summary(made, None, json)
     else:
         name = f"{made.card.name} {made.card.version}"
         typer.echo(f"{name} is there already, the same bytes, in {made.folder}; nothing was copied")
@@ -72,7 +72,7 @@ def nnunet(
         from models.importing.nnunet import import_nnunet
 
         made, done = import_nnunet(model, card, stored, out, run_its_code, fold or (), packages)
-    _tell(made, done, json)
+    _print_summary(made, done, json)
 
 
 @app.command()
@@ -88,7 +88,7 @@ def onnx(
         from models.importing.onnx_import import import_onnx
 
         made = import_onnx(graph, card, out, packages)
-    _tell(made, None, json)
+    _print_summary(made, None, json)
 
 
 @app.command()
@@ -108,10 +108,10 @@ def monai(
         from models.importing.monai_bundle import import_monai
 
         made, done = import_monai(bundle, card, axcodes, out, run_its_code, packages)
-    _tell(made, done, json)
+    _print_summary(made, done, json)
 
 
-def _tell(made: ModelPackage, done: Converted | None, json: bool) -> None:
+def _print_summary(made: ModelPackage, done: Converted | None, json: bool) -> None:
     sandbox = {} if done is None else {"network": done.network, "difference": done.answer.get("difference")}
     if json:
         typer.echo(as_json({"verified": True, **brief(made), **sandbox}))

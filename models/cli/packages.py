@@ -118,10 +118,10 @@ def export(
 ) -> None:
     """Write a package as one archive, which `import package` takes back, or its network as ONNX."""
     missing: list[str] = []
-    from models.packages.outgoing import ARCHIVE, GRAPH, prove_outgoing
+    from models.packages.outgoing import ARCHIVE, GRAPH, check_outgoing
 
     with explain_refusals():
-        prove_outgoing(out, GRAPH if onnx else ARCHIVE)
+        check_outgoing(out, GRAPH if onnx else ARCHIVE)
         found = package_named(package, packages)
         if onnx:
             from models.importing.onnx_export import export_onnx, left_out

@@ -9,7 +9,7 @@ from tempfile import TemporaryFile
 from models.errors import NO_ROOM, PlaceError
 
 
-def prove_writable(*files: Path) -> None:
+def check_writable(*files: Path) -> None:
     """Refuse files that cannot be written; nothing is left, not even the folders that are still to be made for them.
 
     Raises

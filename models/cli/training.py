@@ -73,14 +73,14 @@ def train(
         with (
             explain_stops(),
             ranks_of(device) as ranks,
-            TrainingProgress(Console(quiet=ranks.rank > 0, stderr=json), plan.recipe) as told,
+            TrainingProgress(Console(quiet=ranks.rank > 0, stderr=json), plan.recipe) as listener,
         ):
             progress = run(
                 plan,
                 data,
                 out,
                 ranks,
-                told,
+                listener,
                 resume=resume,
                 start_from=begun,
                 cache=prepared,
@@ -158,7 +158,7 @@ def finetune(
     console, say = Console(stderr=json), for_people(json)
     with explain_refusals(), explain_stops(), ExitStack() as stack:
 
-        def told(title: str) -> TrainingProgress:
+        def listener(title: str) -> TrainingProgress:
             stack.close()
             return stack.enter_context(TrainingProgress(console, title))
 
@@ -175,7 +175,7 @@ def finetune(
             out,
             plan,
             device_of(device),
-            told,
+            listener,
             resume=resume,
             name=name,
             card_file=card,
@@ -183,7 +183,7 @@ def finetune(
             stopper=on_signals,
             note=_note,
         )
-    _tell_finetuned(done, parent.card.name, say)
+    _print_finetuned(done, parent.card.name, say)
     say(f"Figures before and after, patient by patient: {out / REPORT}")
     if json:
         written = done.package
@@ -206,7 +206,7 @@ def _note(line: str) -> None:
     typer.echo(line, err=True)
 
 
-def _tell_finetuned(done: Finetuned, parent: str, say: Callable[[str], None]) -> None:
+def _print_finetuned(done: Finetuned, parent: str, say: Callable[[str], None]) -> None:
     from models.training.finetune.gain import figure_lines
     from models.training.finetune.offering import remark
 
@@ -217,8 +217,8 @@ def _tell_finetuned(done: Finetuned, parent: str, say: Callable[[str], None]) ->
         typer.echo(done.withheld, err=True)
         return
     say(done.calibration.protocol)
-    if told := remark(done.gain, parent):
-        say(told)
+    if advice := remark(done.gain, parent):
+        say(advice)
     say("Before the site may release it:")
     for duty in done.package.card.site_must:
         say(f"- {duty}")

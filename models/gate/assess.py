@@ -71,7 +71,7 @@ def assess(inputs: Mapping[str, Volume], package: ModelPackage) -> Assessment:
     elif given and is_image(given[0][1]):
         network, threshold = gate_of(package), card.gate.threshold
         try:
-            score, kind = judged(network, given[0][1])
+            score, kind = classify(network, given[0][1])
         except InputError:
             learned = _unseen(card.gate)
         else:
@@ -100,7 +100,7 @@ def gate_of(package: ModelPackage) -> GateNetwork:
 
 
 @torch.inference_mode()
-def judged(network: GateNetwork, volume: Volume) -> tuple[float, str]:
+def classify(network: GateNetwork, volume: Volume) -> tuple[float, str]:
     """Return the score of a volume and which of `KINDS` it resembles most."""
     logits = network(torch.from_numpy(view_of(volume))[None])
     return float(score_of(logits)[0]), KINDS[int(logits[0].argmax())]

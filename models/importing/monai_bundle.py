@@ -17,9 +17,9 @@ from models.importing.axes import axes_towards
 from models.importing.consent import demand_consent
 from models.importing.receiving import received
 from models.importing.sandbox import Converted, converted
-from models.importing.written import prove_card, written_card
+from models.importing.written import check_card, written_card
 from models.packages import ModelPackage
-from models.packages.installed import prove_free
+from models.packages.installed import check_name_free
 
 _WEIGHTS = ("models/model.pt", "models/model.ts")
 _CONFIGURATIONS = tuple(f"configs/{name}.{end}" for name in ("inference", "train") for end in ("json", "yaml"))
@@ -50,7 +50,7 @@ def import_monai(
     """
     demand_consent(runs_code, bundle, "a MONAI bundle's configuration and weights can run code when they are read")
     card = written_card(card_file)
-    prove_free(str(card.get("name")), out, packages)
+    check_name_free(str(card.get("name")), out, packages)
     metadata = _json(bundle / "configs" / "metadata.json")
     inputs, fields = _channels(metadata, bundle)
     if inputs != len(card["inputs"]):
@@ -58,7 +58,7 @@ def import_monai(
     axes = axes_towards(axcodes)
     tile = card.pop("tile", None)
     filled = {**card, "network": dict(tile) if isinstance(tile, Mapping) else {}}
-    prove_card(filled, card_file)
+    check_card(filled, card_file)
     request = {
         "weights": str(_first(bundle, _WEIGHTS).resolve()),
         "configuration": str(_first(bundle, _CONFIGURATIONS).resolve()),

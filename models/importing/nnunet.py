@@ -19,9 +19,9 @@ from models.importing.axes import Axes, axes_towards
 from models.importing.consent import demand_consent
 from models.importing.receiving import received
 from models.importing.sandbox import Converted, converted
-from models.importing.written import prove_card, written_card
+from models.importing.written import check_card, written_card
 from models.packages import ModelPackage
-from models.packages.installed import prove_free
+from models.packages.installed import check_name_free
 
 CHECKPOINT = "checkpoint_final.pth"
 
@@ -93,13 +93,13 @@ def import_nnunet(
     demand_consent(runs_code, model, "an nnU-Net checkpoint is a pickle, which can run code when it is read")
     plans = read_plans(model, stored)
     card = written_card(card_file)
-    prove_free(str(card.get("name")), out, packages)
+    check_name_free(str(card.get("name")), out, packages)
     if len(card["inputs"]) != len(plans.normalisations):
         raise PackageError(
             "channels-differ", card=len(card["inputs"]), model=len(plans.normalisations), file=str(card_file)
         )
     filled = _filled(card, plans)
-    prove_card(filled, card_file)
+    check_card(filled, card_file)
     request = {
         "checkpoints": [str(file.resolve()) for file in _checkpoints(model, folds)],
         "architecture": dict(plans.architecture),

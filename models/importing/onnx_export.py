@@ -72,13 +72,13 @@ def left_out(card: Card) -> tuple[str, ...]:
 def _marked(file: Path, package: ModelPackage) -> None:
     card = package.card
     model = onnx.load(file, load_external_data=False)
-    told = {entry.key: entry.value for entry in model.metadata_props} | {
+    content = {entry.key: entry.value for entry in model.metadata_props} | {
         "disclaimer": DISCLAIMER,
         "package": f"{card.name} {card.version}",
         "package_sha256": package.sha256,
         "left_out": "; ".join(left_out(card)),
     }
     if card.calibration is not None:
-        told["calibration_factor"] = f"{card.calibration.factor:g}"
-    onnx.helper.set_model_props(model, told)
+        content["calibration_factor"] = f"{card.calibration.factor:g}"
+    onnx.helper.set_model_props(model, content)
     onnx.save(model, str(file))

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from models.importing.receiving import packaged
-from models.importing.written import prove_card, written_card
+from models.importing.written import check_card, written_card
 from models.packages import ModelPackage
-from models.packages.installed import prove_free
+from models.packages.installed import check_name_free
 
 
 def import_onnx(graph: Path, card_file: Path, out: Path, packages: Path | None = None) -> ModelPackage:
@@ -29,8 +29,8 @@ def import_onnx(graph: Path, card_file: Path, out: Path, packages: Path | None =
         (``package-doubled``).
     """
     card = written_card(card_file)
-    prove_free(str(card.get("name")), out, packages)
+    check_name_free(str(card.get("name")), out, packages)
     tile = card.pop("tile", {})
     filled = {**card, "network": dict(tile) if isinstance(tile, dict) else {}}
-    prove_card(filled, card_file)
+    check_card(filled, card_file)
     return packaged(filled, graph, out)

@@ -24,7 +24,7 @@ _ROOT = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class SandboxLimits:
     """What a conversion may use.
 
     Attributes
@@ -60,7 +60,11 @@ class Converted:
 
 
 def converted(
-    converter: str, request: Mapping[str, Any], folder: Path, limits: Limits = Limits(), modules: Path = _ROOT
+    converter: str,
+    request: Mapping[str, Any],
+    folder: Path,
+    limits: SandboxLimits = SandboxLimits(),
+    modules: Path = _ROOT,
 ) -> Converted:
     """Run `converter` on `request` in `folder`, an empty folder that it may fill.
 

@@ -80,7 +80,7 @@ def written_card(file: Path) -> dict[str, Any]:
     }
 
 
-def prove_card(card: Mapping[str, Any], file: Path) -> None:
+def check_card(card: Mapping[str, Any], file: Path) -> None:
     """Refuse a card that no package could have, before anything is converted for it.
 
     Parameters

@@ -80,7 +80,7 @@ class Prepared:
         )
 
 
-def named(inputs: Mapping[str, Volume], accepted: Sequence[InputLimits]) -> tuple[Volume, ...]:
+def match_inputs(inputs: Mapping[str, Volume], accepted: Sequence[InputLimits]) -> tuple[Volume, ...]:
     """Return the volumes in the card's order, found by their names or aliases.
 
     Raises
@@ -122,7 +122,7 @@ def prepare(
         (``target-misses-source``).
     """
     for volume, limits in zip(volumes, accepted, strict=True):
-        _refuse_unfit(volume, limits.name)
+        _check_image(volume, limits.name)
     raws, fields = zip(
         *(brought_onto(target, volume, one.quantity, device) for volume, one in zip(volumes, accepted, strict=True)),
         strict=True,
@@ -169,7 +169,7 @@ def brought_onto(target: Grid, source: Volume, quantity: Quantity, device: torch
     return torch.from_numpy(labels_on(source, target).values).to(device), inside
 
 
-def _refuse_unfit(volume: Volume, name: str) -> None:
+def _check_image(volume: Volume, name: str) -> None:
     lowest, highest = float(volume.values.min()), float(volume.values.max())  # a NaN anywhere is both
     if not (isfinite(lowest) and isfinite(highest)):
         raise InputError("intensity-not-finite", input=name, voxels=int((~np.isfinite(volume.values)).sum()))

@@ -15,7 +15,7 @@ from models.errors import InputError, PackageError
 from models.inference.device import chosen_precision, device_class, device_named, fitting_batch
 from models.inference.engine import Blended, Engine, Progress, smaller_tilings
 from models.inference.ensembling import Ensembling, ensembled
-from models.inference.inputs import Prepared, named, prepare
+from models.inference.inputs import Prepared, match_inputs, prepare
 from models.inference.plan import Tiling
 from models.inference.prediction import Prediction
 from models.networks.building import Network, network_for
@@ -101,9 +101,9 @@ class Predictor:
         began = time.perf_counter()
         self._check_target(target)
         accepted = self._card.inputs
-        field = prepare(named(inputs, accepted), accepted, target, self._card.network.tile_shape, self._device)
+        field = prepare(match_inputs(inputs, accepted), accepted, target, self._card.network.tile_shape, self._device)
         blended = self._engine.run(field, progress)
-        self._refuse_not_finite(blended)
+        self._check_finite(blended)
         synthetic, scale = self._read(blended, field)
         return Prediction(
             synthetic=Volume(synthetic, target),
@@ -127,7 +127,7 @@ class Predictor:
                 "target-spacing", found=str(target.spacing), accepted=str(tuple(self._card.output.voxel_mm))
             )
 
-    def _refuse_not_finite(self, blended: Blended) -> None:
+    def _check_finite(self, blended: Blended) -> None:
         # Written as whole numbers, NaN would become some CT number, or a label.
         if blended.values is not None and not bool(torch.isfinite(blended.values).all()):
             raise PackageError(

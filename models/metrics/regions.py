@@ -93,7 +93,7 @@ def region_errors(truth: Array, prediction: Array, body: Mask) -> RegionErrors:
     InputError
         If shapes differ, the mask is empty, or a value inside it is not finite.
     """
-    refuse_incomparable(truth, prediction, body)
+    check_comparable(truth, prediction, body)
     true, ours = truth[body], prediction[body]
     inside = np.ones(true.shape, bool)
     whole = errors(true, ours)
@@ -102,7 +102,7 @@ def region_errors(truth: Array, prediction: Array, body: Mask) -> RegionErrors:
     return RegionErrors(whole, **by_tissue, dice_bone=confusion(true > BONE_ABOVE_HU, ours > BONE_ABOVE_HU).dice)
 
 
-def refuse_incomparable(truth: Array, prediction: Array, body: Mask) -> None:
+def check_comparable(truth: Array, prediction: Array, body: Mask) -> None:
     """Refuse what cannot be compared.
 
     Raises

@@ -11,7 +11,7 @@ from models.errors import InputError
 from models.metrics.intensities import histogram_kl, nmse, pearson_r, psnr
 from models.metrics.overlap import confusion
 from models.metrics.protocols import Protocol, Region, Structure
-from models.metrics.regions import BONE_ABOVE_HU, Errors, Mask, errors, refuse_incomparable, tissues
+from models.metrics.regions import BONE_ABOVE_HU, Errors, Mask, check_comparable, errors, tissues
 from models.metrics.structure import ms_ssim_masked, ms_ssim_synthrad2025, ssim_masked, ssim_synthrad2023
 from models.metrics.surfaces import added_path_length, surface_distances
 from models.volumes import Array
@@ -94,8 +94,8 @@ def _region(body: Mask, protocol: Protocol) -> tuple[str, Mask]:
 
 def _whole_scores(truth: Array, prediction: Array, body: Mask, protocol: Protocol) -> list[Score]:
     region, where = _region(body, protocol)
-    refuse_incomparable(truth, prediction, where)
-    refuse_incomparable(truth, prediction, body)
+    check_comparable(truth, prediction, where)
+    check_comparable(truth, prediction, body)
     low, high = protocol.lowest, protocol.highest
     true, ours = (_in_unit(values, protocol) for values in (truth, prediction))
     scores = _error_scores(region, errors(true[where], ours[where]))
@@ -113,7 +113,7 @@ def label_scores(
     truth: Array, prediction: Array, labels: Mapping[str, int], body: Mask, spacing: Sequence[float], protocol: Protocol
 ) -> tuple[Score, ...]:
     """Compare a segmentation with the true one, label by label; specificity and NPV count the background in `body`."""
-    refuse_incomparable(truth, prediction, body)
+    check_comparable(truth, prediction, body)
     found: tuple[Score, ...] = ()
     for name, value in labels.items():
         found += overlap_scores(name, truth == value, prediction == value, body, spacing, protocol)

@@ -62,11 +62,11 @@ def card_content(folder: Path) -> dict[str, Any]:
             raise PackageError("card-unreadable", folder=str(folder), found="too large", accepted=most, remedy=AGAIN)
         content = yaml.safe_load(file.read_text(encoding="utf-8"))
     except (OSError, ValueError, yaml.YAMLError) as why:
-        told = " ".join(str(why).split())
-        raise PackageError("card-unreadable", folder=str(folder), found=told, accepted="YAML", remedy=AGAIN) from why
+        found = " ".join(str(why).split())
+        raise PackageError("card-unreadable", folder=str(folder), found=found, accepted="YAML", remedy=AGAIN) from why
     if not isinstance(content, dict):
-        told = type(content).__name__
-        raise PackageError("card-unreadable", folder=str(folder), found=told, accepted="a mapping", remedy=AGAIN)
+        found = type(content).__name__
+        raise PackageError("card-unreadable", folder=str(folder), found=found, accepted="a mapping", remedy=AGAIN)
     return content
 
 

@@ -116,7 +116,7 @@ def holder_of(name: str, extra: Path | None) -> Holder | None:
     return None
 
 
-def prove_free(name: str, out: Path, extra: Path | None) -> None:
+def check_name_free(name: str, out: Path, extra: Path | None) -> None:
     """Refuse to make a package in `out` whose name an installed one has, unless `out` is that one, to be replaced.
 
     Raises

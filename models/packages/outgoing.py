@@ -12,7 +12,7 @@ _OTHER_FILES = (".tar", ".tgz", ".gz", ".bz2", ".xz", ".zst", ".7z", ".rar", ".o
 """Endings of files that are not written; a folder called so would be taken for one."""
 
 
-def prove_outgoing(out: Path, *endings: str) -> None:
+def check_outgoing(out: Path, *endings: str) -> None:
     """Refuse a place to which a package cannot be written, before anything is computed.
 
     Parameters

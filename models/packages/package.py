@@ -93,7 +93,7 @@ def load_package(folder: Path) -> ModelPackage:
     if stated != found:
         raise PackageTampered(folder=str(folder), found=found, stated=str(stated), remedy=AGAIN)
     card = card_of(content, folder)
-    _refuse_other_files(folder, card, each)
+    _check_files(folder, card, each)
     package = ModelPackage(folder, card, found, each)
     if card.network.kind == "onnx":
         from models.packages.onnx_file import check_onnx
@@ -138,7 +138,7 @@ def card_of(content: Mapping[str, Any], place: Path) -> Card:
 _MOST_KEYS = 8
 
 
-def _refuse_other_files(folder: Path, card: Card, each: Mapping[str, str]) -> None:
+def _check_files(folder: Path, card: Card, each: Mapping[str, str]) -> None:
     needed = {
         CARD,
         network_file(card.network.kind),

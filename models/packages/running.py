@@ -24,7 +24,7 @@ from models.nifti import read_nifti, write_nifti
 from models.packages.card import DISCLAIMER
 from models.packages.package import ModelPackage
 from models.quantities import Quantity
-from models.uncertainty.words import told as worth
+from models.uncertainty.words import describe_calibration
 from models.volumes import Volume
 
 ENDINGS = (".nii.gz", ".nii")
@@ -79,7 +79,7 @@ def run_package(
     """
     stem = _stem(output)
     named = _named(package, files)
-    _refuse_overwriting(named, output, stem)
+    _check_overwrites_nothing(named, output, stem)
     inputs = {name: read_nifti(file) for name, file in named.items()}
     assessment = assess(inputs, package)
     if not assessment.accepted:
@@ -113,7 +113,7 @@ def run_package(
             "quantity": card.output.quantity.value,
             "unit": card.output.unit,
         },
-        "uncertainty": worth(card.calibration) if prediction.uncertainty is not None else None,
+        "uncertainty": describe_calibration(card.calibration) if prediction.uncertainty is not None else None,
         **_how(prediction),
     }
     return _written(package, prediction, inputs[card.inputs[0].name], output, stem, content)
@@ -124,12 +124,12 @@ def _written(
 ) -> Run:
     card = package.card
     beside = output.parent
-    told = f"SYNTHETIC {card.output.modality} {card.name} {card.version} {package.sha256[:12]} Research use only"
+    description = f"SYNTHETIC {card.output.modality} {card.name} {card.version} {package.sha256[:12]} Research use only"
     uncertainty = None
     if prediction.uncertainty is not None:
         uncertainty = beside / f"{stem}.uncertainty.nii.gz"
         spread = scales_on(prediction.uncertainty, first.grid)
-        write_nifti(spread, uncertainty, description=told.replace("SYNTHETIC", "UNCERTAINTY of SYNTHETIC"))
+        write_nifti(spread, uncertainty, description=description.replace("SYNTHETIC", "UNCERTAINTY of SYNTHETIC"))
     record = beside / f"{stem}.json"
     part = beside / f".part-{record.name}"
     part.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
@@ -142,7 +142,7 @@ def _written(
     else:
         made = values_on(prediction.synthetic, first.grid, card.output.outside)
         stored = np.dtype(np.int16 if card.output.quantity.facts.whole else np.float32)
-    write_nifti(made, output, stored, description=told)
+    write_nifti(made, output, stored, description=description)
     return Run(output, uncertainty, record, content)
 
 
@@ -162,7 +162,7 @@ def _named(package: ModelPackage, files: Mapping[str, Path]) -> dict[str, Path]:
     return found
 
 
-def _refuse_overwriting(inputs: Mapping[str, Path], output: Path, stem: str) -> None:
+def _check_overwrites_nothing(inputs: Mapping[str, Path], output: Path, stem: str) -> None:
     made = {(output.parent / name).resolve() for name in (output.name, f"{stem}.uncertainty.nii.gz", f"{stem}.json")}
     if lost := [str(file) for file in inputs.values() if file.resolve() in made]:
         raise InputError("output-unfit", found=str(output), accepted=f"a file other than the input {lost[0]}")

@@ -15,8 +15,8 @@ from models.errors import PairsError
 from models.pairs.contents import HIGHEST_HU, LOWEST_HU, check_images
 from models.pairs.layout import ASIDE, OVERVIEW, Pair, write_pair
 from models.pairs.montage import montage
-from models.pairs.quality import Limits, reasons_against
-from models.pairs.registration import Registration, Settings, Told, register
+from models.pairs.quality import PairLimits, reasons_against
+from models.pairs.registration import Registration, Report, Settings, register
 from models.tissues import AIR_HU
 from models.volumes import Volume
 
@@ -60,7 +60,7 @@ class MadePair:
         }
 
 
-def make_pair(patient: str, mr: Volume, ct: Volume, settings: Settings, limits: Limits, told: Told) -> MadePair:
+def make_pair(patient: str, mr: Volume, ct: Volume, settings: Settings, limits: PairLimits, told: Report) -> MadePair:
     """Register a CT onto its MR, mask the body, and judge the result.
 
     CT values below the scale of HU are a scanner's padding and become air; values above it are clipped.

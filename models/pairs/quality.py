@@ -69,7 +69,7 @@ class Movement:
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class PairLimits:
     """From where on a pair is poor. First guesses made with phantoms: look at the montages, and set your own.
 
     Attributes
@@ -118,7 +118,7 @@ def agreement(mr: Volume, ct: Volume, mr_body: Mask, ct_body: Mask, field: Mask)
     )
 
 
-def reasons_against(moved: Agreement, rigid: Agreement, movement: Movement, limits: Limits) -> tuple[str, ...]:
+def reasons_against(moved: Agreement, rigid: Agreement, movement: Movement, limits: PairLimits) -> tuple[str, ...]:
     """Return why a pair is poor, one sentence a reason; none for a good one.
 
     Parameters

@@ -20,7 +20,7 @@ from models.tissues import AIR_HU
 from models.volumes import Volume
 
 Mask = npt.NDArray[np.bool_]
-Told = Callable[[str], None]
+Report = Callable[[str], None]
 
 _CT_RANGE = (-1000.0, 1500.0)
 _MARGIN_MM = 10.0
@@ -107,7 +107,7 @@ class _Fixed:
     ct: Volume
 
 
-def register(mr: Volume, ct: Volume, settings: Settings, told: Told) -> Registration:
+def register(mr: Volume, ct: Volume, settings: Settings, report: Report) -> Registration:
     """Register a CT onto the grid of an MR.
 
     The MR keeps its voxels; the CT is resampled once, trilinearly, with air outside its field. Rigid: Mattes mutual
@@ -119,7 +119,7 @@ def register(mr: Volume, ct: Volume, settings: Settings, told: Told) -> Registra
     ----------
     mr, ct
         On any grids; CT in HU.
-    told
+    report
         Gets the name of each stage as it begins.
 
     Raises
@@ -130,15 +130,15 @@ def register(mr: Volume, ct: Volume, settings: Settings, told: Told) -> Registra
         ``body-not-found`` when either shows no body.
     """
     with one_thread():
-        told("bodies")
+        report("bodies")
         seen_mr, seen_ct = (np.ones(volume.grid.shape, dtype=bool) for volume in (mr, ct))
         body_mr, body_ct = mr_body(mr, seen_mr), ct_body(ct, seen_ct)
-        told("rigid")
+        report("rigid")
         rigid = _rigid(mr, ct, body_mr, body_ct, settings)
-        told("b-spline")
+        report("b-spline")
         level = _level(mr, ct, body_mr, max(_BENT_MM, settings.voxel_mm))
         bent = _bent(level, rigid, settings)
-        told("quality")
+        report("quality")
         return _registration(mr, ct, body_mr, body_ct, rigid, bent)
 
 

@@ -62,7 +62,7 @@ class Case:
         return k, j, i
 
 
-def refuse_unfit(card: Card) -> None:
+def check_supported(card: Card) -> None:
     """Refuse a package that pairs of one MR and one CT cannot judge.
 
     Raises

@@ -20,14 +20,14 @@ from models.packages import Card, ModelPackage, ResidualUNetNetwork
 from models.pairs import PairFolder, read_pairs
 from models.quantities import Quantity
 from models.reports.agreement import agreement
-from models.reports.cases import Case, load_case, refuse_unfit, stated_contrast
+from models.reports.cases import Case, check_supported, load_case, stated_contrast
 from models.reports.feature_distance import FeatureDistance
 from models.reports.methods import AllWater, Answer, Flat, MeanMap, Method, Model
 from models.reports.results import CaseResult, Evaluation, MethodScores, MethodWords, Refused
 from models.reports.slices import cut
 from models.uncertainty.samples import sample_of
 
-Told = Callable[[CaseResult | Refused], None]
+Report = Callable[[CaseResult | Refused], None]
 
 
 def evaluate(
@@ -35,7 +35,7 @@ def evaluate(
     predictor: Predictor,
     folder: Path,
     protocol: Protocol,
-    tell: Told,
+    tell: Report,
     mean_map: Path | None = None,
     limit: int | None = None,
 ) -> Evaluation:
@@ -61,11 +61,11 @@ def evaluate(
         (``nothing-evaluated``). A single pair that cannot be read or computed is told, and counted as refused. What the
         package's own gate refuses is computed and counted apart: see `models.gate.tally`.
     """
-    refuse_unfit(package.card)
+    check_supported(package.card)
     protocol = for_quantity(protocol, package.card.output.quantity)
     pairs = read_pairs(folder)[:limit]
     judge = _Judge(package, protocol, _methods(package, predictor, mean_map), _feature_distance(package))
-    results = list(_judged(judge, pairs, tell))
+    results = list(_evaluate(judge, pairs, tell))
     cases = tuple(one for one in results if isinstance(one, CaseResult))
     refused = tuple(one for one in results if isinstance(one, Refused))
     if not cases:
@@ -145,7 +145,7 @@ class _Judge:
         return self.known[name, digest]
 
 
-def _judged(judge: _Judge, pairs: Sequence[PairFolder], tell: Told) -> Iterator[CaseResult | Refused]:
+def _evaluate(judge: _Judge, pairs: Sequence[PairFolder], tell: Report) -> Iterator[CaseResult | Refused]:
     for pair in pairs:
         try:
             result: CaseResult | Refused = judge.result(load_case(pair, judge.card))

@@ -131,15 +131,15 @@ def _pictures(evaluation: Evaluation) -> tuple[Shown, ...]:
 
 
 def _shown(evaluation: Evaluation, heading: str, case: CaseResult) -> Shown:
-    told = []
+    figures = []
     for name in headline_names(evaluation):
         value, figure = case.value(MODEL, name), figure_of(name)
         if value is not None:
             unit = evaluation.protocol.unit.split(" (")[0] if figure.unit == "value" else figure.unit
             region = name.removeprefix(figure.name).removeprefix("_")
-            told.append(f"{figure.label} {region} {number(name, value)} {unit}".strip())
+            figures.append(f"{figure.label} {region} {number(name, value)} {unit}".strip())
     image = b64encode(picture(case, evaluation.quantity)).decode("ascii")
-    return Shown(f"{heading}: {case.patient}, {case.contrast}", "; ".join(told), f"data:image/png;base64,{image}")
+    return Shown(f"{heading}: {case.patient}, {case.contrast}", "; ".join(figures), f"data:image/png;base64,{image}")
 
 
 def _ordinal(count: int) -> str:

@@ -91,11 +91,11 @@ class Logs:
         StorageFull
             If there is no room.
         """
-        self._told(STEPS, row.step, "train", row.columns())
+        self._write_figures(STEPS, row.step, "train", row.columns())
 
     def validation(self, step: int, figures: Mapping[str, float]) -> None:
         """Log the figures on held-out data; errors as of `steps`."""
-        self._told(VALIDATION, step, "validation", {"step": step, **figures})
+        self._write_figures(VALIDATION, step, "validation", {"step": step, **figures})
 
     def montage(self, step: int, picture: Picture) -> None:
         """Keep a picture (height, width, 3) as PNG; errors as of `steps`."""
@@ -106,7 +106,7 @@ class Logs:
             self._events.write_event(Event(step=step, summary=image("montage", picture, dataformats="HWC")))
             self._events.flush()
 
-    def _told(self, name: str, step: int, group: str, columns: Mapping[str, float]) -> None:
+    def _write_figures(self, name: str, step: int, group: str, columns: Mapping[str, float]) -> None:
         file = self._folder / name
         with name_full_disk(file):
             with file.open("a", encoding="utf-8", newline="") as stream:

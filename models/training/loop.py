@@ -188,15 +188,15 @@ class Loop(Generic[B]):
         chance = np.random.SeedSequence([plan.seed, progress.step, self._ranks.rank])
         torch.manual_seed(int(chance.generate_state(1)[0]))
         rate = plan.schedule.rate(progress)
-        told: dict[str, float] = {}
+        figures: dict[str, float] = {}
         for descent in self._objective.losses(batch, numbers):
             optimiser = self._objective.optimisers[descent.optimiser]
             self._descend(descent.loss, optimiser, rate)
-            told |= {key: float(value.detach()) for key, value in descent.figures.items()}
-            told[f"loss_{descent.optimiser}"] = float(descent.loss.detach())
+            figures |= {key: float(value.detach()) for key, value in descent.figures.items()}
+            figures[f"loss_{descent.optimiser}"] = float(descent.loss.detach())
         for average in self._averages.values():
             average.update(progress.step + 1)
-        return told
+        return figures
 
     def _descend(self, loss: torch.Tensor, optimiser: Optimizer, rate: float) -> None:
         parameters = [parameter for group in optimiser.param_groups for parameter in group["params"]]

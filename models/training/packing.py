@@ -20,7 +20,7 @@ from models.packages import CardCalibration, CardMetrics, ModelPackage, load_pac
 from models.packages.card import Normalisation
 from models.packages.contents import WEIGHTS
 from models.packages.golden import write_with_golden
-from models.packages.installed import holder_of, prove_free
+from models.packages.installed import check_name_free, holder_of
 from models.quantities import Quantity
 from models.training.checkpoint import UNREADABLE, load_checkpoint, read_tensors
 from models.training.draft import Written, for_weights, read_draft
@@ -86,7 +86,7 @@ def pack(
     draft = read_draft(card_file)
     if packages is not None and folder.absolute().parent.resolve() == packages.resolve():
         # What is written there is installed at once, and there a name is one package's, of whatever version.
-        prove_free(str(draft.get("name")), folder, packages)
+        check_name_free(str(draft.get("name")), folder, packages)
     kept = read_run(run)
     recipe = _recipe(run, kept)
     checkpoint = load_checkpoint(run)
@@ -200,13 +200,13 @@ def check_inputs(file: Path, card: Mapping[str, Any], learnt: Sequence[tuple[str
         raise RecipeError(
             "card-of-another-task",
             file=str(file),
-            found=_described(stated),
-            accepted=_described(learnt),
+            found=_describe_inputs(stated),
+            accepted=_describe_inputs(learnt),
             remedy="state the inputs as the network learnt them: names, order, quantity and normalisation",
         )
 
 
-def _described(inputs: Sequence[tuple[str, Quantity, BaseModel]]) -> str:
+def _describe_inputs(inputs: Sequence[tuple[str, Quantity, BaseModel]]) -> str:
     return ", ".join(f"{name} ({quantity}, {normalisation})" for name, quantity, normalisation in inputs)
 
 
@@ -264,5 +264,5 @@ def _part(file: Path | None, key: str, kind: type[Part]) -> Part | None:
     try:
         return kind.model_validate(json.loads(file.read_text(encoding="utf-8"))[key])
     except (OSError, ValueError, KeyError, TypeError) as why:
-        told = why.errors()[0] if isinstance(why, ValidationError) else why
-        raise RecipeError("report-unreadable", file=str(file), key=key, found=str(told)) from why
+        found = why.errors()[0] if isinstance(why, ValidationError) else why
+        raise RecipeError("report-unreadable", file=str(file), key=key, found=str(found)) from why

@@ -14,7 +14,7 @@ from models.inference import Predictor
 from models.metrics import Cohort
 from models.packages import CardCalibration, ModelPackage
 from models.pairs import read_pairs
-from models.reports.cases import load_case, refuse_unfit
+from models.reports.cases import check_supported, load_case
 from models.reports.methods import Model
 from models.uncertainty.calibration import (
     LEVELS,
@@ -27,7 +27,7 @@ from models.uncertainty.calibration import (
 )
 from models.uncertainty.ranking import Sparsification, rank_correlation, sparsification
 from models.uncertainty.samples import TISSUES, Sample, sample_of, split_cases
-from models.uncertainty.words import LEAST_JUDGES, SIMULATED, few, interval_told
+from models.uncertainty.words import LEAST_JUDGES, SIMULATED, describe_interval, few
 
 TOLERANCE = 0.05
 """A scale is called calibrated when its coverage at the nominal level is no farther off than this on judging cases, and
@@ -117,7 +117,7 @@ def measure(
         If the package predicts no scale (``scale-absent``), there are fewer than two cases (``cases-too-few``), or it
         was trained on one (``cases-known``).
     """
-    refuse_unfit(package.card)
+    check_supported(package.card)
     if package.card.output.modality != "CT":
         raise Uncalibrated("scale-absent", package=package.card.name, found=package.card.output.modality, accepted="CT")
     method = Model(package.card, predictor)
@@ -170,7 +170,7 @@ def _measured(fit: Sequence[Sample], judge: Sequence[Sample], simulated: bool, g
                 part
                 for part in (
                     _protocol(fitting, judging, len(judge), simulated),
-                    interval_told(found),
+                    describe_interval(found),
                     few(len(judging)),
                     _unranked(spearman, parts),
                     gate.remark,

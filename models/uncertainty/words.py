@@ -1,4 +1,4 @@
-"""What a person is told of a map of uncertainty, beside the map."""
+"""What a person reads of a map of uncertainty, beside the map."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ SIMULATED = "Simulated pairs, not patients."
 """A protocol that begins with this says nothing of real images."""
 
 LEAST_JUDGES = 10
-"""With fewer patients that judge, their coverage may lie far from that of the next ones; it is then told as few."""
+"""With fewer patients that judge, their coverage may lie far from that of the next ones; the word few then stands there."""
 
 
-def described(card: Card) -> str:
+def describe_uncertainty(card: Card) -> str:
     """Return in a few words what uncertainty a package predicts, and what it is worth."""
     if card.predicts_scale is False:
         return NO_SCALE
-    return f"Laplace scale in {card.output.unit}, {told(card.calibration)}"
+    return f"Laplace scale in {card.output.unit}, {describe_calibration(card.calibration)}"
 
 
-def told(calibration: CardCalibration | None) -> str:
+def describe_calibration(calibration: CardCalibration | None) -> str:
     """Return in a few words what predicted Laplace scales are worth by a package's card."""
     if calibration is None or calibration.statement == "uncalibrated":
         return "uncalibrated"
@@ -41,7 +41,7 @@ def few(judges: int) -> str:
     return f"FEW: judged on {patients}, where {LEAST_JUDGES} are the least by which the word means something."
 
 
-def interval_told(found: Cohort | None) -> str:
+def describe_interval(found: Cohort | None) -> str:
     """Return in words how far the coverage of other patients may lie from the one found."""
     if found is None or found.low is None or found.high is None:
         return "One patient judged, so the coverage has no interval."

@@ -60,15 +60,15 @@ class Receipts:
     def close(self, association_id: str, end: AssociationEnd) -> None:
         """Tell the audit what an association brought, now that it has ended."""
         question = select(ReceiptRow).where(ReceiptRow.association_id == association_id)
-        self._tell(self._session.scalars(question.order_by(ReceiptRow.study_uid)).all(), end)
+        self._record_receipts(self._session.scalars(question.order_by(ReceiptRow.study_uid)).all(), end)
 
     def close_all(self, end: AssociationEnd) -> None:
         """Tell the audit of every association that this receiver left open."""
         question = select(ReceiptRow).where(ReceiptRow.receiver == self._receiver)
         rows = self._session.scalars(question.order_by(ReceiptRow.association_id, ReceiptRow.study_uid)).all()
-        self._tell(rows, end)
+        self._record_receipts(rows, end)
 
-    def _tell(self, rows: Sequence[ReceiptRow], end: AssociationEnd) -> None:
+    def _record_receipts(self, rows: Sequence[ReceiptRow], end: AssociationEnd) -> None:
         for row in rows:
             counts: dict[str, Detail] = {
                 "association": row.association_id,
@@ -85,10 +85,10 @@ class Receipts:
                 details: dict[str, Detail] = {"association": row.association_id, "instances": row.own}
                 self._record(AuditCode.OWN_OBJECTS_RETURNED, row, "success", details)
             if row.quarantined:
-                self._tell_quarantined(row)
+                self._record_quarantined(row)
             self._session.delete(row)
 
-    def _tell_quarantined(self, row: ReceiptRow) -> None:
+    def _record_quarantined(self, row: ReceiptRow) -> None:
         question = (
             select(QuarantineRow.reason_code, func.count())
             .where(QuarantineRow.association_id == row.association_id, QuarantineRow.study_uid == row.study_uid)

@@ -10,11 +10,11 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from node.audit.chain import Mark, row_hash
-from node.audit.findings import Finding, spans
+from node.audit.findings import AuditFinding, spans
 from node.audit.rows import RawRow
 
 
-def diagnose(rows: Sequence[RawRow], start: Mark, trusted: Mapping[int, str], end: int) -> list[Finding]:
+def diagnose(rows: Sequence[RawRow], start: Mark, trusted: Mapping[int, str], end: int) -> list[AuditFinding]:
     """Return what was done to `rows`.
 
     Parameters
@@ -69,7 +69,7 @@ class _Chain:
             stated = bearing[0] if bearing else present
             self._expected, self._proven = None if stated is None else stated.get("previous_hash"), False
 
-    def findings(self, end: int) -> list[Finding]:
+    def findings(self, end: int) -> list[AuditFinding]:
         """Return what was found, in the order of the rows' numbers."""
         unclaimed = set(self._by_number) - set(self._genuine) - self._altered
         in_place = unclaimed.intersection(self._lost)
@@ -81,7 +81,7 @@ class _Chain:
             *spans("audit-tail-cut", cut),
             *spans("audit-row-inserted", unclaimed - in_place),
             *(
-                Finding.at("audit-row-renumbered", present, present, written=written)
+                AuditFinding.at("audit-row-renumbered", present, present, written=written)
                 for present, written in self._genuine.items()
                 if present != written
             ),

@@ -9,7 +9,7 @@ from pipelines.contract import Parameter, Reason
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class AuditFinding:
     """One thing that is wrong with the trail.
 
     Attributes
@@ -25,17 +25,17 @@ class Finding:
     last: int | None = None
 
     @classmethod
-    def of(cls, code: str, **parameters: Parameter) -> Finding:
+    def of(cls, code: str, **parameters: Parameter) -> AuditFinding:
         """Return a finding that concerns no rows."""
         return cls(Reason(code, parameters))
 
     @classmethod
-    def at(cls, code: str, first: int, last: int, **parameters: Parameter) -> Finding:
+    def at(cls, code: str, first: int, last: int, **parameters: Parameter) -> AuditFinding:
         """Return a finding on the rows from `first` to `last`."""
         return cls(Reason(code, {"first": first, "last": last, **parameters}), first, last)
 
 
-def spans(code: str, numbers: Iterable[int]) -> list[Finding]:
+def spans(code: str, numbers: Iterable[int]) -> list[AuditFinding]:
     """Return one finding for each run of consecutive `numbers`."""
     found: list[tuple[int, int]] = []
     for number in sorted(numbers):
@@ -43,4 +43,4 @@ def spans(code: str, numbers: Iterable[int]) -> list[Finding]:
             found[-1] = (found[-1][0], number)
         else:
             found.append((number, number))
-    return [Finding.at(code, first, last) for first, last in found]
+    return [AuditFinding.at(code, first, last) for first, last in found]

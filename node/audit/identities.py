@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from node.audit.chain import canonical
 from node.audit.events import AuditCode, PatientIdentity
-from node.audit.findings import Finding
+from node.audit.findings import AuditFinding
 from node.audit.tables import AuditIdentity, AuditRow
 
 
@@ -56,7 +56,7 @@ def subjects_with(session: Session, patient_id: str) -> Sequence[str]:
     return session.scalars(select(AuditIdentity.subject).where(AuditIdentity.patient_id == patient_id)).all()
 
 
-def check_identities(session: Session, since: int) -> list[Finding]:
+def check_identities(session: Session, since: int) -> list[AuditFinding]:
     """Return the identifiers that are not those that were recorded, and those that are gone without an erasure.
 
     Looks at the subjects of the rows after number `since`: what went wrong before was closed with its trail.
@@ -70,7 +70,7 @@ def check_identities(session: Session, since: int) -> list[Finding]:
         row = session.get(AuditIdentity, subject)
         if row is None:
             if subject not in erased:
-                found.append(Finding.at("audit-identity-missing", first, first, subject=str(subject)))
+                found.append(AuditFinding.at("audit-identity-missing", first, first, subject=str(subject)))
         elif subject_hash(row.salt, PatientIdentity(row.patient_id, row.issuer, row.name, row.birth_date)) != subject:
-            found.append(Finding.at("audit-identity-altered", first, first, subject=str(subject)))
+            found.append(AuditFinding.at("audit-identity-altered", first, first, subject=str(subject)))
     return found

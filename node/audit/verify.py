@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from node.audit.anchor import Anchor, Reading
 from node.audit.chain import START, Mark
 from node.audit.diagnosis import diagnose
-from node.audit.findings import Finding, spans
+from node.audit.findings import AuditFinding, spans
 from node.audit.identities import check_identities
 from node.audit.rows import digest, hash_of_row, last_mark, rows
 from node.audit.seal import Seal, sealed_text
@@ -45,7 +45,7 @@ class VerifyReport:
     since: int
     found: Mark
     anchored: Mark | None
-    findings: tuple[Finding, ...]
+    findings: tuple[AuditFinding, ...]
 
     @property
     def valid(self) -> bool:
@@ -83,27 +83,27 @@ def verify(database: Database, anchor: Anchor, witnessed: Sequence[Mark] = ()) -
         if unmade and (signed is not None or last != START):
             if not anchor.unmade:  # the first recording of all came in between
                 return verify(database, anchor, witnessed)
-            findings.append(Finding.of("audit-key-missing", file=str(anchor.key_file)))
+            findings.append(AuditFinding.of("audit-key-missing", file=str(anchor.key_file)))
         sealed = None if unmade else _sealed(anchor, signed)
         newest = max((s for s in (sealed, vouched) if s is not None), key=lambda s: s.generation, default=None)
         if last == START:
             return VerifyReport(0, 0, START, anchored, tuple(findings + _without_rows(newest)))
         if _is_seal_invalid(sealed, newest, findings):
-            findings.append(Finding.of("audit-seal-invalid", found_count=last.count))
+            findings.append(AuditFinding.of("audit-seal-invalid", found_count=last.count))
         marks = [*(reading.marks if reading else ()), *([sealed.end] if sealed else ())]
         try:
             return _verified(session, newest, findings, last, anchored, marks, witnessed)
         except DBAPIError as failure:
-            findings.append(Finding.of("audit-database-unreadable", found=str(failure.orig)))
+            findings.append(AuditFinding.of("audit-database-unreadable", found=str(failure.orig)))
             return VerifyReport(0, 0, last, anchored, tuple(findings))
 
 
-def _read(anchor: Anchor) -> tuple[Reading | None, list[Finding]]:
+def _read(anchor: Anchor) -> tuple[Reading | None, list[AuditFinding]]:
     try:
         reading = anchor.read()
     except Permanent as trouble:
-        return None, [Finding(trouble.reason)]
-    return reading, [Finding.of("audit-anchor-damaged", file=str(anchor.file))] if reading.damaged else []
+        return None, [AuditFinding(trouble.reason)]
+    return reading, [AuditFinding.of("audit-anchor-damaged", file=str(anchor.file))] if reading.damaged else []
 
 
 def _has_rows_table(database: Database) -> bool:
@@ -117,23 +117,23 @@ def _sealed(anchor: Anchor, signed: str | None) -> Seal | None:
         return None
 
 
-def _is_seal_invalid(sealed: Seal | None, newest: Seal | None, findings: Sequence[Finding]) -> bool:
+def _is_seal_invalid(sealed: Seal | None, newest: Seal | None, findings: Sequence[AuditFinding]) -> bool:
     """Return whether the database's seal is not the one that was written last, as far as the key can tell."""
     without_key = {"audit-key-missing", "audit-key-exposed", "audit-anchor-forged"}
     return sealed != newest if sealed else not without_key.intersection(f.reason.code for f in findings)
 
 
-def _without_rows(seal: Seal | None) -> list[Finding]:
+def _without_rows(seal: Seal | None) -> list[AuditFinding]:
     if seal is None:
         return []
     first, last = seal.since.count + 1, seal.end.count
-    return [Finding.at("audit-database-empty", first, last)] if first <= last else []
+    return [AuditFinding.at("audit-database-empty", first, last)] if first <= last else []
 
 
 def _verified(
     session: Session,
     newest: Seal | None,
-    findings: list[Finding],
+    findings: list[AuditFinding],
     last: Mark,
     anchored: Mark | None,
     marks: Sequence[Mark],
@@ -157,43 +157,43 @@ def _presumed(session: Session, last: Mark) -> Seal:
     return Seal(since=since, end=last)
 
 
-def _closed(session: Session, seal: Seal) -> list[Finding]:
+def _closed(session: Session, seal: Seal) -> list[AuditFinding]:
     before = seal.since.count
     if seal.closed:
         unchanged = digest(session, before) == seal.closed
-        return [] if unchanged else [Finding.at("audit-closed-changed", 1, before)]
+        return [] if unchanged else [AuditFinding.at("audit-closed-changed", 1, before)]
     return spans("audit-row-inserted", (row["sequence"] for row in rows(session, None, before)))
 
 
-def _chain(session: Session, seal: Seal, walked: Walked, known: dict[int, str]) -> list[Finding]:
+def _chain(session: Session, seal: Seal, walked: Walked, known: dict[int, str]) -> list[AuditFinding]:
     end = seal.end
     if walked.sound is None and walked.end == end:
         return []
     if walked.count == 0:
-        return [Finding.at("audit-database-empty", seal.since.count + 1, end.count)]
+        return [AuditFinding.at("audit-database-empty", seal.since.count + 1, end.count)]
     if walked.sound is None and walked.end.count == end.count:
         # Every link holds, only the head is another one: the hashes were made anew from some row on.
         agreed = [number for number, head in known.items() if walked.hashes.get(number) == head]
         first = max([seal.since.count, *agreed]) + 1
-        return [Finding.at("audit-chain-recomputed", first, end.count)]
+        return [AuditFinding.at("audit-chain-recomputed", first, end.count)]
     sound = walked.sound or Mark(min(walked.end.count, end.count), "")
     trusted = {**known, end.count: end.head}
     found = diagnose(list(rows(session, sound.count, walked.end.count)), sound, trusted, end.count)
-    return found or [Finding.at("audit-chain-recomputed", sound.count + 1, end.count)]
+    return found or [AuditFinding.at("audit-chain-recomputed", sound.count + 1, end.count)]
 
 
-def _diverged(walked: Walked, marks: Sequence[Mark], seal: Seal) -> list[Finding]:
+def _diverged(walked: Walked, marks: Sequence[Mark], seal: Seal) -> list[AuditFinding]:
     """Return the rows that this machine recorded and that others' rows stand in place of, in a chain that holds."""
     return [
-        Finding.at("audit-anchor-contradicted", mark.count, mark.count, head=mark.head)
+        AuditFinding.at("audit-anchor-contradicted", mark.count, mark.count, head=mark.head)
         for mark in dict.fromkeys(marks)
         if mark.count > seal.since.count and walked.hashes.get(mark.count) != mark.head
     ]
 
 
-def _contradicted(session: Session, witnessed: Sequence[Mark]) -> list[Finding]:
+def _contradicted(session: Session, witnessed: Sequence[Mark]) -> list[AuditFinding]:
     found = []
     for mark in witnessed:
         if hash_of_row(session, mark.count) != mark.head:
-            found.append(Finding.at("audit-witness-contradicted", mark.count, mark.count, head=mark.head))
+            found.append(AuditFinding.at("audit-witness-contradicted", mark.count, mark.count, head=mark.head))
     return found

@@ -52,17 +52,17 @@ def pairs(
     if (dicom is None) == (images is None):
         raise typer.BadParameter("name the images by --dicom or by --images, one of them")
     # Reading these costs time that no other command should pay.
-    from models.pairs.quality import Limits
+    from models.pairs.quality import PairLimits
     from models.pairs.registration import Settings
     from pipelines.pairs.inventory import Choice
-    from pipelines.pairs.key import open_key, prove_key_apart, with_patients
+    from pipelines.pairs.key import check_key_apart, open_key, with_patients
     from pipelines.pairs.making import Order, make_pairs
 
     spacings = (control_mm, 1.5 * control_mm) if control_mm else ()
     found: list[PatientEnd] = []
     with _refusals_told():
-        order = Order(out, Settings(voxel_mm=voxel_mm, control_mm=spacings), Limits(), contrast)
-        prove_key_apart(key, out)
+        order = Order(out, Settings(voxel_mm=voxel_mm, control_mm=spacings), PairLimits(), contrast)
+        check_key_apart(key, out)
         sources, left_out = _sources(dicom, images, Choice(mr_series, ct_series), out)
         names = with_patients(open_key(key, out), [source.identity for source in sources])
         with _bar() as bar:
@@ -77,7 +77,7 @@ def pairs(
             {"schema": 1, "out": str(out), "key": str(key), "counts": counted, "patients": ends, "left_out": left_out}
         )
     else:
-        _tell(found, left_out, out, key)
+        _print_summary(found, left_out, out, key)
     if not any(end.state in ("good", "there") for end in found):
         raise typer.Exit(1)
 
@@ -87,14 +87,14 @@ def _sources(
 ) -> tuple[tuple[Source, ...], dict[str, int]]:
     """Return the patients, and how many files were left out for which reason."""
     from pipelines.pairs.inventory import take_inventory
-    from pipelines.pairs.making import prove_apart
+    from pipelines.pairs.making import check_apart
     from pipelines.pairs.sources import from_dicom, from_images
 
     if dicom is None:
         assert images is not None
-        prove_apart(out, images)
+        check_apart(out, images)
         return from_images(images), {}
-    prove_apart(out, dicom)
+    check_apart(out, dicom)
     inventory = take_inventory(dicom, choice)
     left_out = {
         "not DICOM": inventory.not_dicom,
@@ -138,7 +138,7 @@ def _bar() -> Progress:
     )
 
 
-def _tell(found: list[PatientEnd], left_out: dict[str, int], out: Path, key: Path) -> None:
+def _print_summary(found: list[PatientEnd], left_out: dict[str, int], out: Path, key: Path) -> None:
     from pipelines.pairs.making import RECOGNISABLE
 
     table = Table("patient", "end", "MI before", "MI after", "edges", "outline mm", "bent mm", "Jacobian", "why")

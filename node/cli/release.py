@@ -11,7 +11,7 @@ from node.cli.output import AsJson, console, print_json
 from node.cli.person import By, person
 from node.cli.place import Config, Data, existing_node
 from node.composition import Node
-from node.database.migrate import refuse_other_revision
+from node.database.migrate import check_revision
 from node.release.service import held_run_of
 
 Study = Annotated[str, typer.Argument(help="Study Instance UID.")]
@@ -58,6 +58,6 @@ def reject(
 
 
 def _run(node: Node, study: str, named: str | None) -> str:
-    refuse_other_revision(node.database)
+    check_revision(node.database)
     with node.database.read() as session:
         return held_run_of(session, study, named).run_id

@@ -26,7 +26,7 @@ def is_migrated(database: Database) -> bool:
     return database.exists and inspect(database.engine).has_table("alembic_version")
 
 
-def refuse_other_revision(database: Database) -> None:
+def check_revision(database: Database) -> None:
     """Raise when the database's schema is not the one that this code was written for.
 
     Raises

@@ -80,7 +80,7 @@ def claimed(out: Path) -> Iterator[DemoFolder]:
         ``demo-out-busy``: another demo is at work there.
     """
     folder = DemoFolder(out.resolve())
-    _refuse_foreign(folder)
+    _check_own(folder)
     try:
         folder.root.mkdir(parents=True, exist_ok=True)
         mark = (folder.root / _MARK).open("a+", encoding="utf-8")
@@ -100,7 +100,7 @@ def claimed(out: Path) -> Iterator[DemoFolder]:
         yield folder
 
 
-def _refuse_foreign(folder: DemoFolder) -> None:
+def _check_own(folder: DemoFolder) -> None:
     root = folder.root
     if not root.exists():
         return

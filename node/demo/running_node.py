@@ -60,7 +60,7 @@ class RunningNode:
     """
 
     def __init__(self, folder: DemoFolder, pacs: StandInPacs) -> None:
-        _refuse_environment()
+        _check_environment()
         self._folder = folder
         port = _free_port()
         folder.node.mkdir(parents=True)
@@ -154,7 +154,7 @@ def _settings(port: int, pacs: StandInPacs) -> dict[str, object]:
     }
 
 
-def _refuse_environment() -> None:
+def _check_environment() -> None:
     for name in sorted(os.environ):
         key = name.removeprefix("SYNTHNODE_").split("__")[0].lower()
         if name.startswith("SYNTHNODE_") and key in Settings.model_fields:

@@ -129,7 +129,7 @@ class Screen:
 def _rule(rule: Mapping[str, Any]) -> Table:
     matched = "matched, because" if rule["matched"] else "did not match, because"
     table = _table(f"Rule {rule['rule']} {matched}", "Condition", "Verdict", "Seen")
-    for judged in (*rule["when"], *_judged_series(rule)):
+    for judged in (*rule["when"], *_match_series(rule)):
         seen = [f"{key} = {_short(value)}" for key, value in judged["seen"].items()]
         seen += [f"{key} is missing" for key in judged["missing"]]
         verdict = Text(judged["verdict"], style="green" if judged["verdict"] == "true" else "yellow")
@@ -137,7 +137,7 @@ def _rule(rule: Mapping[str, Any]) -> Table:
     return table
 
 
-def _judged_series(rule: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+def _match_series(rule: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     for slot in rule["slots"]:
         shown = [one for one in slot["series"] if one["series_uid"] == slot["chosen"]] or slot["series"][:1]
         for series in shown:

@@ -131,14 +131,14 @@ def _header(path: Path) -> Dataset | None:
     ]
     if lacking:
         raise Permanent("study-file-cut", file=str(path), found=f"no {lacking[0]}")
-    _refuse_cut_pixels(path, dataset)
+    _check_pixels_whole(path, dataset)
     for keyword in ("PixelData", "FloatPixelData", "DoubleFloatPixelData"):
         if keyword in dataset:
             del dataset[keyword]
     return dataset
 
 
-def _refuse_cut_pixels(path: Path, dataset: Dataset) -> None:
+def _check_pixels_whole(path: Path, dataset: Dataset) -> None:
     syntax = UID(dataset.file_meta.get("TransferSyntaxUID", ""))
     # pydicom returns what is there of a value that ends early, without a word.
     if "Rows" not in dataset or not syntax.is_transfer_syntax or syntax.is_compressed:

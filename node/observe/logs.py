@@ -133,11 +133,11 @@ def _exception_without_message(_logger: object, _method: str, line: EventDict) -
     if isinstance(failure, tuple):
         failure = failure[1]
     if isinstance(failure, BaseException):
-        line["exception"] = list(_told(failure))
+        line["exception"] = list(_format_failure(failure))
     return line
 
 
-def _told(failure: BaseException | None) -> Iterator[str]:
+def _format_failure(failure: BaseException | None) -> Iterator[str]:
     """Tell an exception and its causes: class, reason code where it has one of ours, and frames."""
     while failure is not None:
         reason = getattr(failure, "reason", None)

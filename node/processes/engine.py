@@ -10,7 +10,7 @@ from pathlib import Path
 from node.actor import Actor
 from node.archive.ingest import BATCH, Ingest
 from node.composition import Node
-from node.database.migrate import refuse_other_revision
+from node.database.migrate import check_revision
 from node.jobs.dbos_process import DbosProcess, Slots
 from node.jobs.queue import DELIVERY
 from node.observe.logs import configure_logging
@@ -30,7 +30,7 @@ DELIVERY_SLOTS = Slots(per_partition=1)
 
 def start(node: Node) -> Callable[[], None]:
     """Start the engine's work and return what stops it."""
-    refuse_other_revision(node.database)
+    check_revision(node.database)
     router, ingest = node.router, node.ingest
     reaper = Reaper(node.database, node.queue, node.release_service, node.sender, node.clock, Actor.service(NAME))
 

@@ -12,7 +12,7 @@ from node.network import Right
 from node.observe.logs import configure_logging
 from node.processes.child import run_child
 from node.receive.admission import Admission
-from node.receive.limits import Limits
+from node.receive.limits import ConnectionLimits
 from node.receive.reception import ReceiveOptions, Reception
 from node.settings import Settings, load_settings
 
@@ -33,7 +33,7 @@ def options_of(settings: Settings, layout: Layout) -> ReceiveOptions:
             peers=settings.peers_that_may(Right.STORE),
             max_associations=section.max_associations,
         ),
-        limits=Limits(object_bytes=section.max_object_mb * 1_000_000),
+        limits=ConnectionLimits(object_bytes=section.max_object_mb * 1_000_000),
     )
 
 

@@ -61,7 +61,7 @@ class Supervisor:
         """
         self._node.layout.make()
         with alone(self._node.layout.data / "node.lock", wait_s=2.0):
-            _refuse_lost_database(self._node)
+            _check_database_kept(self._node)
             migrate(self._node.database)
             self._node.results.sweep()
             # What cannot work must be said here, once and in words, not by children that die in a circle.
@@ -119,7 +119,7 @@ def _plans(node: Node, config: Path | None) -> tuple[ChildPlan, ...]:
     )
 
 
-def _refuse_lost_database(node: Node) -> None:
+def _check_database_kept(node: Node) -> None:
     """Refuse to begin an empty database beside an archive: every study would be received and run again."""
     if node.layout.unfinished_rebuild.exists():
         raise Permanent("rebuild-unfinished", data=str(node.layout.data))

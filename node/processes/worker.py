@@ -10,7 +10,7 @@ import structlog
 
 from node.actor import Actor
 from node.composition import Node
-from node.database.migrate import refuse_other_revision
+from node.database.migrate import check_revision
 from node.jobs.dbos_process import DbosProcess, Slots
 from node.jobs.queue import INFERENCE
 from node.observe.logs import configure_logging
@@ -24,7 +24,7 @@ _log = structlog.get_logger(__name__)
 
 def start(node: Node, name: str, device: str) -> Callable[[], None]:
     """Start taking runs and return what stops it."""
-    refuse_other_revision(node.database)
+    check_revision(node.database)
     computation = node.computation(device)
     for problem in computation.warm(declarations().values()):
         # A model that cannot be used fails its own runs, by name; others must still run.

@@ -21,7 +21,7 @@ from pynetdicom.dul import DULServiceProvider
 from pynetdicom.pdu_primitives import P_DATA
 from pynetdicom.transport import AssociationSocket
 
-from node.receive.limits import Limits
+from node.receive.limits import ConnectionLimits
 from node.receive.pdus import (
     HEADER_BYTES,
     P_DATA_TF,
@@ -44,7 +44,7 @@ _COMMAND_BYTES = 1 << 16
 """Of one command set, which is kept in memory; one of a C-STORE (PS3.7 9.3.1) has some hundred."""
 
 
-def receive_pdu(connection: socket.socket, limits: Limits, deadline: float) -> bytes:
+def receive_pdu(connection: socket.socket, limits: ConnectionLimits, deadline: float) -> bytes:
     """Return the next PDU of a connection, or nothing where the peer closed it between two.
 
     Parameters
@@ -92,7 +92,7 @@ class GuardedSocket(AssociationSocket):
         The PDU that was read before pynetdicom got the connection.
     """
 
-    def __init__(self, assoc: Association, connection: socket.socket, first: bytes, limits: Limits) -> None:
+    def __init__(self, assoc: Association, connection: socket.socket, first: bytes, limits: ConnectionLimits) -> None:
         self._first = first
         self._limits = limits
         super().__init__(assoc, client_socket=connection)
@@ -121,7 +121,7 @@ class GuardedSocket(AssociationSocket):
 class GuardedProvider(DULServiceProvider):
     """The upper layer of an association, which judges PDUs before they are decoded and always ends with an answer."""
 
-    def __init__(self, assoc: Association, limits: Limits, on_refused: OnRefused) -> None:
+    def __init__(self, assoc: Association, limits: ConnectionLimits, on_refused: OnRefused) -> None:
         super().__init__(assoc)
         self._limits = limits
         self._on_refused = on_refused
@@ -195,7 +195,7 @@ class GuardedProvider(DULServiceProvider):
 class SpoolingDimse(DIMSEServiceProvider):
     """DIMSE messages whose data sets do not stay in memory."""
 
-    def __init__(self, assoc: Association, limits: Limits, folder: Path) -> None:
+    def __init__(self, assoc: Association, limits: ConnectionLimits, folder: Path) -> None:
         super().__init__(assoc)
         self._limits = limits
         self._folder = folder
@@ -209,7 +209,12 @@ class SpoolingDimse(DIMSEServiceProvider):
 
 
 def guarded(
-    assoc: Association, connection: socket.socket, first: bytes, limits: Limits, folder: Path, on_refused: OnRefused
+    assoc: Association,
+    connection: socket.socket,
+    first: bytes,
+    limits: ConnectionLimits,
+    folder: Path,
+    on_refused: OnRefused,
 ) -> Association:
     """Return `assoc` on that connection, guarded.
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from node.errors import NodeError
-from node.receive.limits import Limits
+from node.receive.limits import ConnectionLimits
 
 A_ASSOCIATE_RQ, P_DATA_TF = 0x01, 0x04
 HEADER_BYTES = 6
@@ -43,7 +43,7 @@ class AssociationRequest:
     pdu: bytes
 
 
-def body_length(header: bytes, limits: Limits) -> int:
+def body_length(header: bytes, limits: ConnectionLimits) -> int:
     """Return how many bytes follow a PDU's header of six bytes.
 
     Raises

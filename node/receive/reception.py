@@ -10,7 +10,7 @@ from node.clock import Clock
 from node.receive.admission import Admission
 from node.receive.intake import Intake
 from node.receive.journal import Journal
-from node.receive.limits import Limits
+from node.receive.limits import ConnectionLimits
 from node.receive.scp import Receiver
 
 
@@ -38,7 +38,7 @@ class ReceiveOptions:
     host: str
     port: int
     admission: Admission
-    limits: Limits
+    limits: ConnectionLimits
 
 
 @dataclass(frozen=True, slots=True)

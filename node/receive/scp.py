@@ -23,7 +23,7 @@ from node.receive.admission import Admission
 from node.receive.contexts import contexts_for
 from node.receive.entries import AssociationEnd, Sender
 from node.receive.intake import Incoming, Intake, StoreRefused
-from node.receive.limits import Limits
+from node.receive.limits import ConnectionLimits
 from node.receive.server import FrontDoor, Listener
 from pipelines.objects.encoding import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 
@@ -61,7 +61,7 @@ class Receiver:
         Where large data sets are kept while they come in.
     """
 
-    def __init__(self, intake: Intake, admission: Admission, limits: Limits, spool: Path) -> None:
+    def __init__(self, intake: Intake, admission: Admission, limits: ConnectionLimits, spool: Path) -> None:
         self._intake = intake
         self._limits = limits
         self._senders: dict[Association, Sender] = {}
@@ -195,7 +195,7 @@ def _lacking(command: Dataset) -> list[str]:
     return [keyword for keyword in keywords if command.get(keyword) in (None, "")]
 
 
-def _ae(admission: Admission, limits: Limits) -> AE:
+def _ae(admission: Admission, limits: ConnectionLimits) -> AE:
     ae = AE(ae_title=admission.ae_title)
     ae.implementation_class_uid = IMPLEMENTATION_CLASS_UID
     ae.implementation_version_name = IMPLEMENTATION_VERSION_NAME

@@ -21,7 +21,7 @@ from pynetdicom.transport import RequestHandler, ThreadedAssociationServer
 from node.receive.admission import Admission
 from node.receive.contexts import contexts_for
 from node.receive.guard import guarded, receive_pdu
-from node.receive.limits import Limits
+from node.receive.limits import ConnectionLimits
 from node.receive.pdus import AssociationRequest, PduRefused, provider_abort, read_request, rejection
 from node.receive.waiting import WaitingConnections
 
@@ -49,7 +49,7 @@ class FrontDoor:
     """
 
     admission: Admission
-    limits: Limits
+    limits: ConnectionLimits
     spool: Path
     refuse: Refuse
 

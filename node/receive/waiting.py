@@ -7,17 +7,17 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from node.receive.limits import Limits
+from node.receive.limits import ConnectionLimits
 
 
 class WaitingConnections:
-    """Limits connections before anything is known of their sender.
+    """ConnectionLimits connections before anything is known of their sender.
 
     Whoever holds connections open without a word, from however many addresses, only ends its own older ones:
     an honest sender's request comes with the connection, so it is answered before it is the oldest.
     """
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: ConnectionLimits) -> None:
         self._limits = limits
         self._waiting: dict[socket.socket, str] = {}  # in the order in which they came
         self._changing = threading.Lock()

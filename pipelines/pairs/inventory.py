@@ -138,7 +138,7 @@ def take_inventory(folder: Path, choice: Choice) -> Inventory:
     wanted = [one for one in instances if str(one.header.get("Modality", "")) in MODALITIES]
     if not wanted:
         raise PipelineError("pairs-no-dicom", folder=str(folder), files=len(files))
-    _prove_one_person_each(wanted)
+    _check_one_person_each(wanted)
     images = [one for one in wanted if "LOCALIZER" not in image_type(one.header)]
     return Inventory(
         patients=_patients(images, {one.identity for one in wanted}, choice),
@@ -157,7 +157,7 @@ def _instance(file: Path) -> _Instance | None:
     return _Instance(file, header) if header.get("SeriesInstanceUID") else None
 
 
-def _prove_one_person_each(instances: Iterable[_Instance]) -> None:
+def _check_one_person_each(instances: Iterable[_Instance]) -> None:
     said: dict[tuple[Identity, str], dict[str, Path]] = defaultdict(dict)
     owners: dict[str, tuple[Identity, Path]] = {}
     for one in instances:

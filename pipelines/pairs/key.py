@@ -42,7 +42,7 @@ class PatientKey:
         return f"PatientKey({str(self.file)!r}, {len(self.known)} patients)"
 
 
-def prove_key_apart(file: Path, out: Path) -> None:
+def check_key_apart(file: Path, out: Path) -> None:
     """Refuse a key that would lie among the pairs (``pairs-key-inside``): whoever gets them would get it too."""
     if file.resolve().is_relative_to(out.resolve()):
         raise PipelineError("pairs-key-inside", file=str(file), out=str(out))
@@ -59,7 +59,7 @@ def open_key(file: Path, out: Path) -> PatientKey:
         ``pairs-key-inside`` when it would lie in the folder of pairs, ``pairs-key-exposed`` when others than its owner
         may read it, ``pairs-key-unreadable`` when it is no key file or cannot be made.
     """
-    prove_key_apart(file, out)
+    check_key_apart(file, out)
     try:
         if not file.exists():
             file.parent.mkdir(parents=True, exist_ok=True)

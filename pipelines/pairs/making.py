@@ -11,7 +11,7 @@ from models.errors import ModelsError
 from models.nifti import read_nifti
 from models.pairs.distinct import fingerprint
 from models.pairs.making import MadePair, keep, make_pair, set_aside
-from models.pairs.quality import Limits
+from models.pairs.quality import PairLimits
 from models.pairs.registration import Settings
 from models.sequences import contrast_named
 from pipelines.errors import PipelineError
@@ -19,7 +19,7 @@ from pipelines.pairs.key import PatientKey, pseudonym
 from pipelines.pairs.sources import Images, Source
 from pipelines.reasons import text
 
-Told = Callable[[str, str], None]
+Report = Callable[[str, str], None]
 """Called with a patient's pseudonym and the stage that begins."""
 
 RECOGNISABLE = (
@@ -85,7 +85,7 @@ class Order:
 
     out: Path
     settings: Settings
-    limits: Limits
+    limits: PairLimits
     contrast: str = ""
 
     def __post_init__(self) -> None:
@@ -94,7 +94,7 @@ class Order:
             contrast_named(self.contrast)
 
 
-def prove_apart(out: Path, images: Path) -> None:
+def check_apart(out: Path, images: Path) -> None:
     """Refuse a folder of pairs inside the folder of images, or the other way round.
 
     Raises
@@ -107,7 +107,7 @@ def prove_apart(out: Path, images: Path) -> None:
         raise PipelineError("pairs-out-overlaps", out=str(out), folder=str(images))
 
 
-def make_pairs(sources: Sequence[Source], key: PatientKey, order: Order, told: Told) -> Iterator[PatientEnd]:
+def make_pairs(sources: Sequence[Source], key: PatientKey, order: Order, report: Report) -> Iterator[PatientEnd]:
     """Make a pair of each source, one after the other, and say what became of it.
 
     A pair that is there already is left alone. What cannot be read or registered is set aside and the others go on.
@@ -124,13 +124,13 @@ def make_pairs(sources: Sequence[Source], key: PatientKey, order: Order, told: T
         else:
             waiting.append((patient, source))
     for patient, source in waiting:
-        yield _made(patient, source, order, seen, told)
+        yield _made(patient, source, order, seen, report)
 
 
-def _made(patient: str, source: Source, order: Order, seen: dict[str, str], told: Told) -> PatientEnd:
+def _made(patient: str, source: Source, order: Order, seen: dict[str, str], report: Report) -> PatientEnd:
     about = _about(order, None)
     try:
-        told(patient, "read")
+        report(patient, "read")
         images = source.read()
         about = _about(order, images)
         twin = _twin(patient, images, seen)
@@ -138,7 +138,7 @@ def _made(patient: str, source: Source, order: Order, seen: dict[str, str], told
             folder = set_aside(patient, order.out, about, f"patient-doubled: the same image as {twin}")
             return PatientEnd(patient, State.FAILED, (f"the same image as patient {twin}",), {}, folder)
         made = make_pair(
-            patient, images.mr, images.ct, order.settings, order.limits, lambda stage: told(patient, stage)
+            patient, images.mr, images.ct, order.settings, order.limits, lambda stage: report(patient, stage)
         )
         folder = keep(made, order.out, about)
     except PipelineError as why:

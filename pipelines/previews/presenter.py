@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pydicom import Dataset
 
 from models.packages import Card, Figure, ModelPackage
-from models.uncertainty.words import described, told
+from models.uncertainty.words import describe_calibration, describe_uncertainty
 from models.volumes import Volume
 from pipelines.contract import Check, RunIdentity
 from pipelines.objects.rtstruct import Roi
@@ -46,7 +46,7 @@ class Presenter:
     ) -> bytes:
         """Return the montage (PNG) of a synthetic image, e.g. a ``CT of the head``: source, image, contours, doubt."""
         title = f"SYNTHETIC {kind}, {self.run.models_text}"
-        worth = told(self.package.card.calibration)
+        worth = describe_calibration(self.package.card.calibration)
         return montage(resampled, hu, rois, uncertainty, title, f"Model SHA-256 {self.package.sha256[:16]}", worth)
 
     def page(
@@ -102,7 +102,7 @@ class Presenter:
             Fact("SHA-256", self.package.sha256),
             Fact("Status", card.status.value),
             Fact("Intended use", card.intended_use),
-            Fact("Uncertainty", described(card)),
+            Fact("Uncertainty", describe_uncertainty(card)),
         )
 
 

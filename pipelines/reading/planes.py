@@ -124,9 +124,9 @@ def stacked(planes: Sequence[Plane], rows: int, columns: int) -> Stack:
         raise UnreadableSeries("single-slice", found=len(planes), expected=2)
     first, last = planes[0], planes[-1]
     heights = np.array([float(plane.position @ first.normal) for plane in planes])
-    _prove_even(heights)
+    _check_even(heights)
     step = (last.position - first.position) / (len(planes) - 1)
-    _prove_in_line(planes, step)
+    _check_in_line(planes, step)
     in_plane = np.stack([first.row, first.column])
     size = (columns, rows, len(planes))
     if _is_sheared(first, step, len(planes)):
@@ -145,7 +145,7 @@ def stacked(planes: Sequence[Plane], rows: int, columns: int) -> Stack:
     return Stack(Grid(size, (*first.spacing, spacing), _triple(first.position), direction))
 
 
-def _prove_even(heights: Vector) -> None:
+def _check_even(heights: Vector) -> None:
     gaps = np.diff(heights)
     if gaps.min() < POSITION_TOLERANCE_MM:
         position = float(heights[int(gaps.argmin())])
@@ -155,7 +155,7 @@ def _prove_even(heights: Vector) -> None:
     uneven = np.abs(gaps - step) > 2 * POSITION_TOLERANCE_MM
     if uneven.any():
         at = int(np.flatnonzero(uneven)[0])
-        _refuse_gap(heights, at, step, gaps)
+        _check_no_gap(heights, at, step, gaps)
     even = np.linspace(heights[0], heights[-1], len(heights))
     off = np.abs(heights - even)
     if off.max() > POSITION_TOLERANCE_MM:
@@ -168,7 +168,7 @@ def _prove_even(heights: Vector) -> None:
         )
 
 
-def _refuse_gap(heights: Vector, at: int, step: float, gaps: Vector) -> None:
+def _check_no_gap(heights: Vector, at: int, step: float, gaps: Vector) -> None:
     steps = gaps / step
     whole = np.abs(steps - np.round(steps)) * step <= 2 * POSITION_TOLERANCE_MM
     if whole.all():
@@ -195,7 +195,7 @@ def _is_sheared(first: Plane, step: Vector, count: int) -> bool:
     return sideways > POSITION_TOLERANCE_MM + SAME_ORIENTATION * length
 
 
-def _prove_in_line(planes: Sequence[Plane], step: Vector) -> None:
+def _check_in_line(planes: Sequence[Plane], step: Vector) -> None:
     places = np.array([plane.position for plane in planes])
     even = planes[0].position + np.outer(np.arange(len(planes)), step)
     off = np.linalg.norm(places - even, axis=1)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from models.packages import Card, CardCalibration, CardMetrics, ModelPackage
-from models.training.finetune.gain import Gain, Verdict
+from models.training.finetune.gain import Gain, GainVerdict
 from models.training.finetune.offering import NOT_SHOWN
 from models.training.finetune.plan import RECIPE
 
@@ -91,7 +91,7 @@ def finetuned_card(
         "metrics": metrics.model_dump(mode="json"),
         "calibration": calibration.model_dump(mode="json"),
         "limits": [*_limits(gain, len(cases)), *(_of_gate(content)), *inherited],
-        "site_must": [*(() if gain.verdict is Verdict.BETTER else (NOT_SHOWN,)), *duties],
+        "site_must": [*(() if gain.verdict is GainVerdict.BETTER else (NOT_SHOWN,)), *duties],
     }
 
 

@@ -21,7 +21,7 @@ WATER = AllWater.name
 _TITLES = {"mae_body": "MAE body HU", "mae_soft": "soft", "mae_bone": "bone", "dice_bone": "Dice bone"}
 
 
-class Verdict(StrEnum):
+class GainVerdict(StrEnum):
     """What may be claimed of the error in the body, after against before."""
 
     BETTER = "better"
@@ -47,7 +47,7 @@ class Gain:
 
     rows: Mapping[str, Mapping[str, Cohort]]
     differences: Mapping[str, Mapping[str, Cohort]]
-    verdict: Verdict
+    verdict: GainVerdict
     patients: int
     pairs: int
 
@@ -76,11 +76,13 @@ class Gain:
         found = self.differences[BEFORE][DECIDING]
         if found.low is None or found.high is None:
             return "One patient: nothing can be said of a difference."
-        told = f"{found.mean:+.1f} HU (95 % interval {found.low:+.1f} to {found.high:+.1f}, {found.patients} patients)"
-        if self.verdict is Verdict.UNDECIDED:
-            return f"No improvement is shown: the error in the body changed by {told}, and the interval holds 0."
-        word = "fell" if self.verdict is Verdict.BETTER else "ROSE"
-        return f"The error in the body {word} by fine-tuning: {told}."
+        change = (
+            f"{found.mean:+.1f} HU (95 % interval {found.low:+.1f} to {found.high:+.1f}, {found.patients} patients)"
+        )
+        if self.verdict is GainVerdict.UNDECIDED:
+            return f"No improvement is shown: the error in the body changed by {change}, and the interval holds 0."
+        word = "fell" if self.verdict is GainVerdict.BETTER else "ROSE"
+        return f"The error in the body {word} by fine-tuning: {change}."
 
     def as_json(self) -> dict[str, object]:
         """Return this as data."""
@@ -121,12 +123,12 @@ def figure_lines(gain: Gain) -> list[str]:
     return lines
 
 
-def _verdict(found: Cohort) -> Verdict:
+def _verdict(found: Cohort) -> GainVerdict:
     if found.high is not None and found.high < 0:
-        return Verdict.BETTER
+        return GainVerdict.BETTER
     if found.low is not None and found.low > 0:
-        return Verdict.WORSE
-    return Verdict.UNDECIDED
+        return GainVerdict.WORSE
+    return GainVerdict.UNDECIDED
 
 
 def _by_patient(judged: Sequence[Judged], method: str, name: str) -> dict[str, list[float]]:

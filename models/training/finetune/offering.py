@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from models.training.finetune.gain import Gain, Verdict
+from models.training.finetune.gain import Gain, GainVerdict
 
 NOT_SHOWN = (
     "Show that it is better than the package that it came from before it takes that one's place: on the pairs that it "
@@ -32,7 +32,7 @@ def withheld(gain: Gain, steps: int, parent: str) -> str | None:
             f"the whole body water. Begin from a package that knows this anatomy, or train for longer than {steps} "
             "steps and on more patients; compare before, after and all-water in report.json."
         )
-    if gain.verdict is Verdict.WORSE:
+    if gain.verdict is GainVerdict.WORSE:
         return (
             f"No package was written: on patients whom it had not seen, the fine-tuned network is worse than {parent} "
             f"as it came. Keep {parent}; look at the registration of the worst pairs in report.json, then try again "
@@ -48,7 +48,7 @@ def withheld(gain: Gain, steps: int, parent: str) -> str | None:
 
 def remark(gain: Gain, parent: str) -> str | None:
     """Return what is to be said of a package that is written although no gain was shown; None where one was."""
-    if gain.verdict is Verdict.BETTER:
+    if gain.verdict is GainVerdict.BETTER:
         return None
     return (
         f"The package was written, but is not shown to be better than {parent}: keep {parent} in use until more "

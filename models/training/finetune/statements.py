@@ -16,7 +16,7 @@ from models.uncertainty.calibration import NOMINAL, coverage, fit_factor
 from models.uncertainty.conformal import LEAST_PAIRS, conformal_bound
 from models.uncertainty.ranking import rank_correlation
 from models.uncertainty.samples import Sample, split_cases
-from models.uncertainty.words import SIMULATED, few, interval_told
+from models.uncertainty.words import SIMULATED, describe_interval, few
 
 OTHER_NETWORK = (
     "All of this was measured with the folds' networks; a package ships another, trained on all pairs, of which it "
@@ -73,7 +73,7 @@ def calibration_of(samples: Sequence[Sample], judged: Sequence[Judged]) -> CardC
         part
         for part in (
             f"The factor was fitted on {fitting} of the patients, coverage is that on the other {judging}.",
-            interval_told(covered),
+            describe_interval(covered),
             few(judging),
         )
         if part

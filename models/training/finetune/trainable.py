@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from models.errors import RecipeError
 from models.packages import ModelPackage, ResidualUNetNetwork
-from models.reports.cases import refuse_unfit
+from models.reports.cases import check_supported
 
 
 def check_trainable(package: ModelPackage) -> None:
@@ -18,7 +18,7 @@ def check_trainable(package: ModelPackage) -> None:
         ``evaluation-unsupported``: more than one MR, or an output other than CT.
     """
     anchored_network(package)
-    refuse_unfit(package.card)
+    check_supported(package.card)
 
 
 def anchored_network(package: ModelPackage) -> ResidualUNetNetwork:

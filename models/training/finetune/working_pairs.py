@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from models.errors import InputError
-from models.inference.inputs import named, prepare
+from models.inference.inputs import match_inputs, prepare
 from models.inference.resampling import resampled
 from models.inference.working_grid import axial_grid
 from models.packages import Card
@@ -28,7 +28,7 @@ def working_pair(case: Case, card: Card) -> WorkingCase:
     """
     device, tile = torch.device("cpu"), card.network.tile_shape
     target = axial_grid(case.grid, card.output.voxel_mm)
-    field = prepare(named(case.inputs, card.inputs), card.inputs, target, tile, device)
+    field = prepare(match_inputs(case.inputs, card.inputs), card.inputs, target, tile, device)
     ct = torch.full(field.shape, card.output.outside)
     mask = torch.zeros(field.shape, dtype=torch.bool)
     ct[field.inside], _ = resampled(Volume(case.truth, case.grid), target, device, card.output.outside)

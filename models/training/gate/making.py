@@ -71,7 +71,7 @@ def make_gate(
     sampler = Sampler(training, others, plan.seed)
     network = trained(sampler, plan, out / RUN, report)
     threshold = threshold_of(network, sampler, plan, report)
-    found = _judged(network, threshold, judging, others, plan, extent, report)
+    found = _measure_rates(network, threshold, judging, others, plan, extent, report)
     about = {
         **found.as_json(),
         "trained_on": [body.name for body in training],
@@ -84,7 +84,7 @@ def make_gate(
     return found
 
 
-def _judged(
+def _measure_rates(
     network: GateNetwork,
     threshold: float,
     bodies: Sequence[Body],

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from models.errors import PackageError
-from models.importing.sandbox import Limits, converted
+from models.importing.sandbox import SandboxLimits, converted
 
 ROOT = Path(__file__).parents[3]
 
@@ -76,14 +76,14 @@ def test_one_that_does_not_end_is_ended(tmp_path: Path) -> None:
     (tmp_path / "work").mkdir()
     (tmp_path / "work" / "endless.py").write_text("import time\ndef convert(request, folder): time.sleep(60)")
     with pytest.raises(PackageError, match="conversion-overran"):
-        converted("endless", {}, tmp_path / "work", Limits(seconds=2), modules=tmp_path / "work")
+        converted("endless", {}, tmp_path / "work", SandboxLimits(seconds=2), modules=tmp_path / "work")
 
 
 def test_one_that_wants_all_the_memory_fails(tmp_path: Path) -> None:
     (tmp_path / "work").mkdir()
     (tmp_path / "work" / "greedy.py").write_text("def convert(request, folder): return {'n': len(bytearray(3 << 30))}")
     with pytest.raises(PackageError) as caught:
-        converted("greedy", {}, tmp_path / "work", Limits(memory_gb=2), modules=tmp_path / "work")
+        converted("greedy", {}, tmp_path / "work", SandboxLimits(memory_gb=2), modules=tmp_path / "work")
     assert "MemoryError" in str(caught.value.parameters["found"])
 
 

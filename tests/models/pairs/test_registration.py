@@ -20,7 +20,7 @@ from models.pairs import load_pair, read_pairs
 from models.pairs.deformation import Lattice
 from models.pairs.itk import isotropic, resampled
 from models.pairs.making import MadePair, keep, make_pair, set_aside
-from models.pairs.quality import Limits, agreement, edge_agreement, mutual_information
+from models.pairs.quality import PairLimits, agreement, edge_agreement, mutual_information
 from models.pairs.registration import Settings, register
 from models.volumes import Grid, Volume
 
@@ -43,14 +43,14 @@ def apart_mm(head: TwoPositions, transform: SimpleITK.Transform) -> np.ndarray:
 def turned() -> MadePair:
     """The head turned by 14 degrees and shifted by 21 mm, put back."""
     head = taken_twice(0.0)
-    return make_pair("P1", head.mr, head.ct, RIGID, Limits(), quiet)
+    return make_pair("P1", head.mr, head.ct, RIGID, PairLimits(), quiet)
 
 
 @pytest.fixture(scope="module")
 def poor() -> MadePair:
     """An MR, and the CT of a head 15 % smaller: not the same person's."""
     other = taken_twice(0.0, 0.85)
-    return make_pair("P2", other.mr, other.ct, RIGID, Limits(), quiet)
+    return make_pair("P2", other.mr, other.ct, RIGID, PairLimits(), quiet)
 
 
 def test_a_turned_head_is_found_to_a_millimetre_at_voxels_of_four(turned: MadePair) -> None:
@@ -91,7 +91,7 @@ def test_what_the_ct_did_not_see_and_its_padding_are_air_and_not_in_the_mask() -
     seen = head.ct.values[22:].copy()
     seen[:, :, :3] = -3024.0  # as a scanner pads its round field
     cut = Volume(seen, replace(head.ct.grid, size=(64, 72, 44), origin=(-126.0, -142.0, -54.0)))
-    made = make_pair("P1", head.mr, cut, RIGID, Limits(coverage=0.9), quiet)
+    made = make_pair("P1", head.mr, cut, RIGID, PairLimits(coverage=0.9), quiet)
     found = made.registration
     assert apart_mm(head, found.transform).mean() < 1.5
     assert 0.4 < found.after.coverage < 0.9
@@ -140,18 +140,18 @@ def test_what_could_not_be_read_is_set_aside_too(tmp_path: Path) -> None:
 def test_swapped_and_empty_images_are_refused_before_anything_is_computed() -> None:
     head = taken_twice(0.0)
     with pytest.raises(PairsError, match="pair-names-swapped"):
-        make_pair("P1", head.ct, head.mr, RIGID, Limits(), quiet)
+        make_pair("P1", head.ct, head.mr, RIGID, PairLimits(), quiet)
     air = Volume(np.full(head.ct.values.shape, -1000.0, np.float32), head.ct.grid)
     with pytest.raises(PairsError, match="image-constant"):
-        make_pair("P1", head.mr, air, RIGID, Limits(), quiet)
+        make_pair("P1", head.mr, air, RIGID, PairLimits(), quiet)
     slab = Volume(head.mr.values[:3], replace(head.mr.grid, size=(54, 64, 3)))
     with pytest.raises(PairsError, match="image-too-thin"):
-        make_pair("P1", slab, head.ct, RIGID, Limits(), quiet)
+        make_pair("P1", slab, head.ct, RIGID, PairLimits(), quiet)
     speck = head.ct.values * 0 - 1000
     speck[:14] = 40.0
     speck[:, ::2] = -1000.0
     with pytest.raises((InputError, PairsError)):
-        make_pair("P1", head.mr, Volume(speck, head.ct.grid), RIGID, Limits(), quiet)
+        make_pair("P1", head.mr, Volume(speck, head.ct.grid), RIGID, PairLimits(), quiet)
 
 
 def test_figures_of_agreement_are_those_worked_out_by_hand() -> None:

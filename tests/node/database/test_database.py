@@ -12,7 +12,7 @@ from sqlalchemy import inspect, text
 
 from node.archive.tables import JournalPositionRow
 from node.database import Database, migrate
-from node.database.migrate import alembic_config, refuse_other_revision
+from node.database.migrate import alembic_config, check_revision
 from node.errors import Permanent
 from node.jobs.queue import JobQueue
 
@@ -43,11 +43,11 @@ def test_migrating_twice_changes_nothing(database: Database) -> None:
 
 @pytest.mark.hazard("HAZ-23")
 def test_another_revision_is_refused(database: Database) -> None:
-    refuse_other_revision(database)
+    check_revision(database)
     with database.write() as session:
         session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     with pytest.raises(Permanent, match=r"schema-revision.*9999"):
-        refuse_other_revision(database)
+        check_revision(database)
 
 
 def enqueue_and_fail(database: Database, queue: JobQueue) -> None:

@@ -14,7 +14,7 @@ from node.clock import SystemClock
 from node.receive.admission import Admission
 from node.receive.entries import AssociationClosed, AssociationRefused, Entry, InstanceReceived
 from node.receive.journal import JournalReader
-from node.receive.limits import Limits
+from node.receive.limits import ConnectionLimits
 from node.receive.reception import ReceiveOptions, Reception
 
 
@@ -67,7 +67,7 @@ def opened(tmp_path: Path) -> Iterator[Opener]:
     """Opens a reception with other admission or limits."""
     open_ones: list[Reception] = []
 
-    def opener(admission: Admission | None = None, limits: Limits | None = None) -> Loopback:
+    def opener(admission: Admission | None = None, limits: ConnectionLimits | None = None) -> Loopback:
         root = tmp_path / "node"
         options = ReceiveOptions(
             name="receive",
@@ -76,7 +76,7 @@ def opened(tmp_path: Path) -> Iterator[Opener]:
             host="127.0.0.1",
             port=0,
             admission=admission or Admission("SYNTHNODE", (), 20),
-            limits=limits or Limits(),
+            limits=limits or ConnectionLimits(),
         )
         open_ones.append(Reception.open(options, SystemClock()))
         return Loopback(root, open_ones[-1])

@@ -19,7 +19,7 @@ from small_dicom import ROOT, ct, file_of
 from waiting import wait_for
 
 from node.receive.admission import Admission
-from node.receive.limits import Limits
+from node.receive.limits import ConnectionLimits
 from node.receive.pdus import PduRefused, read_request
 from node.receive.pdus import data_set_bytes as fragments
 
@@ -28,7 +28,7 @@ Opener = Callable[..., Loopback]
 
 BODY = data_set_bytes(file_of(ct(1)))
 REQUEST = association_request("SCANNER", "SYNTHNODE", CT_IMAGE, (EXPLICIT,))
-BRIEF = Limits(request_seconds=1.0, pdu_seconds=1.0)
+BRIEF = ConnectionLimits(request_seconds=1.0, pdu_seconds=1.0)
 
 
 @contextmanager
@@ -57,7 +57,7 @@ def stores(port: int, number: int) -> bool:
 @pytest.mark.hazard("HAZ-24")
 @pytest.mark.parametrize("said", [b"", REQUEST[:8], REQUEST[:-1]], ids=["nothing", "eight bytes", "all but one byte"])
 def test_a_scanner_is_heard_while_strangers_hold_connections_open(opened: Opener, said: bytes) -> None:
-    loopback = opened(Admission("SYNTHNODE", (), 5), Limits(waiting=20, waiting_of_host=10))
+    loopback = opened(Admission("SYNTHNODE", (), 5), ConnectionLimits(waiting=20, waiting_of_host=10))
     with ExitStack() as stack:
         for _ in range(25):
             stack.enter_context(connected(loopback.port, said))
@@ -117,7 +117,7 @@ def test_stalled_associations_give_their_places_back(opened: Opener) -> None:
 
 @pytest.mark.hazard("HAZ-24")
 def test_a_peer_that_does_not_read_its_answers_is_given_up(opened: Opener) -> None:
-    loopback = opened(limits=Limits(pdu_seconds=1.0))
+    loopback = opened(limits=ConnectionLimits(pdu_seconds=1.0))
     with RawScu(loopback.port) as deaf:
         deaf.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1024)
         deaf.socket.settimeout(1.0)
@@ -172,7 +172,7 @@ def test_what_is_announced_too_large_is_not_read(loopback: Loopback, kind: int) 
 
 @pytest.mark.hazard("HAZ-24")
 def test_an_endless_data_set_ends_at_the_largest_object(opened: Opener) -> None:
-    loopback = opened(limits=Limits(object_bytes=1 << 20, memory_bytes=1 << 16))
+    loopback = opened(limits=ConnectionLimits(object_bytes=1 << 20, memory_bytes=1 << 16))
     with RawScu(loopback.port) as endless:
         endless.begin_store(f"{ROOT}.7.1")
         with suppress(ConnectionError):
@@ -203,7 +203,7 @@ def test_command_sets_of_many_messages_are_counted_one_by_one(loopback: Loopback
 
 
 def test_a_data_set_that_does_not_stay_in_memory_is_kept_whole(opened: Opener) -> None:
-    loopback = opened(limits=Limits(memory_bytes=1000))
+    loopback = opened(limits=ConnectionLimits(memory_bytes=1000))
     with RawScu(loopback.port) as scanner:
         assert scanner.store(f"{ROOT}.7.2", BODY, chunk=300) == 0
         scanner.release()
@@ -238,7 +238,9 @@ def test_a_data_value_that_ends_elsewhere_is_named(length: int) -> None:
 @pytest.mark.hazard("HAZ-24")
 @pytest.mark.suite("front-door", quick=150, full=20_000)
 def test_nonsense_on_the_wire_ends_and_harms_nobody_else(opened: Opener, rounds: Rounds) -> None:
-    loopback = opened(Admission("SYNTHNODE", (), 8), Limits(request_seconds=0.3, pdu_seconds=0.3, object_bytes=1 << 20))
+    loopback = opened(
+        Admission("SYNTHNODE", (), 8), ConnectionLimits(request_seconds=0.3, pdu_seconds=0.3, object_bytes=1 << 20)
+    )
     threads = threading.active_count()
     for number, chance in enumerate(rounds):
         _talk_nonsense(loopback.port, chance)

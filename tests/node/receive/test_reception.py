@@ -24,7 +24,7 @@ from node.errors import Transient
 from node.network import Peer
 from node.receive.admission import Admission
 from node.receive.contexts import STORAGE_CLASSES, TRANSFER_SYNTAXES, contexts_for
-from node.receive.limits import Limits
+from node.receive.limits import ConnectionLimits
 
 Loopback = Any
 Opener = Callable[..., Loopback]
@@ -246,7 +246,7 @@ def test_an_association_that_ends_in_the_middle_keeps_what_was_acknowledged(loop
 @pytest.mark.hazard("HAZ-24")
 @pytest.mark.parametrize("words", [b"GET / HTTP/1.1\r\n\r\n", b"\x04\x00\xff\xff\xff\xff" + b"x" * 100, b"\x01\x00"])
 def test_nonsense_harms_nobody_else(opened: Opener, words: bytes) -> None:
-    loopback = opened(limits=Limits(request_seconds=0.5))
+    loopback = opened(limits=ConnectionLimits(request_seconds=0.5))
     with RawScu(loopback.port) as good, RawScu(loopback.port) as bad:
         bad.socket.sendall(words)
         assert good.store(f"{SERIES}.1", BODY) == 0
@@ -255,7 +255,7 @@ def test_nonsense_harms_nobody_else(opened: Opener, words: bytes) -> None:
 
 @pytest.mark.hazard("HAZ-14")
 def test_an_association_that_says_nothing_is_ended(opened: Opener) -> None:
-    loopback = opened(limits=Limits(idle_seconds=0.5))
+    loopback = opened(limits=ConnectionLimits(idle_seconds=0.5))
     with RawScu(loopback.port) as scu:
         assert scu.closed_within(10)
     assert loopback.closed() == ["aborted"]

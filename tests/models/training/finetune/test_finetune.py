@@ -22,7 +22,7 @@ from models.cli import app
 from models.errors import PackageTampered, PairsError, RecipeError, RunStopped
 from models.packages import ModelPackage, OnnxNetwork, load_package
 from models.training.finetune.claim import PACKAGE, REPORT
-from models.training.finetune.gain import Verdict
+from models.training.finetune.gain import GainVerdict
 from models.training.finetune.plan import FinetunePlan
 from models.training.finetune.run import Finetuned, finetune
 from models.training.finetune.trainable import check_trainable
@@ -45,7 +45,7 @@ def test_it_helps_where_contrast_and_hu_are_the_sites_own(taught: ModelPackage, 
     bone = {method: rows["mae_bone"].mean for method, rows in done.gain.rows.items()}
     assert body["model"] < 0.85 * body["before"]
     assert bone["model"] < 0.85 * bone["before"]
-    assert done.gain.verdict is Verdict.BETTER
+    assert done.gain.verdict is GainVerdict.BETTER
     assert done.gain.sentence.startswith("The error in the body fell")
     assert done.package is not None
     _card_tells_it(done, taught)

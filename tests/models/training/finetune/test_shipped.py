@@ -17,7 +17,7 @@ from models.anatomy.phantoms import head_labels
 from models.packages import installed
 from models.pairs import Pair, write_pair
 from models.tissues import PROPERTIES, Tissue
-from models.training.finetune.gain import Verdict
+from models.training.finetune.gain import GainVerdict
 from models.training.finetune.plan import OPTIMISER, FinetunePlan
 from models.training.finetune.run import finetune
 from models.training.schedule import Span
@@ -73,6 +73,6 @@ def test_the_shipped_model_learns_what_it_never_saw(
     record_property("sentence", done.gain.sentence)
     assert done.gain.rows["model"]["mae_body"].mean < done.gain.rows["before"]["mae_body"].mean
     if whole:
-        assert done.gain.verdict is Verdict.BETTER
+        assert done.gain.verdict is GainVerdict.BETTER
         assert done.package is not None
         assert done.gain.rows["model"]["mae_bone"].mean < done.gain.rows["before"]["mae_bone"].mean

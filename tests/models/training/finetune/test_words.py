@@ -19,7 +19,7 @@ from models.packages.package import card_of
 from models.training.finetune import run
 from models.training.finetune.card import finetuned_card
 from models.training.finetune.claim import PACKAGE, REPORT
-from models.training.finetune.gain import METHODS, Gain, Verdict, figure_lines, gain_of
+from models.training.finetune.gain import METHODS, Gain, GainVerdict, figure_lines, gain_of
 from models.training.finetune.judging import AFTER, BEFORE, Judged
 from models.training.finetune.offering import NOT_SHOWN, remark, withheld
 from models.training.finetune.statements import calibration_of, card_metrics
@@ -109,7 +109,7 @@ def test_an_inherited_gate_is_told_as_measured_elsewhere(small_card: Mapping[str
 def test_what_is_shown_to_be_worse_is_not_offered() -> None:
     judged = _judged(40, 50)
     told = withheld(gain_of(judged), 5, "small")
-    assert gain_of(judged).verdict is Verdict.WORSE
+    assert gain_of(judged).verdict is GainVerdict.WORSE
     assert told is not None
     assert told.startswith("No package was written")
     assert "worse than small" in told
@@ -120,7 +120,7 @@ def test_what_is_shown_to_be_worse_is_not_offered() -> None:
 
 def test_what_errs_more_than_water_is_said_to_and_not_offered_however_much_it_gained() -> None:
     gain = gain_of(_judged(50, 40, water=35))
-    assert gain.verdict is Verdict.BETTER
+    assert gain.verdict is GainVerdict.BETTER
     assert gain.sentence.startswith("WORSE THAN WATER: after fine-tuning the error in the body is 40.0 HU, that of")
     assert "worse than calling the whole body water" in (withheld(gain, 5, "small") or "")
     assert figure_lines(gain) == [
@@ -134,7 +134,7 @@ def test_what_errs_more_than_water_is_said_to_and_not_offered_however_much_it_ga
 def test_what_is_not_shown_to_be_better_is_offered_and_says_so(untaught: ModelPackage) -> None:
     judged = _judged(50, 50, spread=3)
     gain = gain_of(judged)
-    assert gain.verdict is Verdict.UNDECIDED
+    assert gain.verdict is GainVerdict.UNDECIDED
     assert withheld(gain, 5, "small") is None
     assert "not shown to be better than small: keep small in use" in (remark(gain, "small") or "")
     assert _child(untaught, gain, judged).site_must[0] == NOT_SHOWN

@@ -37,7 +37,7 @@ def received(card: Mapping[str, Any], done: Converted, work: Path, out: Path) ->
 
 
 def packaged(card: Mapping[str, Any], graph: Path, out: Path) -> ModelPackage:
-    """Make a package of an ONNX file; parameters and fields are counted.
+    """Make a package of an ONNX file; parameters and channels are counted.
 
     Raises
     ------
@@ -51,7 +51,7 @@ def packaged(card: Mapping[str, Any], graph: Path, out: Path) -> ModelPackage:
         **(network if isinstance(network, Mapping) else {}),
         "kind": "onnx",
         "parameters": _parameters(model),
-        "fields": _fields(model),
+        "channels": _channels(model),
     }
     golden = {"tolerance": _tolerance(card)}
     return write_with_golden(out, {**card, "network": counted, "golden": golden}, graph.read_bytes())
@@ -71,7 +71,7 @@ def _tolerance(card: Mapping[str, Any]) -> float:
         return 1.0  # the card's own check says what is wrong with its output
 
 
-def _fields(model: onnx.ModelProto) -> int | None:
+def _channels(model: onnx.ModelProto) -> int | None:
     stated = [list(output.type.tensor_type.shape.dim) for output in model.graph.output]
     return int(stated[0][1].dim_value) or None if stated and len(stated[0]) > 1 else None
 

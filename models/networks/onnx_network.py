@@ -23,7 +23,7 @@ class OnnxRunner:
     Raises
     ------
     PackageError
-        ``onnx-unfit`` when the graph does not take the card's inputs and give its fields.
+        ``onnx-unfit`` when the graph does not take the card's inputs and give its channels.
     """
 
     def __init__(self, package: ModelPackage, device: str) -> None:
@@ -41,7 +41,7 @@ class OnnxRunner:
         self._batch = self._session.get_inputs()[0].shape[0]
 
     def __call__(self, tiles: Tensor) -> Tensor:
-        """Map (batch, inputs, z, y, x) to (batch, fields, z, y, x), float32."""
+        """Map (batch, inputs, z, y, x) to (batch, channels, z, y, x), float32."""
         array = tiles.detach().to("cpu", torch.float32).numpy()
         step = self._batch if isinstance(self._batch, int) else len(array)
         parts = [self._run(array[start : start + step], step) for start in range(0, len(array), step)]
@@ -58,7 +58,7 @@ class OnnxRunner:
 
 
 def fields_of(card: Card) -> tuple[int, ...]:
-    """Return which numbers of output fields the card allows."""
+    """Return which numbers of output channels the card allows."""
     return (len(card.output.labels) + 1,) if card.task.kind == "segmentation" else (1, 2)
 
 
@@ -79,8 +79,8 @@ def _checked(session: onnxruntime.InferenceSession, package: ModelPackage) -> st
         )
     allowed = fields_of(card)
     given = outputs[0].shape if len(outputs) == 1 else []
-    fields = given[1] if len(given) == 5 else None
-    if fields is None or (isinstance(fields, int) and fields not in allowed):
+    channels = given[1] if len(given) == 5 else None
+    if channels is None or (isinstance(channels, int) and channels not in allowed):
         found = "; ".join(f"{one.name} {one.shape}" for one in outputs)
         accepted = f"one, (batch, {' or '.join(map(str, allowed))}, z, y, x)"
         raise PackageError("onnx-unfit", folder=str(package.folder), output=found, accepted=accepted)

@@ -10,7 +10,7 @@ SIMULATED = "Simulated pairs, not patients."
 """A protocol that begins with this says nothing of real images."""
 
 LEAST_JUDGES = 10
-"""With fewer patients that judge, their coverage may lie far from that of the next ones; the word few then stands there."""
+"""With fewer patients that judge, their coverage may lie far from that of the next ones."""
 
 
 def describe_uncertainty(card: Card) -> str:

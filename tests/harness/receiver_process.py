@@ -63,7 +63,7 @@ def main() -> None:
     """Run until ended."""
     from node.clock import SystemClock
     from node.receive.admission import Admission
-    from node.receive.limits import Limits
+    from node.receive.limits import ConnectionLimits
     from node.receive.reception import ReceiveOptions, Reception
 
     parser = argparse.ArgumentParser()
@@ -80,7 +80,7 @@ def main() -> None:
         host="127.0.0.1",
         port=0,
         admission=Admission("SYNTHNODE", (), 20),
-        limits=Limits(),
+        limits=ConnectionLimits(),
     )
     print(Reception.open(options, SystemClock()).port, flush=True)
     signal.pause()

@@ -15,19 +15,19 @@ if TYPE_CHECKING:
 
 
 class OnnxNetwork(NetworkKind):
-    """A graph that needs no spec: (batch, inputs, z, y, x) float32 in, (batch, fields, z, y, x) out.
+    """A graph that needs no spec: (batch, inputs, z, y, x) float32 in, (batch, channels, z, y, x) out.
 
     Fields of a synthesis are the value in the output's unit and, where there is a second, the scale of its Laplace
     distribution; of a segmentation the logits of background and of each label in rising order.
 
     Attributes
     ----------
-    fields
+    channels
         How many the graph gives, as counted when it was imported; None where it leaves that open.
     """
 
     kind: Literal["onnx"]
-    fields: int | None = Field(default=None, ge=1)
+    channels: int | None = Field(default=None, ge=1)
     precisions: tuple[Literal["float32"], ...] = ("float32",)
 
     holds_gate: ClassVar[bool] = False
@@ -37,7 +37,7 @@ class OnnxNetwork(NetworkKind):
         """Return whether there is a second field; None where the graph leaves it open."""
         if card.task.kind == "segmentation":
             return False
-        return None if self.fields is None else self.fields > 1
+        return None if self.channels is None else self.channels > 1
 
     def build(self, package: ModelPackage, device: str, precision: str) -> Network:
         """Return the graph."""

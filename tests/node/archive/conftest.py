@@ -101,9 +101,13 @@ class Bench:
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Bench]:
+def bench(dialect: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Bench]:
     """A fresh bench."""
-    database, trail = new_database(tmp_path)
+    if dialect == "sqlite":
+        database, trail = new_database(tmp_path)
+    else:
+        database = request.getfixturevalue("migrated_database")
+        trail = AuditTrail(database, Anchor(tmp_path / "anchor", tmp_path / "key"), SetClock(NOON))
     clock = SetClock(NOON)
     files = ArchiveFiles(tmp_path / "archive")
     journal = Journal(tmp_path / "journal", "receive", clock)

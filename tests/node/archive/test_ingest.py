@@ -10,12 +10,15 @@ from typing import Any
 
 import pytest
 from part10 import data_set_bytes
+from postgresql import BOTH_DATABASES
 from pydicom.uid import CTImageStorage, ImplicitVRLittleEndian, MRImageStorage
 from small_dicom import ROOT, SERIES, STUDY, ct, file_of, marked_own, structures
 
 from node.archive.catalogue import Catalogue
 from node.archive.tables import InstanceRow, JournalPositionRow, PatientRow, QuarantineRow, ReceiptRow, SeriesRow
 from node.states import StudyState
+
+pytestmark = BOTH_DATABASES
 
 Bench = Any
 

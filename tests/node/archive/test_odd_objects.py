@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from evidence import Rounds
 from part10 import data_set_bytes
+from postgresql import BOTH_DATABASES
 from pydicom import Dataset
 from pydicom.uid import (
     ComprehensiveSRStorage,
@@ -21,6 +22,8 @@ from small_dicom import ROOT, SERIES, STUDY, ct, file_of
 
 from node.archive.tables import InstanceRow, PatientRow, QuarantineRow
 from node.states import StudyState
+
+pytestmark = BOTH_DATABASES
 
 Bench = Any
 

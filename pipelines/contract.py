@@ -87,6 +87,8 @@ class Slot:
     volume
         Which volume it takes of a series that holds several (echoes, b-values, Dixon images, time points), by what the
         headers say; None takes a series of one volume only.
+    derived
+        Whether its images were computed from a scanner's, as maps of perfusion are; no other slot takes derived ones.
     """
 
     name: str
@@ -94,6 +96,7 @@ class Slot:
     description: str
     required: bool = True
     volume: VolumeChoice | None = None
+    derived: bool = False
 
 
 @dataclass(frozen=True, slots=True)

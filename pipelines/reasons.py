@@ -42,6 +42,9 @@ _READING = {
     " said. Send it as MONOCHROME2.",
     "pixel-cell-invalid": "Pixels of instance {instance} cannot be read from their cells: {found} (PS3.5 8.1.1).",
     "modality-lut-unsupported": "Instance {instance} maps its pixels by a Modality LUT; accepted: slope and intercept.",
+    "units-unknown": "The {quantity} map {instance} does not say its values in a unit that can be read: found {found};"
+    " accepted: RealWorldValueMapping in {expected} or a multiple. Send the quantitative map, not its colours or"
+    " raw data.",
     "patient-position-unsupported": "PatientPosition is {found}; accepted: {accepted}.",
     "body-not-found": "Nothing in the volume stands out from its background.",
     "slot-empty": "No series fills the input {slot}.",

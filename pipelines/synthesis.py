@@ -14,7 +14,7 @@ from pydicom import Dataset
 
 from models.errors import DeviceError, InputError, PackageError
 from models.inference import Prediction, Predictor
-from models.packages import ModelPackage
+from models.packages import InputLimits, ModelPackage
 from models.quantities import Quantity
 from models.volumes import Volume
 from pipelines.checks.objects import check_model, check_one_patient
@@ -23,6 +23,7 @@ from pipelines.errors import PipelineError, UnreadableSeries
 from pipelines.geometry.target import TargetGrid
 from pipelines.previews.presenter import MONTAGE, REPORT, Presenter
 from pipelines.reading.reader import read_series
+from pipelines.reading.scale import scaling_of
 from pipelines.reading.series import SourceSeries
 from pipelines.semantics import check_objects
 from pipelines.stages import Stages
@@ -55,16 +56,8 @@ class Inputs:
 
     def by_input(self) -> dict[str, SourceSeries]:
         """Return the series by the name of the card's input that each is given to, in the card's order."""
-        names = [one.name for one in self.package.card.inputs]
-        if set(names) == set(self.sources):
-            return {name: self.sources[name] for name in names}
-        # A site's own package may call its inputs otherwise: then their order says which is which. Where only some
-        # names are the slots', order would give a series to the input of another.
-        if len(names) != len(self.sources) or set(names) & set(self.sources):
-            raise PipelineError(
-                "model-unfit", model=self.package.card.name, found=", ".join(names), accepted=", ".join(self.sources)
-            )
-        return dict(zip(names, self.sources.values(), strict=True))
+        inputs = match_inputs(self.package, tuple(self.sources))
+        return {limits.name: self.sources[slot] for slot, limits in inputs.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,13 +145,21 @@ class InputGate(Generic[Made]):
         Raises
         ------
         UnreadableSeries
-            If a required slot is empty (``slot-empty``), or a series cannot be read as the one volume of its slot.
+            If a required slot is empty (``slot-empty``), a series cannot be read as the one volume of its slot, or a
+            map does not say its unit.
+        PipelineError
+            ``model-unfit`` where it cannot be told which series is which of the model's inputs.
         """
         slots = self._synthesis.declaration.slots
         for slot in slots:
             if slot.required and not given.get(slot.name):
                 raise UnreadableSeries("slot-empty", slot=slot.name)
-        series = {slot.name: read_series(found, slot.volume) for slot in slots if (found := given.get(slot.name))}
+        filled = [slot for slot in slots if given.get(slot.name)]
+        inputs = match_inputs(self._package, [slot.name for slot in filled])
+        series = {
+            slot.name: read_series(given[slot.name], slot.volume, scaling_of(inputs[slot.name].quantity))
+            for slot in filled
+        }
         return Inputs(series, self._package)
 
     def check(self, inputs: Inputs) -> tuple[Check, ...]:
@@ -231,6 +232,24 @@ class SynthesisPipeline(Generic[Made]):
             return self._predictor.predict(volumes, target.grid, stages.within)
         except (InputError, DeviceError, PackageError) as why:
             raise PipelineError(why.code, **why.parameters) from why
+
+
+def match_inputs(package: ModelPackage, slots: Sequence[str]) -> dict[str, InputLimits]:
+    """Return what the card says of the input that the series of each slot is given to, in the card's order.
+
+    Raises
+    ------
+    PipelineError
+        ``model-unfit`` where it cannot be told which series is which input.
+    """
+    limits = {one.name: one for one in package.card.inputs}
+    if set(limits) == set(slots):
+        return limits
+    # A site's own package may call its inputs otherwise: then their order says which is which. Where only some
+    # names are the slots', order would give a series to the input of another.
+    if len(limits) != len(slots) or set(limits) & set(slots):
+        raise PipelineError("model-unfit", model=package.card.name, found=", ".join(limits), accepted=", ".join(slots))
+    return dict(zip(slots, limits.values(), strict=True))
 
 
 def check_model_fits(package: ModelPackage, site: str, inputs: Sequence[Quantity], output: Quantity) -> None:

@@ -10,7 +10,7 @@ from pipelines.headers import Header
 from pipelines.headers.body_part import body_part
 from pipelines.headers.coverage import is_axial
 from pipelines.headers.frames import describe_frames, has_readable_frames, is_multi_frame
-from pipelines.headers.origin import is_derived, is_localizer
+from pipelines.headers.origin import is_derived, is_localizer, is_synthetic
 from pipelines.headers.weighting import CONTRAST_FROM, weighting
 
 READY: Mapping[str, Callable[[Header], str | bool | None]] = MappingProxyType(
@@ -21,6 +21,7 @@ READY: Mapping[str, Callable[[Header], str | bool | None]] = MappingProxyType(
         "is_derived": is_derived,
         "is_localizer": is_localizer,
         "is_multi_frame": is_multi_frame,
+        "is_synthetic": is_synthetic,
         "weighting": weighting,
     }
 )
@@ -39,6 +40,7 @@ READ_FROM: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "is_derived": ("ImageType", "SyntheticData"),
         "is_localizer": ("ImageType", "SeriesDescription", "ProtocolName"),
         "is_multi_frame": ("SOPClassUID", "NumberOfFrames"),
+        "is_synthetic": ("SyntheticData",),
         "weighting": CONTRAST_FROM,
     }
 )

@@ -276,9 +276,10 @@ class _Checker:
 
 
 def _for_every_slot(slot: Slot) -> Iterator[Condition]:
-    # Pipelines read classic images and enhanced CT and MR. What this or another node made, or what was computed from
-    # images, is no measurement to compute from again.
-    for text in ("has_readable_frames", "!is_derived", f'Modality == "{slot.modality}"'):
+    # Pipelines read classic images and enhanced CT and MR. What this or another node made is no measurement to compute
+    # from again, and what was computed from images only where a slot takes such maps.
+    origin = "!is_synthetic" if slot.derived else "!is_derived"
+    for text in ("has_readable_frames", origin, f'Modality == "{slot.modality}"'):
         yield Condition.checked(text, SERIES_FACTS, keywords=True, built_in=True)
 
 

@@ -30,6 +30,9 @@ from pipelines.headers.weighting import TIMING, weighting
 from pipelines.objects.provenance import is_ours
 from pipelines.reading.series import SourceSeries
 
+_ACQUIRED = frozenset({Quantity.CT_NUMBER, Quantity.MR_SIGNAL, Quantity.ACTIVITY})
+"""What scanners acquire; every other quantity is computed from such images."""
+
 
 def check_inputs(
     sources: Mapping[str, SourceSeries], package: ModelPackage, body_parts: tuple[str, ...]
@@ -58,7 +61,7 @@ def check_inputs(
         source = sources[limits.name]
         of_input: list[Check] = [
             _modality(source, limits),
-            _origin(source),
+            _origin(source, limits),
             _parts(source),
             _tilt(source),
             _body_part(source, body_parts),
@@ -84,15 +87,19 @@ def _modality(source: SourceSeries, limits: InputLimits) -> Check:
     return conclude("modality", found == limits.modality, Verdict.REJECT, found=found, accepted=limits.modality)
 
 
-def _origin(source: SourceSeries) -> Check:
+def _origin(source: SourceSeries, limits: InputLimits) -> Check:
     kinds = [
         "made by a synthnode" if is_ours(dataset) else f"SyntheticData {dataset.get('SyntheticData')}"
         for dataset in source.datasets
         if is_ours(dataset) or dataset.get("SyntheticData") == "YES"
     ]
-    kinds += ["ImageType DERIVED" for dataset in source.datasets if is_derived(Header.from_dataset(dataset))]
-    found = kinds[0] if kinds else "original"
-    return conclude("source-origin", not kinds, Verdict.REJECT, found=found, accepted="original images of a scanner")
+    accepted = "original images of a scanner"
+    if limits.quantity in _ACQUIRED:
+        kinds += ["ImageType DERIVED" for dataset in source.datasets if is_derived(Header.from_dataset(dataset))]
+    else:  # a map of perfusion or diffusion is always computed from images
+        accepted = "a map that was computed from a scanner's images"
+    found = kinds[0] if kinds else "original" if limits.quantity in _ACQUIRED else "no synthetic image"
+    return conclude("source-origin", not kinds, Verdict.REJECT, found=found, accepted=accepted)
 
 
 def _parts(source: SourceSeries) -> Check:

@@ -9,9 +9,14 @@ from pipelines.headers.header import Header
 _SCOUT = re.compile(r"\b(locali[sz]er|scout|survey|loc|topogram|3[- ]?plane)\b", re.IGNORECASE)
 
 
+def is_synthetic(header: Header) -> bool:
+    """Return whether the images say that they are synthetic (Synthetic Data, PS3.3 C.12.1.1)."""
+    return header.text("SyntheticData") == "YES"
+
+
 def is_derived(header: Header) -> bool | None:
     """Return whether the images were made from other images (Image Type value 1, PS3.3 C.7.6.1.1.2; Synthetic Data)."""
-    if header.text("SyntheticData") == "YES":
+    if is_synthetic(header):
         return True
     kinds = header.codes("ImageType")
     return kinds[0] != "ORIGINAL" if kinds else None

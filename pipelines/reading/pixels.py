@@ -1,4 +1,4 @@
-"""Stored pixels of frames to values: decoded, read from their cells, rescaled, padding emptied."""
+"""Stored pixels of frames to values: decoded, read from their cells, scaled, padding emptied."""
 
 from __future__ import annotations
 
@@ -12,26 +12,25 @@ from pydicom.uid import UID, ImplicitVRLittleEndian, RLELossless
 
 from pipelines.errors import UnreadableSeries
 from pipelines.reading import jpeg_extended
-from pipelines.reading.attributes import number, required, whole
+from pipelines.reading.attributes import required, whole
 from pipelines.reading.frames import Frame
+from pipelines.reading.scale import Scale, Scaling, by_rescale
 from pipelines.reading.stored_bits import Cell, padding
-
-_AIR_HU = -1000.0
-_NO_SIGNAL = 0.0
 
 Cells = npt.NDArray[np.integer]
 
 
-def values(frames: Sequence[Frame]) -> npt.NDArray[np.float32]:
-    """Return the rescaled values of greyscale frames of one size, in the units of their modality.
+def values(frames: Sequence[Frame], scaling: Scaling = by_rescale) -> npt.NDArray[np.float32]:
+    """Return the values of greyscale frames of one size, in the units that `scaling` gives them.
 
     Padded pixels were never measured: they are air (-1000 HU) in CT, and 0, no signal, in all else.
 
     Parameters
     ----------
     frames
-        At least one, with pixel data in any transfer syntax that pydicom can decode with its installed plug-ins. Each
-        is rescaled by its own slope and intercept.
+        At least one, with pixel data in any transfer syntax that pydicom can decode with its installed plug-ins.
+    scaling
+        Reads each frame's scale from its header.
 
     Returns
     -------
@@ -41,12 +40,12 @@ def values(frames: Sequence[Frame]) -> npt.NDArray[np.float32]:
     ------
     UnreadableSeries
         ``pixel-data-missing``, ``pixel-data-length`` (cut or too long), ``pixel-data-undecodable``,
-        ``pixel-cell-invalid``, ``pixels-not-grey``, ``pixels-inverted`` or ``modality-lut-unsupported``, each with
-        the instance's UID.
+        ``pixel-cell-invalid``, ``pixels-not-grey`` or ``pixels-inverted``, each with the instance's UID; or as
+        `scaling` raises.
 
     Notes
     -----
-    Rescale is PS3.3 C.11.1, and C.7.6.16.2.9 for frames. MONOCHROME1 is refused: whether it inverts the display alone,
+    MONOCHROME1 is refused: whether it inverts the display alone,
     as PS3.3 C.7.6.3.1.2 says, or the values were written inverted, nothing in the object tells, and a guess would swap
     air and tissue.
     """
@@ -56,13 +55,8 @@ def values(frames: Sequence[Frame]) -> npt.NDArray[np.float32]:
         wanted = [frames[place] for place in at]
         cell = _check_cells(wanted[0].instance, wanted[-1].index)
         for place, frame, cells in zip(at, wanted, _decoded(wanted), strict=True):
-            found[place] = _rescaled(frame.header, cells, cell)
+            found[place] = _scaled(frame.header, cells, cell, scaling(frame.header))
     return found
-
-
-def unmeasured(header: Dataset) -> float:
-    """Return the value of what was never measured: air (-1000 HU) in CT, 0 in all else."""
-    return _AIR_HU if header.get("Modality") == "CT" else _NO_SIGNAL
 
 
 def _by_instance(frames: Sequence[Frame]) -> Iterator[list[int]]:
@@ -74,14 +68,11 @@ def _by_instance(frames: Sequence[Frame]) -> Iterator[list[int]]:
         yield sorted(members, key=lambda place: frames[place].index)
 
 
-def _rescaled(header: Dataset, cells: Cells, cell: Cell) -> npt.NDArray[np.float64]:
-    if "ModalityLUTSequence" in header:
-        raise UnreadableSeries("modality-lut-unsupported", instance=str(header.SOPInstanceUID))
+def _scaled(header: Dataset, cells: Cells, cell: Cell, scale: Scale) -> npt.NDArray[np.float64]:
     stored = cell.values(cells)
-    slope, intercept = number(header, "RescaleSlope", 1.0), number(header, "RescaleIntercept", 0.0)
-    rescaled: npt.NDArray[np.float64] = stored * np.float64(slope) + np.float64(intercept)
-    rescaled[padding(cells, stored, cell, header)] = unmeasured(header)
-    return rescaled
+    found = scale.values(stored)
+    found[padding(cells, stored, cell, header)] = scale.unmeasured
+    return found
 
 
 def _check_cells(dataset: Dataset, last: int) -> Cell:

@@ -20,14 +20,17 @@ from pipelines.headers.volumes import VolumeChoice, name_volumes
 from pipelines.reading.acquisitions import check_one_acquisition
 from pipelines.reading.attributes import image_type, required, whole
 from pipelines.reading.frames import frames_of
-from pipelines.reading.pixels import unmeasured, values
+from pipelines.reading.pixels import values
 from pipelines.reading.planes import Plane, stacked
+from pipelines.reading.scale import Scaling, by_rescale
 from pipelines.reading.series import SourceSeries
 
 _SAME_SPACING_MM = 1e-4
 
 
-def read_series(instances: Sequence[SourceInstance], choice: VolumeChoice | None = None) -> SourceSeries:
+def read_series(
+    instances: Sequence[SourceInstance], choice: VolumeChoice | None = None, scaling: Scaling = by_rescale
+) -> SourceSeries:
     """Read the instances of one series as a volume in its own frame of reference.
 
     Localizers and a few images of another orientation are set aside (`pipelines.headers.parts`). Order and place come
@@ -41,6 +44,8 @@ def read_series(instances: Sequence[SourceInstance], choice: VolumeChoice | None
         Classic images, or enhanced multi-frame objects of CT or MR, with pixel data, in any order.
     choice
         Which of several volumes is meant; None takes a series of one volume only.
+    scaling
+        How stored values become values: by rescale slope and intercept, or see `pipelines.reading.scale`.
 
     Returns
     -------
@@ -71,10 +76,10 @@ def read_series(instances: Sequence[SourceInstance], choice: VolumeChoice | None
     rows, columns = whole(datasets[0], "Rows"), whole(datasets[0], "Columns")
     stack = stacked([planes[index] for index in order], rows, columns)
     ordered = [frames[index] for index in order]
-    found, stated = values(ordered), tuple(frame.header for frame in ordered)
+    found, stated = values(ordered, scaling), tuple(frame.header for frame in ordered)
     if not stack.tilt_degrees:
         return SourceSeries(stated, Volume(found, stack.grid), parts)
-    upright = straighten(found, stack.grid, stack.lean, unmeasured(stated[0]))
+    upright = straighten(found, stack.grid, stack.lean, scaling(stated[0]).unmeasured)
     return SourceSeries(stated, upright, parts, stack.tilt_degrees)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,12 +15,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydicom.uid import MRImageStorage, MultiFrameGrayscaleWordSecondaryCaptureImageStorage
 
+import node.rules
 from models.volumes import Grid, Volume
 from node.archive.attributes import attributes, differing
 from node.rules import RuleSet, SeriesFacts, StudyFacts, decide
+from pipelines.contract import Declaration
 from pipelines.headers.volumes import VolumeChoice
 from pipelines.phantoms.series import mr_series
+from pipelines.synthetic_ct_head.declaration import DECLARATION
 
+SHIPPED = Path(node.rules.__file__).parent / "shipped" / "head.yaml"
 StudyOf = Callable[..., StudyFacts]
 Headers = list[dict[str, Any]]
 
@@ -113,6 +118,25 @@ def test_frames_of_two_echoes_decide_nothing_and_are_counted(shipped_rules: Rule
     decision = decide(shipped_rules, study_of(facts_of([kept])))
     assert not decision.firings
     assert "EchoTime 3 in 30, 95 in 30" in decision.nearest_miss
+
+
+@pytest.mark.parametrize(
+    ("derived", "synthetic", "fires"), [(False, "", False), (True, "", True), (True, "YES", False)]
+)
+def test_only_a_slot_for_maps_takes_what_was_computed_from_images_and_none_takes_synthetic_ones(
+    load_rules_text: Callable[[str], RuleSet],
+    rule_pipelines: dict[str, Declaration],
+    study_of: StudyOf,
+    mprage: dict[str, Any],
+    derived: bool,
+    synthetic: str,
+    fires: bool,
+) -> None:
+    (slot,) = DECLARATION.slots
+    rule_pipelines[DECLARATION.name] = replace(DECLARATION, slots=(replace(slot, derived=derived),))
+    rules = load_rules_text(SHIPPED.read_text(encoding="utf-8"))
+    header = {**mprage, "ImageType": ["DERIVED", "SECONDARY", "CBF"], "SyntheticData": synthetic or None}
+    assert bool(decide(rules, study_of(facts_of(sagittal(header)))).firings) is fires
 
 
 def taking(rules: RuleSet, volume: VolumeChoice) -> RuleSet:

@@ -40,7 +40,7 @@ def enhanced_mr(images: Sequence[Dataset], uid: str = "2.25.777") -> Dataset:
     ds.PulseSequenceName = first.get("SequenceName", "made")
     ds.SharedFunctionalGroupsSequence = Items([_shared(first)])
     ds.PerFrameFunctionalGroupsSequence = Items([_own(image, n) for n, image in enumerate(images, start=1)])
-    ds.PixelData = b"".join(image.PixelData for image in images)
+    ds.add_new("PixelData", "OW", b"".join(image.PixelData for image in images))
     return ds
 
 

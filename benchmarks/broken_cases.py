@@ -29,12 +29,13 @@ from pipelines.reading.reader import read_series
 from pipelines.reasons import text
 from pipelines.synthesis import Case
 from pipelines.synthetic_ct.from_mr import Site, SyntheticCtFromMr
+from pipelines.synthetic_ct.regions import body_and_bone
 from pipelines.synthetic_ct_head.declaration import DECLARATION, GENERATOR, T1
-from pipelines.synthetic_ct_head.pipeline import LIMITS, draw_rois
+from pipelines.synthetic_ct_head.pipeline import LIMITS
 
 PAGE = Path(__file__).parent.parent / "docs" / "broken-cases.md"
 _SOUND = "sound"
-_SYNTHESIS = SyntheticCtFromMr(DECLARATION, Site("CT of the head", "HEAD", ("HEAD", "HEADNECK"), LIMITS, draw_rois))
+_SYNTHESIS = SyntheticCtFromMr(DECLARATION, Site("CT of the head", "HEAD", ("HEAD", "HEADNECK"), LIMITS, body_and_bone))
 _INTRODUCTION = """# Which check catches which broken image
 
 Written by `make broken-cases` (`python -m benchmarks.broken_cases`), never by hand. The head phantom

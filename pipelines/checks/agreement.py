@@ -48,6 +48,22 @@ _FEWEST = 200
 
 
 @dataclass(frozen=True, slots=True)
+class SymmetryLimits:
+    """How well the left half of a synthetic CT must correlate with the right one.
+
+    Attributes
+    ----------
+    least
+        Least correlation.
+    lost
+        How far under the MR's own it may lie.
+    """
+
+    least: float
+    lost: float
+
+
+@dataclass(frozen=True, slots=True)
 class AgreementLimits:
     """What a site accepts of a synthetic CT beside its MR; less than any of these is a REVIEW.
 
@@ -56,32 +72,33 @@ class AgreementLimits:
     bone_dark
         Share of cortical bone that is dark in the MR.
     rim_bone
-        Share of the MR's dark rim under the skin that is bone, on the worse side of the body.
+        Share of the MR's dark rim under the skin that is bone, on the worse side of the body; None where muscle and not
+        bone lies under the skin.
     typical_soft
         Share of what has a typical or bright signal in the MR that has HU of soft tissue.
     edges
-        How often edges of both agree, divided by the same with the synthetic CT shifted.
-    symmetry, symmetry_lost
-        Correlation of the HU with their mirror image: its least, and how far under the MR's own it may lie.
+        How often edges of both agree, divided by the same with the synthetic CT shifted; None where the anatomy runs on
+        alike in one direction, so that a shift along it changes little.
+    symmetry
+        Correlation of the HU with their mirror image; None where the body's two sides are not both in the field.
     """
 
     bone_dark: float
-    rim_bone: float
+    rim_bone: float | None
     typical_soft: float
-    edges: float
-    symmetry: float
-    symmetry_lost: float
+    edges: float | None
+    symmetry: SymmetryLimits | None
 
 
 def check_agreement(of: Lattice, limits: AgreementLimits) -> tuple[Check, ...]:
     """Check the synthetic CT against the MR, in a fixed order; what cannot be measured is held too."""
-    sides = tuple(share for side in _sides(of) if (share := bone_in_dark_rim(of, side)) is not None)
+    rim, edges, symmetry = limits.rim_bone, limits.edges, limits.symmetry
     return (
         _at_least("bone-dark-in-mr", dark_in_bone(of), limits.bone_dark),
-        _at_least("dark-rim-bone", min(sides) if len(sides) == 2 else None, limits.rim_bone),
+        *(() if rim is None else (_rim(of, rim),)),
         _at_least("tissue-by-mr", soft_in_typical(of), limits.typical_soft),
-        _edges(of, limits.edges),
-        _symmetry(of, limits),
+        *(() if edges is None else (_edges(of, edges),)),
+        *(() if symmetry is None else (_symmetry(of, symmetry),)),
     )
 
 
@@ -133,6 +150,11 @@ def _at_least(name: str, found: float | None, least: float) -> Check:
     )
 
 
+def _rim(of: Lattice, least: float) -> Check:
+    sides = tuple(share for side in _sides(of) if (share := bone_in_dark_rim(of, side)) is not None)
+    return _at_least("dark-rim-bone", min(sides) if len(sides) == 2 else None, least)
+
+
 def _edges(of: Lattice, least: float) -> Check:
     here, shifted = edge_agreement(of)
     ratio = here / shifted if shifted > 0 else 0.0
@@ -145,14 +167,14 @@ def _edges(of: Lattice, least: float) -> Check:
     )
 
 
-def _symmetry(of: Lattice, limits: AgreementLimits) -> Check:
+def _symmetry(of: Lattice, limits: SymmetryLimits) -> Check:
     of_mr, of_ct = mirror_correlations(of)
     return conclude(
         "left-right-symmetry",
-        of_ct >= max(limits.symmetry, of_mr - limits.symmetry_lost),
+        of_ct >= max(limits.least, of_mr - limits.lost),
         Verdict.REVIEW,
         found=f"{of_ct:.2f}, the MR {of_mr:.2f}",
-        accepted=f"from {limits.symmetry:g}, and at most {limits.symmetry_lost:g} under the MR's",
+        accepted=f"from {limits.least:g}, and at most {limits.lost:g} under the MR's",
     )
 
 

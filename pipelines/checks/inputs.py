@@ -35,7 +35,10 @@ _ACQUIRED = frozenset({Quantity.CT_NUMBER, Quantity.MR_SIGNAL, Quantity.ACTIVITY
 
 
 def check_inputs(
-    sources: Mapping[str, SourceSeries], package: ModelPackage, body_parts: tuple[str, ...]
+    sources: Mapping[str, SourceSeries],
+    package: ModelPackage,
+    body_parts: tuple[str, ...],
+    derived: Verdict = Verdict.REJECT,
 ) -> tuple[Check, ...]:
     """Check the series before inference; a REJECT among the checks means that nothing is computed.
 
@@ -49,6 +52,9 @@ def check_inputs(
         Its card says what is accepted of each input, and its gate knows what such an image looks like.
     body_parts
         Names of `pipelines.headers.body_part` that the pipeline is made for.
+    derived
+        Verdict on images that other software made from the scanner's (Image Type value 1 DERIVED). Synthetic images are
+        refused whatever it is.
 
     Returns
     -------
@@ -61,7 +67,7 @@ def check_inputs(
         source = sources[limits.name]
         of_input: list[Check] = [
             _modality(source, limits),
-            _origin(source, limits),
+            _origin(source, limits, derived),
             _parts(source),
             _tilt(source),
             _body_part(source, body_parts),
@@ -87,19 +93,24 @@ def _modality(source: SourceSeries, limits: InputLimits) -> Check:
     return conclude("modality", found == limits.modality, Verdict.REJECT, found=found, accepted=limits.modality)
 
 
-def _origin(source: SourceSeries, limits: InputLimits) -> Check:
-    kinds = [
+def _origin(source: SourceSeries, limits: InputLimits, derived: Verdict) -> Check:
+    synthetic = [
         "made by a synthnode" if is_ours(dataset) else f"SyntheticData {dataset.get('SyntheticData')}"
         for dataset in source.datasets
         if is_ours(dataset) or dataset.get("SyntheticData") == "YES"
     ]
-    accepted = "original images of a scanner"
-    if limits.quantity in _ACQUIRED:
-        kinds += ["ImageType DERIVED" for dataset in source.datasets if is_derived(Header.from_dataset(dataset))]
-    else:  # a map of perfusion or diffusion is always computed from images
-        accepted = "a map that was computed from a scanner's images"
-    found = kinds[0] if kinds else "original" if limits.quantity in _ACQUIRED else "no synthetic image"
-    return conclude("source-origin", not kinds, Verdict.REJECT, found=found, accepted=accepted)
+    acquired = limits.quantity in _ACQUIRED
+    made = acquired and any(is_derived(Header.from_dataset(dataset)) for dataset in source.datasets)
+    original = "original" if acquired else "no synthetic image"
+    # A map of perfusion or diffusion is always computed from images.
+    accepted = "original images of a scanner" if acquired else "a map that was computed from a scanner's images"
+    return conclude(
+        "source-origin",
+        not synthetic and not made,
+        Verdict.REJECT if synthetic else derived,
+        found=synthetic[0] if synthetic else "ImageType DERIVED" if made else original,
+        accepted=accepted,
+    )
 
 
 def _parts(source: SourceSeries) -> Check:

@@ -28,7 +28,12 @@ _NAMES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "HEART": ("HEART", "CARDIAC", "HERZ"),
         "ABDOMEN": ("ABDOMEN", "LIVER", "LEBER", "KIDNEY", "PANCREAS"),
         "PELVIS": ("PELVIS", "PROSTATE", "PROSTAAT", "PROSTATA", "BECKEN", "BLADDER", "UTERUS"),
-        "EXTREMITY": (*("EXTREMITY", "KNEE", "HIP", "ANKLE", "FOOT", "SHOULDER", "ELBOW", "WRIST", "HAND", "KNIE"),),
+        "EXTREMITY": (
+            *("EXTREMITY", "KNEE", "HIP", "ANKLE", "FOOT", "SHOULDER", "ELBOW", "WRIST", "HAND", "KNIE"),
+            *("LEG", "THIGH", "CALF", "FEMUR", "UPPERLEG", "LOWERLEG", "LOWEREXTREMITY"),
+            *("ARM", "FOREARM", "HUMERUS", "UPPERARM", "LOWERARM", "UPPEREXTREMITY"),
+            *("OBERSCHENKEL", "UNTERSCHENKEL", "OBERARM", "UNTERARM"),
+        ),
     }
 )
 """PS3.16 Annex L and what scanners write, in several languages."""

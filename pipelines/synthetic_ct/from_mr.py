@@ -14,7 +14,7 @@ from models.volumes import Volume
 from pipelines.checks.inputs import check_inputs
 from pipelines.checks.objects import check_image_series
 from pipelines.checks.synthetic_ct import SyntheticCt, SyntheticCtLimits, check_synthetic_ct
-from pipelines.contract import Check, Declaration
+from pipelines.contract import Check, Declaration, Verdict
 from pipelines.geometry.margin import Margin, air_margin, pad, pad_mask
 from pipelines.geometry.posture import Posture, posture
 from pipelines.geometry.target import TargetGrid, axial_target, thinned
@@ -51,6 +51,8 @@ class Site:
         Of the checks of the synthetic CT.
     rois
         Draws the regions of the structure set; none of them may be empty.
+    derived
+        Verdict on images that other software made from the scanner's, such as bias-corrected or resampled ones.
     """
 
     picture_title: str
@@ -58,6 +60,7 @@ class Site:
     body_parts: tuple[str, ...]
     limits: SyntheticCtLimits
     rois: Callable[[SyntheticCt], tuple[Roi, ...]]
+    derived: Verdict = Verdict.REJECT
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,7 +94,7 @@ class SyntheticCtFromMr:
 
     def check_inputs(self, inputs: Inputs) -> tuple[Check, ...]:
         """Compare the series with the model's card and with the site."""
-        return check_inputs(inputs.by_input(), inputs.package, self.site.body_parts)
+        return check_inputs(inputs.by_input(), inputs.package, self.site.body_parts, self.site.derived)
 
     def choose_target(self, case: Case) -> TargetGrid:
         """Return the axial grid over the MR's field in the model's voxel size."""

@@ -1,4 +1,4 @@
-"""The head's limits and regions around what all synthetic CTs have in common. Importing this imports torch."""
+"""The head's limits around what all synthetic CTs have in common. Importing this imports torch."""
 
 from __future__ import annotations
 
@@ -7,15 +7,13 @@ from collections.abc import Mapping
 from models.inference import Predictor
 from models.packages import ModelPackage
 from models.quantities import Quantity
-from pipelines.checks.agreement import AgreementLimits
+from pipelines.checks.agreement import AgreementLimits, SymmetryLimits
 from pipelines.checks.signal import SignalLimits
-from pipelines.checks.synthetic_ct import SyntheticCt, SyntheticCtLimits
+from pipelines.checks.synthetic_ct import SyntheticCtLimits
 from pipelines.contract import Gate, Pipeline
-from pipelines.objects.codes import BONE, EXTERNAL
-from pipelines.objects.rtstruct import Roi
-from pipelines.objects.solids import solid
 from pipelines.synthesis import InputGate, SynthesisPipeline, check_model_fits
 from pipelines.synthetic_ct.from_mr import Site, SyntheticCtFromMr
+from pipelines.synthetic_ct.regions import body_and_bone
 from pipelines.synthetic_ct_head.declaration import DECLARATION, GENERATOR
 
 LIMITS = SyntheticCtLimits(
@@ -37,8 +35,10 @@ LIMITS = SyntheticCtLimits(
         rim_bone=0.5,  # phantom 0.91, true 0.65, child 0.99; moved 0.43, 0.38 and 0.13, half a skull 0.03
         typical_soft=0.7,  # phantom 0.89, true 0.82, child 0.92
         edges=1.28,  # phantom 1.65, true 1.8, child 1.38; mirrored 1.20, 1.26 and 1.17, moved 0.6
-        symmetry=0.5,  # phantom 0.91, true 0.84, child 0.66; half a skull 0.19 and 0.11
-        symmetry_lost=0.25,  # sound synthetic CTs are more symmetrical than their MR by 0.09 to 0.28
+        symmetry=SymmetryLimits(
+            least=0.5,  # phantom 0.91, true 0.84, child 0.66; half a skull 0.19 and 0.11
+            lost=0.25,  # sound synthetic CTs are more symmetrical than their MR by 0.09 to 0.28
+        ),
     ),
     signal=SignalLimits(
         void_mm=14.0,  # phantoms 9, a real child 7; round metal 21. Large maxillary sinuses have 12
@@ -78,7 +78,7 @@ def synthetic_ct_head(package: ModelPackage, predictor: Predictor) -> Pipeline:
 
 
 def _synthesis() -> SyntheticCtFromMr:
-    site = Site("CT of the head", body_part="HEAD", body_parts=("HEAD", "HEADNECK"), limits=LIMITS, rois=draw_rois)
+    site = Site("CT of the head", body_part="HEAD", body_parts=("HEAD", "HEADNECK"), limits=LIMITS, rois=body_and_bone)
     return SyntheticCtFromMr(DECLARATION, site)
 
 
@@ -86,10 +86,3 @@ def _generator(packages: Mapping[str, ModelPackage]) -> ModelPackage:
     package = packages[GENERATOR]
     check_model_fits(package, "head", [Quantity.MR_SIGNAL], Quantity.CT_NUMBER)
     return package
-
-
-def draw_rois(ct: SyntheticCt) -> tuple[Roi, ...]:
-    """Return the patient's outline, and the bone where there is any: an empty region cannot be contoured."""
-    external = Roi(1, "External", solid(ct.body), "EXTERNAL", EXTERNAL, (0, 200, 0))
-    bone = (Roi(2, "Bone", ct.bone, "ORGAN", BONE, (255, 220, 120)),) if ct.bone.any() else ()
-    return (external, *bone)

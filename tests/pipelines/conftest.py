@@ -63,11 +63,20 @@ def head_mr(grid: Grid) -> Volume:
     return Volume(noisy.reshape(grid.shape).astype(np.float32), grid)
 
 
-class KnowingPredictor:
-    """Stands in for the network: it knows the head's true CT, so that what follows it can be judged."""
+def head_hu(points: np.ndarray) -> np.ndarray:
+    return head_at(points)[1]
 
-    def __init__(self, spoil: Callable[[np.ndarray], np.ndarray] = lambda hu: hu) -> None:
+
+class KnowingPredictor:
+    """Stands in for the network: it knows the body's true CT, so that what follows it can be judged."""
+
+    def __init__(
+        self,
+        spoil: Callable[[np.ndarray], np.ndarray] = lambda hu: hu,
+        hu_at: Callable[[np.ndarray], np.ndarray] = head_hu,
+    ) -> None:
         self.spoil = spoil
+        self.hu_at = hu_at
         self.calls = 0
 
     def predict(self, inputs: Mapping[str, Volume], target: Grid, progress: Callable[[float], None]) -> Prediction:
@@ -77,7 +86,7 @@ class KnowingPredictor:
         index = to_index(source.grid, points)[:, ::-1].T
         resampled = ndimage.map_coordinates(source.values, index, order=1).reshape(target.shape)
         inside = inside_fov(source.grid, target)
-        hu = np.where(inside, head_at(points)[1].reshape(target.shape), -1000.0)
+        hu = np.where(inside, self.hu_at(points).reshape(target.shape), -1000.0)
         progress(0.5)
         progress(1.0)
         return Prediction(
@@ -204,4 +213,4 @@ def knowing() -> type[KnowingPredictor]:
 @pytest.fixture(scope="session")
 def truth_at() -> Callable[[np.ndarray], np.ndarray]:
     """The made head's HU at LPS points."""
-    return lambda points: head_at(points)[1]
+    return head_hu

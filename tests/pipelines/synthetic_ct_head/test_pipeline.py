@@ -29,8 +29,9 @@ from pipelines.previews.shades import UNKNOWN
 from pipelines.reading.reader import read_series
 from pipelines.synthesis import Case
 from pipelines.synthetic_ct.from_mr import Site, SyntheticCtFromMr
+from pipelines.synthetic_ct.regions import body_and_bone
 from pipelines.synthetic_ct_head.declaration import DECLARATION
-from pipelines.synthetic_ct_head.pipeline import LIMITS, draw_rois, synthetic_ct_head
+from pipelines.synthetic_ct_head.pipeline import LIMITS, synthetic_ct_head
 
 NON_OVERRIDABLE = {"model-hash", "geometry", "laterality", "frame-of-reference", "identity-carried"}
 
@@ -93,7 +94,7 @@ def test_the_margin_changes_neither_the_body_nor_its_hu(
     output = package.card.output.model_copy(update={"voxel_mm": (1.5, 1.5, 3.0)})
     finer = replace(package, card=package.card.model_copy(update={"output": output}))
     source = read_series(head_instances)
-    synthesis = SyntheticCtFromMr(DECLARATION, Site("", "HEAD", ("HEAD",), LIMITS, draw_rois))
+    synthesis = SyntheticCtFromMr(DECLARATION, Site("", "HEAD", ("HEAD",), LIMITS, body_and_bone))
     target = axial_target(source.volume.grid, output.voxel_mm)
     prediction = knowing().predict({"t1": source.volume}, target.grid, lambda share: None)
     found = []

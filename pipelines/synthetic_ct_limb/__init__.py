@@ -1,0 +1,1 @@
+"""Limb MR to synthetic CT for MR-only radiotherapy: gate, prediction, contours, objects and checks."""

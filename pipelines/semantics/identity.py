@@ -46,7 +46,7 @@ def _comparable(dataset: Dataset, keyword: str) -> object:
         return ""
     value = dataset[keyword].value
     if dataset[keyword].VR == "SQ":
-        return [dict(item.items()) for item in value or ()] or ""
+        return list(value or ()) or ""  # data sets compare element by element, read or still as they stand in the file
     if value is None:
         return ""
     if isinstance(value, str) or not hasattr(value, "__len__"):

@@ -84,7 +84,7 @@ class KnowingPredictor:
         ((name, source),) = inputs.items()
         points = to_mm(target, indices_of(target))
         index = to_index(source.grid, points)[:, ::-1].T
-        resampled = ndimage.map_coordinates(source.values, index, order=1).reshape(target.shape)
+        resampled = ndimage.map_coordinates(source.values, index, order=1, mode="nearest").reshape(target.shape)
         inside = inside_fov(source.grid, target)
         hu = np.where(inside, self.hu_at(points).reshape(target.shape), -1000.0)
         progress(0.5)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import node.rules
 from node import reasons
 from node.errors import SettingsError
 from node.network import Peer
@@ -16,6 +17,7 @@ from node.rules import Rule, RuleSet, load_ruleset
 from pipelines.contract import Declaration, Option
 from pipelines.objects.profiles import PlanningProfile
 from pipelines.synthetic_ct_head.declaration import DECLARATION
+from pipelines.synthetic_ct_limb.declaration import DECLARATION as LIMB
 
 LoadText = Callable[[str], RuleSet]
 
@@ -38,6 +40,12 @@ def test_the_shipped_rules_hold_and_reach_research_destinations_only(shipped_rul
     assert rule.destinations == ("lab",)
     assert rule.release == "hold"
     assert rule.priority == "URGENT"
+
+
+def test_the_limbs_example_holds_and_reaches_research_destinations_only(rule_destinations: list[Peer]) -> None:
+    file = Path(node.rules.__file__).parent / "shipped" / "limb.yaml"
+    (rule,) = load_ruleset(file, pipelines={LIMB.name: LIMB}, destinations=rule_destinations).rules
+    assert (rule.destinations, rule.release) == (("lab",), "hold")
 
 
 def test_the_version_is_the_hash_of_the_file(load_rules_text: LoadText) -> None:

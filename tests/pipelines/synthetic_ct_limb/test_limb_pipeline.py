@@ -101,7 +101,7 @@ def reason(outcome: Outcome, name: str) -> str:
     return text(check.reason)
 
 
-@pytest.mark.hazard("HAZ-16")
+@pytest.mark.hazard("HAZ-06")
 def test_a_limb_that_the_field_cuts_is_computed_and_every_side_is_named(compute: Any) -> None:
     whole, cut = compute(leg(WHOLE)), compute(leg(CUT))
     assert troubles(whole) == troubles(cut) == {"field-of-view-cut": Verdict.REVIEW}
@@ -172,7 +172,7 @@ class ByIntensity:
         k, j, i = np.indices(target.shape)
         points = to_mm(target, np.stack([i.ravel(), j.ravel(), k.ravel()], axis=1).astype(float))
         index = to_index(source.grid, points)[:, ::-1].T
-        seen = ndimage.map_coordinates(source.values, index, order=1).reshape(target.shape)
+        seen = ndimage.map_coordinates(source.values, index, order=1, mode="nearest").reshape(target.shape)
         seen = np.where(inside_fov(source.grid, target), seen, 0).astype(np.float32)
         bright = float(np.percentile(source.values, 95))
         hu = np.select([seen > 0.6 * bright, seen > 0.1 * bright], [-90.0, 50.0], -1000.0).astype(np.float32)
@@ -195,6 +195,7 @@ def test_real_limbs_round_a_tumour_are_computed_and_held(compute: Any, real_data
     instances = [SourceInstance(pydicom.dcmread(file), f"{n:064x}") for n, file in enumerate(files)]
     outcome = compute(instances, ByIntensity())
     found = troubles(outcome)
-    assert outcome.verdict is Verdict.REVIEW, {name for name, one in found.items() if one is Verdict.REJECT}
+    # Who made them pseudonymous wrote a StudyID of 20 characters, where 16 are allowed: it is carried and refused by name.
+    assert {name for name, one in found.items() if one is Verdict.REJECT} == {"values-in-length"}
     assert {"field-of-view-cut", "contrast", "source-origin"} <= set(found)
     assert [dataset.Modality for dataset in outcome.objects[-2:]] == ["CT", "RTSTRUCT"]

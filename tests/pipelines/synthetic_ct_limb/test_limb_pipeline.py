@@ -195,7 +195,7 @@ def test_real_limbs_round_a_tumour_are_computed_and_held(compute: Any, real_data
     instances = [SourceInstance(pydicom.dcmread(file), f"{n:064x}") for n, file in enumerate(files)]
     outcome = compute(instances, ByIntensity())
     found = troubles(outcome)
-    # Who made them pseudonymous wrote a StudyID of 20 characters, where 16 are allowed: it is carried and refused by name.
+    # Their pseudonymiser wrote a StudyID of 20 characters, where 16 are allowed: it is carried and refused by name.
     assert {name for name, one in found.items() if one is Verdict.REJECT} == {"values-in-length"}
     assert {"field-of-view-cut", "contrast", "source-origin"} <= set(found)
     assert [dataset.Modality for dataset in outcome.objects[-2:]] == ["CT", "RTSTRUCT"]

@@ -71,6 +71,7 @@ TEXTS: Mapping[str, str] = {
     "context-refused": "{peer} does not take SOP class {sop_class} in transfer syntax {transfer_syntax}: "
     "enable it there, or choose another destination.",
     "data-set-empty": "The request for instance {sop_instance} has no data set: a fault of the sender.",
+    "database-in-use": "Another node works on the database {database}: stop it, or name another database.",
     "database-missing": "The data folder {data} has received images but no database {database}: restore it, or run "
     "`synthnode archive rebuild`.",
     "database-unavailable": "The database does not answer ({found}): see that it runs and that database.url is right.",

@@ -52,7 +52,7 @@ def rebuild(as_json: AsJson = False, config: Config = None, data: Data = None) -
     if not node.layout.archive.is_dir():
         raise SettingsError("no-node-here", data=str(node.settings.data), database=node.database.name)
     who = person(node.settings, getpass.getuser())
-    with alone(node.layout.data / "node.lock", wait_s=2.0):
+    with alone(node.layout.data / "node.lock", wait_s=2.0), node.database.alone():
         if not is_migrated(node.database):
             # Until the catalogue is in it, the new database must not be taken for the node's.
             node.layout.unfinished_rebuild.touch()

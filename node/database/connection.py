@@ -11,6 +11,8 @@ from typing import Any
 from sqlalchemy import URL, create_engine, event, func, select
 from sqlalchemy.orm import Session
 
+from node.errors import Transient
+
 BUSY_TIMEOUT_MS = 30_000
 """How long a writer waits for another; beside three writers a wait of 5.9 s was seen, sqlite3's default is 5 s."""
 
@@ -20,6 +22,12 @@ gone, holds its locks no longer. Reading the headers of a batch takes seconds.""
 
 _EXCLUSIVE_WRITERS = 0x73796E74
 """Key of PostgreSQL's advisory lock for `Database.write_exclusively`; any number that nobody else uses."""
+
+_ONE_NODE = 0x73796E75
+"""Key of PostgreSQL's advisory lock for `Database.alone`."""
+
+_LET_GO_OF_A_LOST_PEER = ("tcp_keepalives_idle = 20", "tcp_keepalives_interval = 10", "tcp_keepalives_count = 3")
+"""A machine that lost its power is missed within a minute, and not within the two hours of most systems."""
 
 
 class Database:
@@ -102,6 +110,29 @@ class Database:
             if self.engine.dialect.name == "postgresql":
                 session.execute(select(func.pg_advisory_xact_lock(_EXCLUSIVE_WRITERS)))
             yield session
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep other nodes from this database within the block; with SQLite the data folder's own lock does that.
+
+        Should the connection break, the lock is gone with it: this keeps somebody from starting a second node, and
+        what is right with several writers does not rest on it.
+
+        Raises
+        ------
+        Transient
+            ``database-in-use``.
+        """
+        if self.engine.dialect.name == "sqlite":
+            yield
+            return
+        with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.detach()  # closed at the end and not kept in the pool: the lock is the connection's
+            for setting in _LET_GO_OF_A_LOST_PEER:
+                connection.exec_driver_sql(f"SET {setting}")
+            if not connection.scalar(select(func.pg_try_advisory_lock(_ONE_NODE))):
+                raise Transient("database-in-use", database=self.name)
+            yield
 
     def close(self) -> None:
         """Close all pooled connections."""

@@ -54,13 +54,13 @@ class Supervisor:
         Raises
         ------
         Transient
-            ``already-running``: another node has this data folder.
+            ``already-running``: another node has this data folder. ``database-in-use``: another one has the database.
         Permanent
             ``database-missing``: there are files, but no database; it must be rebuilt, not begun anew.
             ``rebuild-unfinished``: a rebuild was begun and cut short.
         """
         self._node.layout.make()
-        with alone(self._node.layout.data / "node.lock", wait_s=2.0):
+        with alone(self._node.layout.data / "node.lock", wait_s=2.0), self._node.database.alone():
             _check_database_kept(self._node)
             migrate(self._node.database)
             self._node.results.sweep()

@@ -20,6 +20,12 @@ _RENAMED: Mapping[str, str] = MappingProxyType(
 )
 """The classic attribute, and the enhanced one that says the same of a frame."""
 
+ENHANCED_NAMES: tuple[str, ...] = (
+    *_RENAMED.values(),
+    *("EchoPulseSequence", "EchoPlanarPulseSequence", "InversionRecovery", "SteadyStatePulseSequence", "Spoiling"),
+)
+"""All attributes that classic names are made of."""
+
 _FRAME_SAYS_MORE = frozenset({"ImageType"})
 """Stated of the object too, where several frames' values are MIXED."""
 

@@ -79,16 +79,19 @@ class FrameHeaders:
         return cls(shared, tuple(_frame(item) for item in dataset.get(PER_FRAME) or ()))
 
     def headers(self) -> Iterator[Dataset]:
-        """Give each frame's header under the names that classic images use; `frame_number` tells them apart."""
-        for number, own in enumerate(self.own, start=1):
-            header = _encoded_as(self.shared, dict(self.shared.items()))
-            header.update(own)
-            add_classic_names(header)
-            origin = Dataset()
-            origin.MultiFrameSourceSOPInstanceUID = header.get("SOPInstanceUID")
-            origin.SimpleFrameList = [number]
-            header.FrameExtractionSequence = Sequence([origin])
-            yield header
+        """Give each frame's header, see `header`."""
+        return (self.header(number) for number in range(1, len(self.own) + 1))
+
+    def header(self, number: int) -> Dataset:
+        """Return the header of frame `number`, from 1 on, under the names of classic images; see `frame_number`."""
+        header = _encoded_as(self.shared, dict(self.shared.items()))
+        header.update(self.own[number - 1])
+        add_classic_names(header)
+        origin = Dataset()
+        origin.MultiFrameSourceSOPInstanceUID = header.get("SOPInstanceUID")
+        origin.SimpleFrameList = [number]
+        header.FrameExtractionSequence = Sequence([origin])
+        return header
 
 
 def is_enhanced(dataset: Dataset) -> bool:

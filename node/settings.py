@@ -153,7 +153,7 @@ class Settings(BaseSettings):
     peers: tuple[Peer, ...] = Field(
         (),
         description="The peers that may call, and those that results may be sent to. While none may store, any AE "
-        "title may, but from loopback only.",
+        "title that is not listed may, but from loopback only.",
     )
     delivery: DeliverySection = DeliverySection()
     compute: ComputeSection = ComputeSection()

@@ -89,11 +89,7 @@ class Catalogue:
 
     def set_apart(self, study_uid: str) -> list[QuarantineRow]:
         """Return what is set apart of what came from outside; an object of our own that a peer altered is no input."""
-        return [
-            row
-            for row in self.quarantined(study_uid)
-            if (filed := self.instance(row.sop_instance_uid)) is None or filed.origin == Origin.RECEIVED
-        ]
+        return [row for row in self.quarantined(study_uid) if row.origin == Origin.RECEIVED]
 
     def _set_apart(self, of_study: ColumnElement[bool]) -> Sequence[QuarantineRow]:
         unsettled = select(QuarantineRow).where(of_study, QuarantineRow.settled_at.is_(None))

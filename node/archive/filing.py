@@ -344,6 +344,7 @@ class Filing:
         already = select(QuarantineRow).filter_by(sha256=arrival.kept.sha256, sop_instance_uid=uid)
         if self._session.scalars(already).first() is not None:
             return Filed(Outcome.DUPLICATE, study_uid)
+        origin = self._origin_apart(found, uid)
         self._session.add(
             QuarantineRow(
                 sop_instance_uid=uid,
@@ -357,21 +358,27 @@ class Filing:
                 received_at=arrival.received_at,
                 association_id=arrival.provenance.association_id,
                 calling_ae=arrival.provenance.calling_ae,
+                origin=origin,
                 reason_code=reason.code,
                 reason_parameters=dict(reason.parameters),
             )
         )
-        return Filed(Outcome.QUARANTINED, study_uid, self._show_in_study(arrival, study_uid, uid))
+        reopened = self._show_in_study(arrival, study_uid) if origin is Origin.RECEIVED else None
+        return Filed(Outcome.QUARANTINED, study_uid, reopened)
 
-    def _show_in_study(self, arrival: Arrival, study_uid: str, sop_instance_uid: str) -> StudyRow | None:
-        """Let the study wait for quiet again, so that what lies apart is decided on, and a run on less is superseded.
-
-        A study of which nothing else came gets its row. What a peer altered of an object of our own is no input.
-        """
-        if not study_uid or (isinstance(arrival.found, Header) and arrival.found.ours):
-            return None
+    def _origin_apart(self, found: Header | Unusable, sop_instance_uid: str) -> Origin:
+        """Return where it comes from: an object of our own that a peer altered is no input, and holds up no study."""
         earlier = self._earlier(sop_instance_uid)
         if earlier is not None and earlier.origin != Origin.RECEIVED:
+            return Origin(earlier.origin)
+        return Origin.OWN if isinstance(found, Header) and found.ours else Origin.RECEIVED
+
+    def _show_in_study(self, arrival: Arrival, study_uid: str) -> StudyRow | None:
+        """Let the study wait for quiet again, so that what lies apart is decided on, and a run on less is superseded.
+
+        A study of which nothing else came gets its row.
+        """
+        if not study_uid:
             return None
         study = self._session.get(StudyRow, study_uid)
         if study is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import islice
 from pathlib import Path
 
@@ -34,6 +35,7 @@ class Freshness:
     def __init__(self, journal: Path, files: ArchiveFiles) -> None:
         self._journal = JournalReader(journal)
         self._files = files
+        self._stated: Mapping[str, str] = {}
 
     def reason_against(self, session: Session, study_uid: str, revision: int) -> Reason | None:
         """Return why a result must not leave now, or None.
@@ -52,13 +54,6 @@ class Freshness:
         Reason or None
             ``receipts-unread``, ``study-receiving``, ``study-quarantined`` or ``run-outdated``.
         """
-        against = self.reason_in_catalogue(session, study_uid, revision)
-        if against is None and self._unread(session, study_uid):
-            return Reason("receipts-unread", {"study": study_uid})
-        return against
-
-    def reason_in_catalogue(self, session: Session, study_uid: str, revision: int) -> Reason | None:
-        """Return why a result must not leave now as far as the catalogue knows; cheap enough to ask at every object."""
         study = session.get_one(StudyRow, study_uid)
         if study.state == StudyState.RECEIVING:
             return Reason("study-receiving", {"study": study_uid})
@@ -68,10 +63,22 @@ class Freshness:
             return Reason("study-quarantined", {"count": len(apart), "codes": codes})
         if study.revision != revision:
             return Reason("run-outdated", {})
+        if self._is_unread(session, study_uid):
+            return Reason("receipts-unread", {"study": study_uid})
         return None
 
-    def _unread(self, session: Session, study_uid: str) -> bool:
-        """Return whether a receipt waits to be read that is, or may be, of the study."""
+    def _is_unread(self, session: Session, study_uid: str) -> bool:
+        """Return whether a receipt waits to be read that is, or may be, of the study.
+
+        It is asked for each object that is sent. A file that waits is looked at once: its name is its hash.
+        """
+        waiting: dict[str, str] = {}
+        try:
+            return self._is_among(session, study_uid, waiting)
+        finally:
+            self._stated = waiting
+
+    def _is_among(self, session: Session, study_uid: str, waiting: dict[str, str]) -> bool:
         for receiver in self._journal.receivers():
             row = session.get(JournalPositionRow, receiver)
             position = START if row is None else Position(row.sequence, row.offset)
@@ -80,7 +87,9 @@ class Freshness:
             for number, entry in enumerate(islice(received, MOST_UNREAD + 1)):
                 if number == MOST_UNREAD or entry is None:
                     return True
-                stated = look_at(self._files.path(entry.location)).study_uid
+                location = entry.location
+                stated = self._stated.get(location) or look_at(self._files.path(location)).study_uid
+                waiting[location] = stated
                 if stated in {study_uid, ""}:
                     return True
         return False

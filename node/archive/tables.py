@@ -161,6 +161,8 @@ class QuarantineRow(Base):
         may be empty.
     association_id
         The association that brought it; empty after a rebuild without journal.
+    origin
+        As of an instance. Only what is ``received`` would be an input of its study, and keeps that from being computed.
     settled_at, settled_by
         When and how it was settled: sent again whole, taken, discarded or replaced; NULL while it keeps its study from
         being computed.
@@ -181,6 +183,7 @@ class QuarantineRow(Base):
     received_at: Mapped[datetime]
     association_id: Mapped[str] = mapped_column(index=True)
     calling_ae: Mapped[str]
+    origin: Mapped[str]
     reason_code: Mapped[str]
     reason_parameters: Mapped[dict[str, Any]]
     settled_at: Mapped[datetime | None]

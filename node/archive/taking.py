@@ -130,6 +130,7 @@ def _list_replaced(
             received_at=filed.received_at,
             association_id="",
             calling_ae="",
+            origin=filed.origin,
         )
         session.add(row)
     row.reason_code, row.reason_parameters = "instance-replaced", {"by": by_row.sha256}

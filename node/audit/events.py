@@ -35,6 +35,7 @@ class AuditCode(StrEnum):
     STUDY_UNROUTED = "study-unrouted"
     RUN_QUEUED = "run-queued"
     RUN_REPEATED = "run-repeated"
+    RUN_DIRECTED = "run-directed"
     RUN_STARTED = "run-started"
     RUN_HELD = "run-held"
     RUN_REFUSED = "run-refused"

@@ -68,7 +68,7 @@ class DeliverySender:
         if delivery is None:
             return
         try:
-            self._check_current(delivery)
+            self._check_current(delivery_id)
             self._send(check_target(delivery, self._settings), [item for item in delivery.items if item.status is None])
         except (Transient, SettingsError) as problem:
             # A destination that is not in the settings any more may be there again after the next start.
@@ -92,7 +92,7 @@ class DeliverySender:
             _ = delivery.items
             return delivery
 
-    def _check_current(self, delivery: DeliveryRow) -> None:
+    def _check_current(self, delivery_id: str) -> None:
         """Check that the result still stands for its study: images may have come since it was released.
 
         Raises
@@ -103,7 +103,7 @@ class DeliverySender:
             Why the result must not leave now; settling ends the run or lets it go.
         """
         with self._database.read() as session:
-            run = session.get_one(RunRow, delivery.run_id)
+            run = session.get_one(RunRow, _delivery(session, delivery_id).run_id)
             _check_released(run)
             against = self._freshness.reason_against(session, run.study_uid, run.revision)
         if against is not None:
@@ -120,14 +120,15 @@ class DeliverySender:
                 status = association.store(files[item.id])
                 check_stored(status, peer, item.sop_instance_uid)
                 self._record(item.id, status, peer)
+                # An image that came meanwhile, read or not, keeps the next object here.
+                self._check_current(item.delivery_id)
 
     def _record(self, item_id: int, status: int, peer: PeerAddress) -> None:
-        """Record what the peer said of an object, and check that the next may still follow it.
+        """Record what the peer said of an object.
 
         Raises
         ------
-        Permanent, Transient
-            As of `_check_current`, but for receipts that nobody has read yet. What the peer has is recorded before.
+        Permanent
             ``destination-changed``: a person sends it to another peer by now, which does not have it.
         """
         with self._database.write() as session:
@@ -140,11 +141,6 @@ class DeliverySender:
                     "destination-changed", destination=delivery.destination, released=str(peer), found=str(present)
                 )
             item.status, item.recorded_at = status, self._clock.now()
-            run = session.get_one(RunRow, delivery.run_id)
-            against = self._freshness.reason_in_catalogue(session, run.study_uid, run.revision)
-        _check_released(run)
-        if against is not None:
-            raise Transient(against.code, **against.parameters)
 
     def _wait(self, delivery_id: str, attempt: int, reason: Reason) -> None:
         """Enqueue the next attempt, unless that was done or the delivery has ended."""

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from node.clock import SystemClock
 from node.layout import Layout
-from node.network import Right
 from node.observe.logs import configure_logging
 from node.processes.child import run_child
 from node.receive.admission import Admission
@@ -30,7 +29,7 @@ def options_of(settings: Settings, layout: Layout) -> ReceiveOptions:
         port=section.port,
         admission=Admission(
             ae_title=section.ae_title,
-            peers=settings.peers_that_may(Right.STORE),
+            peers=settings.peers,
             max_associations=section.max_associations,
         ),
         limits=ConnectionLimits(object_bytes=section.max_object_mb * 1_000_000),

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from node.network import Peer
+from node.network import Peer, Right
 
 
 class Rejection(Enum):
@@ -16,6 +16,7 @@ class Rejection(Enum):
 
     CALLED_AE_UNKNOWN = ("called-ae-unknown", (1, 1, 7))
     CALLING_AE_UNKNOWN = ("calling-ae-unknown", (1, 1, 3))
+    RIGHT_MISSING = ("peer-may-not-store", (1, 1, 3))
     ADDRESS_UNKNOWN = ("address-unknown", (1, 1, 3))
     TOO_MANY_ASSOCIATIONS = ("too-many-associations", (2, 3, 2))
 
@@ -32,49 +33,54 @@ class Rejection(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """Judges who may open an association.
+    """Checks who may open an association.
 
     Attributes
     ----------
     ae_title
         The called AE title that is answered to.
     peers
-        Who may come in. Empty: any calling AE title, but from loopback addresses only.
+        All peers that the node knows. Those that may store may come in. While none may, any other calling AE title may,
+        but from loopback addresses only: a listed peer has the rights that it was given, wherever it calls from.
     max_associations
-        At one time, the one that is judged included.
+        At one time.
     """
 
     ae_title: str
     peers: Sequence[Peer]
     max_associations: int
 
-    def judge(self, calling_ae: str, called_ae: str, host: str, open_associations: int) -> Rejection | None:
-        """Return why the association is turned away, or None when it may be opened.
+    def check_titles(self, calling_ae: str, called_ae: str, host: str) -> Rejection | None:
+        """Return why who asks is turned away, or None. It may look up host names, which may take many seconds.
 
         Parameters
         ----------
         calling_ae, called_ae
             AE titles as requested.
         host
-            The peer's address.
-        open_associations
-            How many are open, this one included.
+            The caller's address.
         """
         calling = calling_ae.strip()
         if not calling:
             return Rejection.CALLING_AE_UNKNOWN  # PS3.5 6.2: a title of spaces alone names nobody
-        if not self.peers:
-            if not _is_loopback(host):
-                return Rejection.ADDRESS_UNKNOWN
-        elif calling not in {peer.ae_title for peer in self.peers}:
-            return Rejection.CALLING_AE_UNKNOWN
-        elif not any(peer.ae_title == calling and _same_host(peer.host, host) for peer in self.peers):
+        return self._check_caller(calling, host) or (
+            Rejection.CALLED_AE_UNKNOWN if called_ae.strip() != self.ae_title else None
+        )
+
+    def check_room(self, open_associations: int) -> Rejection | None:
+        """Return why nobody can come in now, or None; counted are those that are open and the one that asks."""
+        return Rejection.TOO_MANY_ASSOCIATIONS if open_associations > self.max_associations else None
+
+    def _check_caller(self, calling: str, host: str) -> Rejection | None:
+        titled = [peer for peer in self.peers if peer.ae_title == calling]
+        if not titled:
+            if any(Right.STORE in peer.may for peer in self.peers):
+                return Rejection.CALLING_AE_UNKNOWN
+            return None if _is_loopback(host) else Rejection.ADDRESS_UNKNOWN
+        known = [peer for peer in titled if _same_host(peer.host, host)]
+        if not known:
             return Rejection.ADDRESS_UNKNOWN
-        if called_ae.strip() != self.ae_title:
-            return Rejection.CALLED_AE_UNKNOWN
-        if open_associations > self.max_associations:
-            return Rejection.TOO_MANY_ASSOCIATIONS
-        return None
+        return None if any(Right.STORE in peer.may for peer in known) else Rejection.RIGHT_MISSING
 
 
 def _is_loopback(host: str) -> bool:

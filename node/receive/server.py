@@ -157,9 +157,11 @@ class Listener:
     def _opened(
         self, connection: socket.socket, host: str, request: AssociationRequest, create: Callable[[], Association]
     ) -> bool:
+        # Names are looked up before the lock is taken: a name server that is away must hold up no other peer.
+        rejected = self._door.admission.check_titles(request.calling_ae, request.called_ae, host)
         with self._opening:
             self._open = set(self._alive())
-            rejected = self._door.admission.judge(request.calling_ae, request.called_ae, host, len(self._open) + 1)
+            rejected = rejected or self._door.admission.check_room(len(self._open) + 1)
             if rejected is None:
                 connection.settimeout(None)
                 association = guarded(

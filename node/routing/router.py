@@ -27,7 +27,7 @@ from node.priority import due_second
 from node.routing.events import study_routed, study_unrouted
 from node.routing.orders import order_run, runs_of_same_computation
 from node.rules import Firing, RuleSet, SeriesFacts, StudyFacts, decide
-from node.runs.events import run_queued, run_superseded
+from node.runs.events import run_directed, run_not_directed, run_queued, run_superseded
 from node.runs.identity import models_to_json, profile_to_json
 from node.runs.tables import DecisionRow, RunInputRow, RunRow
 from node.settings import Settings
@@ -160,7 +160,7 @@ class Router:
             if not _ended_without_result(one):
                 # The same bytes through the same computation: what was made of them stands, for this revision too.
                 one.revision = study.revision
-                _direct(session, study, one, firing.destinations)
+                _direct(recording, study, one, firing.destinations)
                 return one.run_id
         order_run(session, self._queue, run, earlier[0].run_number + 1 if earlier else 1)
         recording.record(run_queued(run, SETTLING))
@@ -210,17 +210,19 @@ class Router:
             recording.record(run_superseded(run, SETTLING, by_run))
 
 
-def _direct(session: Session, study: StudyRow, run: RunRow, ordered: Sequence[str]) -> None:
+def _direct(recording: Recording, study: StudyRow, run: RunRow, ordered: Sequence[str]) -> None:
     """Have a run that is not released yet go where the study's present revision orders it."""
     if run.state in _UNRELEASED:
-        if not _ordered_by_person(session, run):
+        if run.destinations != list(ordered) and not _ordered_by_person(recording.session, run):
             run.destinations = list(ordered)
+            recording.record(run_directed(run, SETTLING))
         return
     further = [name for name in ordered if name not in run.destinations]
     if further:
         # A person released it to what was ordered then: a name that is added now would get no delivery.
         names = ", ".join(further)
         _log.warning("a result gets no delivery to further destinations", run=run.run_id, destination=names)
+        recording.record(run_not_directed(run, SETTLING, further))
         study.reason_code = "study-further-destinations"
         study.reason_parameters = {"run": run.run_id, "state": run.state, "destinations": names}
 

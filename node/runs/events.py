@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from node.actor import Actor
@@ -29,6 +30,17 @@ def run_started(run: RunRow, by: Actor) -> AuditEvent:
     """Return that a run's first attempt began, with which models."""
     models = [model["name"] for _, model in sorted(run.models.items())]
     return _event(AuditCode.RUN_STARTED, run, by, pipeline=run.pipeline, models=models, inputs=len(run.inputs))
+
+
+def run_directed(run: RunRow, by: Actor) -> AuditEvent:
+    """Return that the study's present revision changed where a run's result may go."""
+    return _event(AuditCode.RUN_DIRECTED, run, by, state=run.state, destinations=list(run.destinations))
+
+
+def run_not_directed(run: RunRow, by: Actor, further: Sequence[str]) -> AuditEvent:
+    """Return that the study's present revision orders a run for destinations that it can get no delivery to."""
+    event = _event(AuditCode.RUN_DIRECTED, run, by, state=run.state, destinations=list(further))
+    return replace(event, outcome="failure")
 
 
 def run_superseded(run: RunRow, by: Actor, by_run: str) -> AuditEvent:

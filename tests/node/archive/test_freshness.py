@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import io
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from postgresql import BOTH_DATABASES
 from pydicom import Dataset
 from sqlalchemy import select
 
+from node.archive import freshness
 from node.archive.freshness import MOST_UNREAD
 from node.archive.tables import JournalPositionRow
-from node.receive.entries import AssociationClosed, AssociationEnd, InstanceReceived, Sender
+from node.receive.entries import AssociationClosed, AssociationEnd
 from node.receive.journal import Journal, JournalReader
 from node.runs.tables import RunRow
 from pipelines.contract import Reason
-from pipelines.objects.encoding import encode
 
 pytestmark = BOTH_DATABASES
-
-PEER = Sender("a" * 32, "SCANNER", "SYNTHNODE", "127.0.0.1")
 
 
 @pytest.fixture
@@ -42,31 +40,6 @@ def code(rooms: Any) -> str:
     return "" if found is None else found.code
 
 
-def acknowledge(rooms: Any, *datasets: Dataset, damaged: bool = False) -> None:
-    """Write receipts as a receiver does; the engine, which would read them, is not there."""
-    journal = Journal(rooms.node.layout.journal, "receive-0", rooms.clock)
-    try:
-        for dataset in datasets:
-            content = encode(dataset)
-            if damaged:
-                content = content[: 144 + int.from_bytes(content[140:144], "little") + 20]  # the head, and no more
-            kept = rooms.node.files.keep(io.BytesIO(content))
-            journal.append(
-                InstanceReceived(
-                    PEER,
-                    str(dataset.SOPClassUID),
-                    str(dataset.SOPInstanceUID),
-                    str(dataset.file_meta.TransferSyntaxUID),
-                    kept.sha256,
-                    kept.size,
-                    kept.location,
-                    rooms.clock.now(),
-                )
-            )
-    finally:
-        journal.close()
-
-
 def test_nothing_speaks_against_a_study_that_is_as_it_was(settled) -> None:
     rooms, _ = settled
     assert reason(rooms) is None
@@ -82,40 +55,40 @@ def test_a_late_image_that_was_filed(settled, mr_study) -> None:
 @pytest.mark.hazard("HAZ-08")
 def test_a_late_image_that_was_acknowledged_and_not_read(settled, mr_study) -> None:
     rooms, images = settled
-    acknowledge(rooms, *mr_study(1, StudyInstanceUID=images[0].StudyInstanceUID))
+    rooms.acknowledge(*mr_study(1, StudyInstanceUID=images[0].StudyInstanceUID))
     assert code(rooms) == "receipts-unread"
 
 
 @pytest.mark.hazard("HAZ-08")
 def test_an_unread_image_that_cannot_be_read_may_be_of_the_study(settled, mr_study) -> None:
     rooms, _ = settled
-    acknowledge(rooms, *mr_study(1), damaged=True)
+    rooms.acknowledge(*mr_study(1), damaged=True)
     assert code(rooms) == "receipts-unread"
 
 
 def test_an_unread_image_of_another_study_does_not_matter(settled, mr_study) -> None:
     rooms, _ = settled
-    acknowledge(rooms, *mr_study(2))
+    rooms.acknowledge(*mr_study(2))
     assert reason(rooms) is None
 
 
 @pytest.mark.hazard("HAZ-08")
 def test_when_more_is_unread_than_is_looked_at_nothing_is_known(settled, mr_study) -> None:
     rooms, _ = settled
-    acknowledge(rooms, *mr_study(MOST_UNREAD))
+    rooms.acknowledge(*mr_study(MOST_UNREAD))
     assert reason(rooms) is None
-    acknowledge(rooms, *mr_study(1))
+    rooms.acknowledge(*mr_study(1))
     assert code(rooms) == "receipts-unread"
 
 
 def test_what_was_read_does_not_count_and_ends_of_associations_neither(settled, mr_study) -> None:
     rooms, images = settled
-    acknowledge(rooms, *mr_study(1, StudyInstanceUID=images[0].StudyInstanceUID))
+    rooms.acknowledge(*mr_study(1, StudyInstanceUID=images[0].StudyInstanceUID))
     end = JournalReader(rooms.node.layout.journal).end("receive-0")
     with rooms.node.database.write() as session:
         session.add(JournalPositionRow(receiver="receive-0", sequence=end.sequence, offset=end.offset))
     journal = Journal(rooms.node.layout.journal, "receive-0", rooms.clock)
-    journal.append(AssociationClosed(PEER.association_id, AssociationEnd.RELEASED, rooms.clock.now()))
+    journal.append(AssociationClosed("a" * 32, AssociationEnd.RELEASED, rooms.clock.now()))
     journal.close()
     assert reason(rooms) is None
 
@@ -134,3 +107,16 @@ def test_a_revision_that_does_not_order_it_any_more(settled) -> None:
     with rooms.node.database.write() as session:
         session.scalars(select(RunRow)).one().revision = 0
     assert code(rooms) == "run-outdated"
+
+
+@pytest.mark.hazard("HAZ-08")
+def test_a_file_that_waits_is_looked_at_once(settled, mr_study, monkeypatch) -> None:
+    rooms, images = settled
+    rooms.acknowledge(*mr_study(3))
+    looked = Mock(side_effect=freshness.look_at)
+    monkeypatch.setattr(freshness, "look_at", looked)
+    assert [code(rooms), code(rooms)] == ["", ""]
+    assert looked.call_count == 3
+    rooms.acknowledge(*mr_study(1, StudyInstanceUID=images[0].StudyInstanceUID))
+    assert [code(rooms), code(rooms)] == ["receipts-unread"] * 2
+    assert looked.call_count == 4

@@ -259,3 +259,24 @@ def test_only_a_named_person_with_a_reason_settles(conflicting) -> None:
         with pytest.raises(Refusal, match="quarantine-unknown"):
             act([apart.id + 7], PHYSICIST, "because")
     assert entry(rooms).settled_at is None
+
+
+@pytest.mark.hazard("HAZ-13")
+@pytest.mark.parametrize("known_study", [True, False])
+def test_an_own_object_that_is_set_apart_holds_up_no_study_and_makes_none(rooms, mr_study, known_study: bool) -> None:
+    rooms.file(*mr_study(3))
+    rooms.settle()
+    (run,) = rows(rooms, RunRow)
+    rooms.compute(run.run_id)
+    (made,) = [row for row in rows(rooms, InstanceRow) if row.origin == "own"]
+    altered = dcmread(rooms.node.files.path(made.location))
+    altered.SOPInstanceUID = altered.file_meta.MediaStorageSOPInstanceUID = generate_uid()
+    if known_study:
+        altered.PatientID = "COERCED"
+    else:  # its series is known to be another study's
+        altered.StudyInstanceUID = generate_uid()
+    rooms.file(altered)
+    assert entry(rooms).origin == "own"
+    assert (study(rooms).state, study(rooms).revision) == (StudyState.ROUTED, 1)
+    with rooms.node.database.read() as session:
+        assert rooms.node.freshness.reason_against(session, study(rooms).study_uid, 1) is None

@@ -82,6 +82,7 @@ def test_a_study_of_any_name_is_listed(rooms, mr_study) -> None:
                 received_at=known.first_received_at,
                 association_id="",
                 calling_ae="",
+                origin="received",
                 reason_code="instance-uid-invalid",
                 reason_parameters={"attribute": "StudyInstanceUID", "found": HOSTILE},
             )

@@ -157,6 +157,7 @@ def set_apart(finished: Finished) -> None:
                 received_at=finished.node.clock.now(),
                 association_id="",
                 calling_ae="",
+                origin="received",
                 reason_code="state-transition",
                 reason_parameters={"thing": "run", "current": "held", "new": "queued"},
             )

@@ -35,7 +35,8 @@ def settings(tmp_path: Path) -> Settings:
     [
         ("MR1", "192.0.2.11", None),
         ("PACS", "192.0.2.13", None),
-        ("TPS", "192.0.2.12", Rejection.CALLING_AE_UNKNOWN),
+        ("TPS", "192.0.2.12", Rejection.RIGHT_MISSING),
+        ("STRANGER", "192.0.2.12", Rejection.CALLING_AE_UNKNOWN),
         ("PACS", "192.0.2.11", Rejection.ADDRESS_UNKNOWN),
     ],
 )
@@ -43,7 +44,7 @@ def test_only_a_peer_that_may_store_is_admitted(
     settings: Settings, ae_title: str, host: str, rejection: Rejection | None
 ) -> None:
     admission = options_of(settings, Layout(settings.data)).admission
-    assert admission.judge(ae_title, "SYNTHNODE", host, 1) is rejection
+    assert admission.check_titles(ae_title, "SYNTHNODE", host) is rejection
 
 
 def test_only_a_peer_with_deliver_is_a_destination(settings: Settings) -> None:

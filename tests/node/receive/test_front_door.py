@@ -18,6 +18,7 @@ from raw_scu import CT_IMAGE, EXPLICIT, RawScu, association_request, item, pdv
 from small_dicom import ROOT, ct, file_of
 from waiting import wait_for
 
+from node.network import Peer, Right
 from node.receive.admission import Admission
 from node.receive.limits import ConnectionLimits
 from node.receive.pdus import PduRefused, read_request
@@ -52,6 +53,33 @@ def stores(port: int, number: int) -> bool:
         status = scanner.store(f"{ROOT}.9.{number}", BODY)
         scanner.release()
     return status == 0
+
+
+@pytest.mark.hazard("HAZ-24")
+def test_a_name_server_that_is_away_holds_up_only_who_goes_by_a_name(
+    opened: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, answered = threading.Event(), threading.Event()
+    look_up = socket.getaddrinfo
+
+    def stall(host: Any, *arguments: Any, **options: Any) -> Any:
+        if host == "console.example":
+            asked.set()
+            answered.wait(20)
+            host = "127.0.0.1"
+        return look_up(host, *arguments, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", stall)
+    hosts = {"SCANNER": "127.0.0.1", "CONSOLE": "console.example"}
+    peers = [Peer(name=title, ae_title=title, host=host, may=(Right.STORE,)) for title, host in hosts.items()]
+    loopback = opened(Admission("SYNTHNODE", peers, 5))
+    with connected(loopback.port, association_request("CONSOLE", "SYNTHNODE", CT_IMAGE, (EXPLICIT,))) as console:
+        try:
+            assert asked.wait(5)
+            assert stores(loopback.port, 1)
+        finally:
+            answered.set()
+        assert answer(console) == 2
 
 
 @pytest.mark.hazard("HAZ-24")

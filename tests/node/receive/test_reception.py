@@ -21,7 +21,7 @@ from raw_scu import CT_IMAGE, EXPLICIT, IMPLICIT, RawScu
 from small_dicom import ROOT, SERIES, ct, file_of, save
 
 from node.errors import Transient
-from node.network import Peer
+from node.network import Peer, Right
 from node.receive.admission import Admission
 from node.receive.contexts import STORAGE_CLASSES, TRANSFER_SYNTAXES, contexts_for
 from node.receive.limits import ConnectionLimits
@@ -207,8 +207,8 @@ def test_unknown_senders_are_rejected(opened: Opener) -> None:
         Admission(
             "SYNTHNODE",
             (
-                Peer(name="scanner", ae_title="SCANNER", host="127.0.0.1"),
-                Peer(name="away", ae_title="AWAY", host="192.0.2.1"),
+                Peer(name="scanner", ae_title="SCANNER", host="127.0.0.1", may=(Right.STORE,)),
+                Peer(name="away", ae_title="AWAY", host="192.0.2.1", may=(Right.STORE,)),
             ),
             9,
         )

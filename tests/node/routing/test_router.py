@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from unittest.mock import Mock
 
 import pytest
@@ -15,6 +17,7 @@ from sqlalchemy.exc import OperationalError
 
 from node.actor import Actor, Role
 from node.archive.tables import StudyRow
+from node.audit.tables import AuditRow
 from node.audit.verify import verify
 from node.composition import Node
 from node.errors import SettingsError
@@ -311,6 +314,13 @@ def settle_with_destinations(rooms, tmp_path: Path, destinations: str) -> None:
     node.database.close()
 
 
+def directed(rooms) -> list[tuple[str, dict[str, Any]]]:
+    """Return what the audit says of changed destinations."""
+    with rooms.node.database.read() as session:
+        rows = session.scalars(select(AuditRow).filter_by(code="run-directed").order_by(AuditRow.sequence))
+        return [(row.outcome, json.loads(row.details)) for row in rows]
+
+
 @pytest.mark.hazard("HAZ-16")
 def test_a_held_result_goes_only_where_the_present_revision_sends_it(rooms, mr_study, tmp_path) -> None:
     rooms.file(*mr_study())
@@ -320,6 +330,7 @@ def test_a_held_result_goes_only_where_the_present_revision_sends_it(rooms, mr_s
     settle_with_destinations(rooms, tmp_path, "[research]")
     (run,) = runs(rooms)
     assert (run.state, run.destinations, run.revision) == (RunState.HELD, ["research"], 2)
+    assert directed(rooms) == [("success", {"run": run.run_id, "state": "held", "destinations": ["research"]})]
 
 
 @pytest.mark.hazard("HAZ-11")
@@ -346,3 +357,4 @@ def test_a_destination_that_comes_after_the_release_is_told_and_not_added(rooms,
     (run,) = runs(rooms)
     assert (run.state, run.destinations, study(rooms).state) == (RunState.RELEASED, ["research"], StudyState.ROUTED)
     assert "to clinic as well" in study(rooms).reason
+    assert directed(rooms) == [("failure", {"run": run.run_id, "state": "released", "destinations": ["clinic"]})]

@@ -136,6 +136,11 @@ _CHECKS = {
     "soft-tissue-hu": "Median of soft tissue: {found}; accepted: {accepted}.",
     "bone-hu": "Median of bone: {found}; accepted: {accepted}.",
     "bone-volume": "Bone: {found}; accepted: {accepted}.",
+    "disc-signal-simulated": "The signal of the discs is simulated: CT does not show a disc's water, so neither"
+    " degeneration nor its absence can be read from this image.",
+    "corner-mark": "SYNTHETIC mark: {found}; accepted: {accepted}.",
+    "signal-in-body": "Signal in the body: {found}; accepted: {accepted}.",
+    "bone-dark-in-synthetic-mr": "Signal of compact bone in the synthetic MR: {found}; accepted: {accepted}.",
     "slice-step": "Slice step: {found}; accepted: {accepted}. A coarser step keeps the series under 400 slices.",
     "synthetic-slice-order": "Neighbouring slices of the synthetic CT differ, as a share of those two apart, by"
     " {found}; accepted: {accepted}.",

@@ -26,7 +26,8 @@ def start(node: Node, name: str, device: str) -> Callable[[], None]:
     """Start taking runs and return what stops it."""
     check_revision(node.database)
     computation = node.computation(device)
-    for problem in computation.warm(declarations().values()):
+    ordered = {rule.pipeline for rule in node.ruleset.rules}
+    for problem in computation.warm(one for name, one in declarations().items() if name in ordered):
         # A model that cannot be used fails its own runs, by name; others must still run.
         _log.warning("model not warm", reason=getattr(problem, "code", type(problem).__name__))
     register_synthesis(computation, node.results, node.release_service, Actor.service(name))

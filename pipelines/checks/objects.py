@@ -21,6 +21,8 @@ from pipelines.reading.series import SourceSeries
 _POSITION_TOLERANCE_MM = 1e-3
 _MIRROR_SLACK = 1.02
 _POINTS = 200_000
+_ROUNDING = 1e-3
+"""Half a step is written exactly and read in single precision."""
 _SHARED_BY_SERIES = ("PatientID", "PatientName", "PatientBirthDate", "StudyInstanceUID", "FrameOfReferenceUID")
 
 
@@ -81,58 +83,76 @@ def check_image_series(images: Sequence[Dataset], source: SourceSeries, hu: Volu
     except UnreadableSeries as why:
         return (Check("geometry", Verdict.REJECT, why.reason, overridable=False),)
     return (
-        _geometry(returned, hu),
-        _laterality(images, returned, source),
+        check_placement(returned, hu, 0.5, "HU"),
+        check_laterality(images, source, ct=returned, mr=source.volume),
     )
 
 
-def _geometry(returned: Volume, hu: Volume) -> Check:
-    corners = np.array([[0, 0, 0], [n - 1 for n in hu.grid.size]], dtype=float)
-    index = to_index(hu.grid, to_mm(returned.grid, corners))
+def check_placement(returned: Volume, computed: Volume, tolerance: float, unit: str) -> Check:
+    """Check whether images that were read again stand where they were computed, with the values that were computed.
+
+    Parameters
+    ----------
+    returned, computed
+        What a receiver reads, and what was to be written.
+    tolerance, unit
+        Largest difference of values, and their unit.
+    """
+    corners = np.array([[0, 0, 0], [n - 1 for n in computed.grid.size]], dtype=float)
+    index = to_index(computed.grid, to_mm(returned.grid, corners))
     # A prone image starts at the opposite corner in its plane; place and size must agree all the same.
-    off = np.abs(np.sort(index, axis=0) - corners).max() * max(hu.grid.spacing)
-    same_size = returned.grid.size == hu.grid.size
+    off = np.abs(np.sort(index, axis=0) - corners).max() * max(computed.grid.spacing)
+    same_size = returned.grid.size == computed.grid.size
     turned = index[0, 0] > index[1, 0]
     values = returned.values[:, ::-1, ::-1] if turned else returned.values
-    largest = float(np.abs(values - hu.values).max()) if same_size else float("inf")
+    largest = float(np.abs(values - computed.values).max()) if same_size else float("inf")
     return conclude(
         "geometry",
-        same_size and off <= _POSITION_TOLERANCE_MM and largest <= 0.5,
+        same_size and off <= _POSITION_TOLERANCE_MM and largest <= tolerance * (1 + _ROUNDING),
         Verdict.REJECT,
         overridable=False,
-        found=f"{off:.4f} mm and {largest:g} HU away from what was computed",
-        accepted=f"at most {_POSITION_TOLERANCE_MM:g} mm and half a HU",
+        found=f"{off:.4f} mm and {largest:g} {unit} away from what was computed",
+        accepted=f"at most {_POSITION_TOLERANCE_MM:g} mm and {tolerance:g} {unit}",
     )
 
 
-def _laterality(images: Sequence[Dataset], returned: Volume, source: SourceSeries) -> Check:
+def check_laterality(images: Sequence[Dataset], source: SourceSeries, *, ct: Volume, mr: Volume) -> Check:
     """Compare the objects with the source as scanned, as they are and mirrored left to right.
 
-    No head is quite symmetric: the MR must not share more information with the mirrored CT than with the CT as it is.
+    No body is quite symmetric: the MR must not share more information with the mirrored CT than with the CT as it is.
+
+    Parameters
+    ----------
+    images
+        What is about to leave.
+    source
+        The series that it was computed from.
+    ct, mr
+        Both images, one of which is the source's and the other what a receiver reads.
     """
     position = {str(image.get("PatientPosition", "")) for image in images}
     same_position = position == {str(source.header.get("PatientPosition", ""))}
-    upright, mirrored = _shared_information(returned, source.volume)
+    upright, mirrored = _shared_information(ct, mr)
     return conclude(
         "laterality",
         same_position and mirrored <= _MIRROR_SLACK * upright,
         Verdict.REJECT,
         overridable=False,
-        found=f"PatientPosition {', '.join(sorted(position))}; {upright:.3f} bits shared with the MR, mirrored"
+        found=f"PatientPosition {', '.join(sorted(position))}; {upright:.3f} bits shared by MR and CT, mirrored"
         f" {mirrored:.3f}",
         accepted=f"the source's PatientPosition; mirrored at most {_MIRROR_SLACK:g} times as much",
     )
 
 
-def _shared_information(returned: Volume, source: Volume) -> tuple[float, float]:
+def _shared_information(ct_volume: Volume, mr: Volume) -> tuple[float, float]:
     """Mutual information in bits of both volumes at the same points of the patient, then with the CT mirrored."""
-    step = max(1, round((source.values.size / _POINTS) ** (1 / 3)))
-    k, j, i = (axis.ravel() for axis in np.mgrid[tuple(slice(0, n, step) for n in source.values.shape)])
-    points = to_mm(source.grid, np.stack([i, j, k], axis=1).astype(float))
-    signal = source.values[k, j, i]
-    ct, seen = _values_at(returned, points)
+    step = max(1, round((mr.values.size / _POINTS) ** (1 / 3)))
+    k, j, i = (axis.ravel() for axis in np.mgrid[tuple(slice(0, n, step) for n in mr.values.shape)])
+    points = to_mm(mr.grid, np.stack([i, j, k], axis=1).astype(float))
+    signal = mr.values[k, j, i]
+    ct, seen = _values_at(ct_volume, points)
     centre = float(np.median(points[seen & (ct > CT_SKIN_HU), 0])) if (seen & (ct > CT_SKIN_HU)).any() else 0.0
-    mirror, mirror_seen = _values_at(returned, points * (-1.0, 1.0, 1.0) + (2.0 * centre, 0.0, 0.0))
+    mirror, mirror_seen = _values_at(ct_volume, points * (-1.0, 1.0, 1.0) + (2.0 * centre, 0.0, 0.0))
     both = seen & mirror_seen
     return _mutual_bits(signal[both], ct[both]), _mutual_bits(signal[both], mirror[both])
 

@@ -50,6 +50,7 @@ def synthetic_mr_series(
     *,
     body_part: str,
     others: Sequence[SourceSeries] = (),
+    comment: str = "",
 ) -> tuple[Dataset, ...]:
     """Return the instances of a synthetic MR in the source's study and frame of reference.
 
@@ -69,6 +70,8 @@ def synthetic_mr_series(
         BodyPartExamined where the source states none that is unpaired.
     others
         Further series that it was computed from.
+    comment
+        What the images say of themselves beyond provenance (ImageComments); left out where it is empty.
 
     Raises
     ------
@@ -104,6 +107,8 @@ def synthetic_mr_series(
         sop_common_module(source, run),
     ):
         shared.update(part)
+    if comment:
+        shared.ImageComments = comment
     slices = (
         Slice(
             uid=derive(digest, "mr-image", k),

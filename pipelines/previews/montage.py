@@ -1,4 +1,4 @@
-"""The montage: MR, synthetic CT in two windows and uncertainty, in three planes, with contours."""
+"""The montage: source and synthetic image, and uncertainty, in three planes, with contours."""
 
 from __future__ import annotations
 
@@ -74,8 +74,39 @@ def montage(
     for volume in (resampled, uncertainty):
         if volume is not None and volume.grid.shape != grid.shape:
             raise ValueError(f"a volume has shape {volume.grid.shape}, the synthetic CT {grid.shape}")
-    view = view_of(_body(rois, grid), grid)
     columns = _columns(resampled, hu, uncertainty, worth)
+    return _composed(columns, rois, grid, title, subtitle, "" if uncertainty is None else _GREY)
+
+
+def montage_of_mr(ct: Volume, signal: Volume, rois: Sequence[Roi], title: str, subtitle: str = "") -> bytes:
+    """Return the montage of a CT and the synthetic MR made from it as PNG; the same arguments give the same bytes.
+
+    Parameters
+    ----------
+    ct, signal
+        HU, and signal in arbitrary units, on one axial grid.
+    rois, title, subtitle
+        As for `montage`.
+
+    Raises
+    ------
+    ValueError
+        If the volumes do not share one grid shape.
+    """
+    if ct.grid.shape != signal.grid.shape:
+        raise ValueError(f"the CT has shape {ct.grid.shape}, the synthetic MR {signal.grid.shape}")
+    columns = [
+        _Column("CT, soft tissue", f"window {SOFT_TISSUE}", _greys(ct, SOFT_TISSUE), True, False),
+        _Column("CT, bone", f"window {BONE}", _greys(ct, BONE), False, False),
+        _Column("Synthetic MR", "arbitrary units", _greys(signal, window_of(signal.values)), True, True),
+    ]
+    return _composed(columns, rois, signal.grid, title, subtitle, "")
+
+
+def _composed(
+    columns: Sequence[_Column], rois: Sequence[Roi], grid: Grid, title: str, subtitle: str, remark: str
+) -> bytes:
+    view = view_of(_body(rois, grid), grid)
     width = 2 * _MARGIN + len(columns) * _SIDE + (len(columns) - 1) * _GAP
     height = _HEADER + _CAPTION + len(view.cuts) * (_SIDE + _GAP) + _FOOTER
     canvas = Canvas(width, height)
@@ -86,7 +117,7 @@ def montage(
         canvas.text((left + 2, _HEADER + 25), column.scale, 13, MUTED)
         for row, cut in enumerate(view.cuts):
             _panel(canvas, (left, _HEADER + _CAPTION + row * (_SIDE + _GAP)), column, cut, view, rois, grid)
-    _footer(canvas, height - _FOOTER + 4, rois, "" if uncertainty is None else _GREY)
+    _footer(canvas, height - _FOOTER + 4, rois, remark)
     return canvas.png()
 
 

@@ -12,7 +12,7 @@ from models.uncertainty.words import describe_calibration, describe_uncertainty
 from models.volumes import Volume
 from pipelines.contract import Check, RunIdentity
 from pipelines.objects.rtstruct import Roi
-from pipelines.previews.montage import montage
+from pipelines.previews.montage import montage, montage_of_mr
 from pipelines.previews.report import CheckLine, Fact, Measured, Output, ReportContent, Stage, report
 from pipelines.reading.series import SourceSeries
 from pipelines.reasons import text
@@ -48,6 +48,11 @@ class Presenter:
         title = f"SYNTHETIC {kind}, {self.run.models_text}"
         worth = describe_calibration(self.package.card.calibration)
         return montage(resampled, hu, rois, uncertainty, title, f"Model SHA-256 {self.package.sha256[:16]}", worth)
+
+    def picture_of_mr(self, kind: str, ct: Volume, signal: Volume, rois: Sequence[Roi]) -> bytes:
+        """Return the montage (PNG) of a synthetic MR beside the CT that it was made from, both on one axial grid."""
+        title = f"SYNTHETIC {kind}, {self.run.models_text}"
+        return montage_of_mr(ct, signal, rois, title, f"Model SHA-256 {self.package.sha256[:16]}")
 
     def page(
         self,

@@ -15,7 +15,7 @@ INSTALLED_DEV := $(VENV)/.installed-dev
 # Tests run in so many processes at once; files stay whole, so that what a file's tests share is made once.
 JOBS ?= auto
 
-.PHONY: help demo test test-fast coverage check format evidence walks broken-cases benchmark benchmark-inference clean
+.PHONY: help demo test test-fast coverage check format evidence walks broken-cases train-next benchmark benchmark-inference clean
 
 help: ## what can be made
 	@grep -hE '^[a-z%-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -55,6 +55,9 @@ walks: $(INSTALLED_DEV) ## through which files an instance, a decision and a vol
 
 broken-cases: $(INSTALLED) ## which check catches which broken image, into docs/broken-cases.md; minutes; ARGS="--seeds 1"
 	@$(BIN)/python -m benchmarks.broken_cases $(ARGS)
+
+train-next: $(INSTALLED) ## the next training of models/recipes/queue.yaml, begun or gone on with; DATA=folder RUNS=folder
+	@$(BIN)/synthnode models train-next models/recipes/queue.yaml --data "$(DATA)" --runs "$(RUNS)" $(ARGS)
 
 benchmark: $(INSTALLED) ## time and share of each stage of the pipeline
 	@$(BIN)/python -m benchmarks.pipeline $(ARGS)

@@ -8,6 +8,7 @@ from models.cli.lazy import lazy_group
 
 COMMANDS = {
     "train": "models.cli.training:train",
+    "train-next": "models.cli.queue:train_next",
     "finetune": "models.cli.training:finetune",
     "evaluate": "models.cli.evaluation:evaluate",
     "calibrate": "models.cli.calibration:calibrate",

@@ -203,6 +203,7 @@ _JUDGING = {
     "protocol-unknown": Text("No protocol is called {found}", "Name one of these"),
     "image-too-small": Text("The image has {shape} voxels, too few for its structure", "Compare larger images"),
     "mean-map-empty": Text("The mean map holds no body", "Give another map"),
+    "monai-missing": Text("The figure {figure} needs MONAI", "Install `synthnode[importing]`"),
     "shapes-differ": Text("Two images that are compared differ in shape", "Bring them onto one grid"),
     "too-few-patches": Text("There are too few patches to compare", "Compare more images"),
     "values-not-finite": Text("Of {voxels} voxels {of} are no numbers", "Give images of finite numbers"),

@@ -90,6 +90,8 @@ TEXTS: Mapping[str, str] = {
     "released to ({released}): nothing is sent there until a person sends it again.",
     "destination-not-research": "{destination} is not marked `research: true` any more, and the result comes from a "
     "model of status reference: mark it again and send again, or leave it.",
+    "destination-wants-nothing": "{destination} wants no object of this result ({found}): add a class to its `wants` in"
+    " the settings, or release it to another.",
     "destination-other-profile": "{destination} asks for another planning profile than the one that this result is "
     "made for: have it computed again for destinations of one profile.",
     "destination-unknown": "No destination is called {name}; the settings know: {known}.",

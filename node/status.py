@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sqlalchemy import func, select, tuple_
+from sqlalchemy import case, func, select, tuple_
 from sqlalchemy.orm import Session
 
 from node.archive.catalogue import Catalogue
@@ -35,13 +35,14 @@ class CheckReport:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryReport:
-    """One delivery of a result."""
+    """One delivery of a result: of the objects that its destination wants, `total`, how many it has; and the others."""
 
     destination: str
     state: str
     attempts: int
     sent: int
     total: int
+    unwanted: int
     reason: str
 
 
@@ -244,7 +245,12 @@ def _objects(session: Session, study_uids: Sequence[str]) -> Mapping[str, Sequen
 def _deliveries(session: Session, study_uids: Sequence[str]) -> Mapping[str, Sequence[DeliveryReport]]:
     """Return the deliveries of each run, by destination; of their objects only the counts are read."""
     question = (
-        select(DeliveryRow, func.count(DeliveryItemRow.id), func.count(DeliveryItemRow.status))
+        select(
+            DeliveryRow,
+            func.count(case((DeliveryItemRow.wanted, 1))),
+            func.count(DeliveryItemRow.status),
+            func.count(case((~DeliveryItemRow.wanted, 1))),
+        )
         .join(RunRow, RunRow.run_id == DeliveryRow.run_id)
         .outerjoin(DeliveryItemRow, DeliveryItemRow.delivery_id == DeliveryRow.delivery_id)
         .where(RunRow.study_uid.in_(study_uids))
@@ -252,13 +258,14 @@ def _deliveries(session: Session, study_uids: Sequence[str]) -> Mapping[str, Seq
         .order_by(DeliveryRow.destination)
     )
     found: dict[str, list[DeliveryReport]] = {}
-    for delivery, total, sent in session.execute(question):
+    for delivery, total, sent, unwanted in session.execute(question):
         report = DeliveryReport(
             destination=delivery.destination,
             state=delivery.state,
             attempts=delivery.attempts,
             sent=sent,
             total=total,
+            unwanted=unwanted,
             reason=_sentence(delivery.reason_code, delivery.reason_parameters),
         )
         found.setdefault(delivery.run_id, []).append(report)

@@ -13,6 +13,7 @@ from models.metrics.overlap import confusion
 from models.metrics.protocols import Protocol, Region, Structure
 from models.metrics.regions import BONE_ABOVE_HU, Errors, Mask, check_comparable, errors, tissues
 from models.metrics.structure import ms_ssim_masked, ms_ssim_synthrad2025, ssim_masked, ssim_synthrad2023
+from models.metrics.subvoxel import surface_dice_subvoxel
 from models.metrics.surfaces import added_path_length, surface_distances
 from models.volumes import Array
 
@@ -140,7 +141,20 @@ def overlap_scores(
         "specificity": counts.specificity,
         "npv": counts.npv,
     }
-    return tuple(Score(figure, region, value, note or _why(value)) for figure, value in values.items())
+    scores = [Score(figure, region, value, note or _why(value)) for figure, value in values.items()]
+    return (*scores, _by_area(region, truth, prediction, spacing, protocol, note))
+
+
+def _by_area(
+    region: str, truth: Mask, prediction: Mask, spacing: Sequence[float], protocol: Protocol, note: str
+) -> Score:
+    figure = "surface_dice_subvoxel"
+    try:
+        value = surface_dice_subvoxel(truth, prediction, spacing, protocol.surface_tolerance_mm)
+    except InputError as why:
+        # What one figure needs is no reason to go without the others.
+        return Score(figure, region, None, f"{why.code}: pip install 'synthnode[importing]'")
+    return Score(figure, region, value, note or _why(value))
 
 
 def _structure_scores(truth: Array, prediction: Array, where: Mask, region: str, protocol: Protocol) -> list[Score]:

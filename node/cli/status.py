@@ -10,7 +10,7 @@ from rich.text import Text
 
 from node.cli.output import AsJson, console, print_json
 from node.cli.place import Config, Data, existing_node
-from node.status import RunReport, StatusReport, StudyReport, report
+from node.status import DeliveryReport, RunReport, StatusReport, StudyReport, report
 
 
 def status(
@@ -66,7 +66,11 @@ def _state(run: RunReport) -> str:
 
 
 def _deliveries(run: RunReport) -> str:
-    return "\n".join(f"{d.destination}: {d.state} {d.sent}/{d.total}" for d in run.deliveries)
+    return "\n".join(f"{d.destination}: {d.state} {d.sent}/{d.total}" + _not_wanted(d) for d in run.deliveries)
+
+
+def _not_wanted(delivery: DeliveryReport) -> str:
+    return f", {delivery.unwanted} not wanted" if delivery.unwanted else ""
 
 
 def _why(study: StudyReport, run: RunReport) -> str:

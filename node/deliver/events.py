@@ -12,9 +12,11 @@ from pipelines.contract import Reason
 
 
 def delivery_done(delivery: DeliveryRow, run: RunRow, by: Actor) -> AuditEvent:
-    """Return that the destination took every object, and how many of them with a warning."""
+    """Return that the destination took every object that it wants, how many with a warning, and how many stay."""
     warned = sum(is_warning(item.status) for item in delivery.items if item.status is not None)
-    return _event(AuditCode.DELIVERY_DONE, delivery, run, by, objects=len(delivery.items), warnings=warned)
+    objects = sum(item.wanted for item in delivery.items)
+    unwanted = len(delivery.items) - objects
+    return _event(AuditCode.DELIVERY_DONE, delivery, run, by, objects=objects, warnings=warned, unwanted=unwanted)
 
 
 def delivery_failed(delivery: DeliveryRow, run: RunRow, by: Actor, reason: Reason) -> AuditEvent:
@@ -25,8 +27,7 @@ def delivery_failed(delivery: DeliveryRow, run: RunRow, by: Actor, reason: Reaso
 
 def delivery_repeated(delivery: DeliveryRow, run: RunRow, by: Actor, reason: str) -> AuditEvent:
     """Return that a person had a failed delivery sent again, and how many objects that are."""
-    waiting = sum(item.status is None for item in delivery.items)
-    return _event(AuditCode.DELIVERY_REPEATED, delivery, run, by, reason=reason, objects=waiting)
+    return _event(AuditCode.DELIVERY_REPEATED, delivery, run, by, reason=reason, objects=len(delivery.to_send))
 
 
 def repetition_refused(delivery: DeliveryRow, run: RunRow, by: Actor, reason: Reason) -> AuditEvent:

@@ -6,10 +6,12 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Protocol
 
+from pydicom.uid import UID
 from sqlalchemy.orm import Session
 
 from node.database import change_state
 from node.deliver.tables import DeliveryItemRow, DeliveryRow
+from node.errors import Refusal
 from node.jobs.queue import JobQueue
 from node.network import Peer
 from node.runs.tables import RunRow
@@ -43,6 +45,11 @@ def order_delivery(
         The run's objects, in the order of sending.
     research_only
         Whether only a destination marked `research` may get them.
+
+    Raises
+    ------
+    Refusal
+        ``destination-wants-nothing`` when all the objects are of SOP classes that it does not want.
     """
     delivery = DeliveryRow(
         delivery_id=_delivery_id(run_id, destination.name),
@@ -61,13 +68,28 @@ def order_delivery(
                 sop_instance_uid=item.sop_instance_uid,
                 sop_class_uid=item.sop_class_uid,
                 location=item.location,
+                wanted=destination.wants(item.sop_class_uid),
             )
             for item in objects
         ],
     )
+    check_something_wanted(delivery)
     session.add(delivery)
     queue.enqueue_delivery(session, delivery.delivery_id, delivery.destination)
     return delivery
+
+
+def check_something_wanted(delivery: DeliveryRow) -> None:
+    """Check that a delivery has an object to send: one without would end as delivered, and nothing would have left.
+
+    Raises
+    ------
+    Refusal
+        ``destination-wants-nothing``.
+    """
+    if not any(item.wanted for item in delivery.items):
+        classes = sorted({UID(item.sop_class_uid).keyword or item.sop_class_uid for item in delivery.items})
+        raise Refusal("destination-wants-nothing", destination=delivery.destination, found=", ".join(classes))
 
 
 def has_delivery(session: Session, run_id: str, destination: str) -> bool:

@@ -69,7 +69,7 @@ class DeliverySender:
             return
         try:
             self._check_current(delivery_id)
-            self._send(check_target(delivery, self._settings), [item for item in delivery.items if item.status is None])
+            self._send(check_target(delivery, self._settings), delivery.to_send)
         except (Transient, SettingsError) as problem:
             # A destination that is not in the settings any more may be there again after the next start.
             if given_up(delivery.began_at, self._clock.now(), self._settings.delivery):
@@ -176,7 +176,7 @@ class DeliverySender:
     def _conclude(self, delivery_id: str) -> None:
         with self._trail.recording() as recording:
             delivery = _delivery(recording.session, delivery_id)
-            if delivery.state in _ENDED or any(item.status is None for item in delivery.items):
+            if delivery.state in _ENDED or delivery.to_send:
                 return  # ended by another attempt, or addressed to another peer since
             run = recording.session.get_one(RunRow, delivery.run_id)
             _check_released(run)

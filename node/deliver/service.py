@@ -9,7 +9,7 @@ from node.audit import AuditTrail
 from node.clock import Clock
 from node.database import change_state
 from node.deliver.events import delivery_repeated, repetition_refused
-from node.deliver.orders import reopen_run
+from node.deliver.orders import check_something_wanted, reopen_run
 from node.deliver.tables import DeliveryRow
 from node.deliver.target import check_research, recorded_peer
 from node.errors import Permanent, Refusal
@@ -58,7 +58,7 @@ class DeliveryService:
             ``delivery-unknown``, those of `node.access.check`, ``delivery-needs-reason``, ``state-transition`` when it
             has not failed or its run was superseded; or why the result does not stand for its study any more.
         Permanent
-            ``destination-not-research``.
+            ``destination-not-research``; or ``destination-wants-nothing``: what it wants is asked anew.
         SettingsError
             ``destination-unknown``.
         """
@@ -90,6 +90,9 @@ class DeliveryService:
             destination = self._settings.destination(delivery.destination)
             check_research(delivery, destination)
             _address_anew(delivery, destination)
+            for item in delivery.items:
+                item.wanted = destination.wants(item.sop_class_uid)
+            check_something_wanted(delivery)
             delivery.reason_code = delivery.reason_parameters = delivery.finished_at = None
             delivery.began_at = self._clock.now()
             recording.record(delivery_repeated(delivery, run, by, reason))

@@ -50,9 +50,20 @@ class DeliveryRow(Base):
         order_by="DeliveryItemRow.position", cascade="all, delete-orphan"
     )
 
+    @property
+    def to_send(self) -> list[DeliveryItemRow]:
+        """What the destination wants and has no recorded status, in the order of sending."""
+        return [item for item in self.items if item.wanted and item.status is None]
+
 
 class DeliveryItemRow(Base):
-    """One object of a delivery, and what the peer said of it; without a status it is still to be sent."""
+    """One object of a delivery, and what the peer said of it; a wanted one without a status is still to be sent.
+
+    Attributes
+    ----------
+    wanted
+        Whether the destination wanted its SOP class when the delivery was ordered. What it does not want is not sent.
+    """
 
     __tablename__ = "delivery_items"
     __table_args__ = (UniqueConstraint("delivery_id", "position"),)
@@ -63,5 +74,6 @@ class DeliveryItemRow(Base):
     sop_instance_uid: Mapped[str]
     sop_class_uid: Mapped[str]
     location: Mapped[str]
+    wanted: Mapped[bool]
     status: Mapped[int | None]
     recorded_at: Mapped[datetime | None]

@@ -19,7 +19,7 @@ from node.composition import Node
 from node.demo.place import DemoFolder
 from node.demo.stand_in_pacs import StandInPacs
 from node.errors import Permanent, SettingsError, Transient
-from node.network import PeerAddress
+from node.network import PeerAddress, ResultClass
 from node.settings import Settings, load_settings
 
 SCANNER = "SCANNER"
@@ -147,10 +147,10 @@ def _settings(port: int, pacs: StandInPacs) -> dict[str, object]:
                 "ae_title": pacs.ae_title,
                 "host": "127.0.0.1",
                 "port": pacs.port,
-                "deliver": {"research": True, "profile": "viewer"},
+                # The demo's PACS takes everything, so that the uncertainty goes the whole way too.
+                "deliver": {"research": True, "wants": list(ResultClass)},
             },
         ],
-        "profiles": {"viewer": {"uncertainty_map": True}},
     }
 
 

@@ -3,5 +3,6 @@
 from node.network.address import PeerAddress
 from node.network.names import AeTitle, Name, Port
 from node.network.peers import DeliverySettings, Peer, Right
+from node.network.result_classes import ResultClass
 
-__all__ = ["AeTitle", "DeliverySettings", "Name", "Peer", "PeerAddress", "Port", "Right"]
+__all__ = ["AeTitle", "DeliverySettings", "Name", "Peer", "PeerAddress", "Port", "ResultClass", "Right"]

@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field, model_validator
 from node.errors import SettingsError
 from node.network.address import PeerAddress
 from node.network.names import AeTitle, Name, Port
+from node.network.result_classes import COMMONLY_TAKEN, ResultClass
 
 
 class Right(StrEnum):
@@ -26,6 +27,12 @@ class DeliverySettings(BaseModel, extra="forbid", frozen=True):
 
     research: bool = Field(
         False, description="Whether it may get results of models of status `reference`, which are for research only."
+    )
+    wants: tuple[ResultClass, ...] = Field(
+        COMMONLY_TAKEN,
+        min_length=1,
+        description="The SOP classes that it is sent; an object of any other stays here and is recorded as not wanted. "
+        "Default: all but `ParametricMapStorage` (the uncertainty), which few planning systems take.",
     )
     profile: Name | None = Field(
         None, description="The profile of `profiles` that its objects carry. Default: the attributes of this node."
@@ -74,6 +81,10 @@ class Peer(BaseModel, extra="forbid", frozen=True):
     def research(self) -> bool:
         """Whether it is a destination that may get results of reference models."""
         return self.deliver is not None and self.deliver.research
+
+    def wants(self, sop_class_uid: str) -> bool:
+        """Return whether it is a destination that is sent objects of this SOP class."""
+        return self.deliver is not None and sop_class_uid in {one.uid for one in self.deliver.wants}
 
     @property
     def profile(self) -> str | None:

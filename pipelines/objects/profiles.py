@@ -59,9 +59,6 @@ class PlanningProfile:
         Whether rows and columns are made equal by adding air.
     air_margin_mm
         Air that is added on the left, right, front and back of the source's field, mm, 0 to 500.
-    uncertainty_map
-        Whether the uncertainty goes along as a Parametric Map, where the model states one. Not by default: few planning
-        systems take that SOP class, and a delivery of which one object is refused has failed.
 
     Raises
     ------
@@ -79,7 +76,6 @@ class PlanningProfile:
     hole_style: HoleStyle = HoleStyle.KEYHOLE
     square_matrix: bool = True
     air_margin_mm: float = 10.0
-    uncertainty_map: bool = False
 
     def __post_init__(self) -> None:
         _check_text("manufacturer", self.manufacturer, 1, 64)

@@ -122,7 +122,7 @@ class SyntheticCtFromMr:
         return Product(ct, _with_field(self.site.rois(ct), ct), _uncertainty(prediction, target, margin, ct))
 
     def encode(self, case: Case, made: Product) -> tuple[Dataset, ...]:
-        """Return the CT images, their structure set, and the uncertainty where there is one and the profile asks."""
+        """Return the CT images, their structure set, and the uncertainty where the model states one."""
         source, run = case.reference, case.run
         prone = posture(str(source.header.PatientPosition)) is Posture.PRONE
         images = synthetic_ct_series(
@@ -136,7 +136,7 @@ class SyntheticCtFromMr:
             others=case.others,
         )
         structures = structure_set(made.rois, images, made.ct.hu.grid, source, run, case.digest, case.others)
-        if made.uncertainty is None or not run.profile.uncertainty_map:
+        if made.uncertainty is None:
             return (*images, structures)
         uncertainty = uncertainty_map(
             made.uncertainty, source, run, case.digest, body_part=self.site.body_part, others=case.others

@@ -6,13 +6,15 @@ from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
+from pydicom.uid import CTImageStorage
 
 from node.errors import SettingsError
 from node.layout import Layout
-from node.network import Peer, PeerAddress, Right
+from node.network import DeliverySettings, Peer, PeerAddress, ResultClass, Right
 from node.processes.receive import options_of
 from node.receive.admission import Rejection
 from node.settings import Settings, load_settings
+from pipelines.semantics.rules import KNOWN
 
 PEERS = """
 peers:
@@ -70,3 +72,13 @@ def test_a_peer_that_is_called_needs_a_port() -> None:
         Peer(name="pacs", ae_title="PACS", host="192.0.2.13", deliver={})
     with pytest.raises(SettingsError, match="peer-without-port"):
         _ = Peer(name="mr1", ae_title="MR1", host="192.0.2.11").address
+
+
+def test_settings_name_classes_that_pipelines_write() -> None:
+    assert {one.uid for one in ResultClass} == set(KNOWN)
+    assert ResultClass.CT_IMAGE in DeliverySettings().wants
+    assert ResultClass.PARAMETRIC_MAP not in DeliverySettings().wants
+    assert DeliverySettings(wants=["CTImageStorage"]).wants[0].uid == CTImageStorage
+    for wrong in ([], ["CT"]):
+        with pytest.raises(ValidationError):
+            DeliverySettings(wants=wrong)

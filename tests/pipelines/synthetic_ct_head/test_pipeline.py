@@ -23,7 +23,6 @@ from pipelines.contract import Check, Outcome, RunIdentity, SourceInstance, Verd
 from pipelines.errors import PipelineError, UnreadableSeries
 from pipelines.geometry.target import axial_target, to_mm
 from pipelines.objects.encoding import encode
-from pipelines.objects.profiles import PlanningProfile
 from pipelines.phantoms.series import mr_series
 from pipelines.previews.shades import UNKNOWN
 from pipelines.reading.reader import read_series
@@ -329,14 +328,10 @@ class Doubting:
 
 
 @pytest.mark.hazard("HAZ-03")
-def test_the_uncertainty_goes_along_where_the_profile_asks_and_stands_on_the_images(
+def test_the_uncertainty_goes_along_where_there_is_one_and_stands_on_the_images(
     package: ModelPackage, identity: RunIdentity, head_instances: list[SourceInstance], knowing: type
 ) -> None:
-    pipeline = synthetic_ct_head(package, Doubting(knowing))
-    without = pipeline.run({"t1": head_instances}, identity, silent)
-    assert {dataset.Modality for dataset in without.objects} == {"CT", "RTSTRUCT"}
-    asked = replace(identity, profile=PlanningProfile(uncertainty_map=True))
-    outcome = pipeline.run({"t1": head_instances}, asked, silent)
+    outcome = synthetic_ct_head(package, Doubting(knowing)).run({"t1": head_instances}, identity, silent)
     assert troubles(outcome) == {}
     *_, structures, uncertainty = outcome.objects
     assert (structures.Modality, uncertainty.SOPClassUID) == ("RTSTRUCT", ParametricMapStorage)

@@ -48,6 +48,11 @@ class Quantity(StrEnum):
         """Its unit, as cards write it."""
         return self.facts.unit
 
+    @property
+    def error_unit(self) -> str:
+        """What a difference of two images of it is stated in: its unit, where that means the same in both."""
+        return self.facts.relative_unit or self.facts.unit
+
 
 @dataclass(frozen=True, slots=True)
 class QuantityFacts:
@@ -67,6 +72,8 @@ class QuantityFacts:
         Lowest and highest value that an image of it is likely to show in a body.
     whole
         Whether values are whole numbers to the reader, so that 16 bits keep them.
+    relative_unit
+        Of an arbitrary unit, the scale on which two images are compared; empty where the unit itself is one.
     """
 
     unit: str
@@ -75,11 +82,15 @@ class QuantityFacts:
     body_above: float | None
     typical: tuple[float, float]
     whole: bool = False
+    relative_unit: str = ""
 
 
 _FACTS: Mapping[Quantity, QuantityFacts] = {
     Quantity.CT_NUMBER: QuantityFacts("HU", ("CT",), AIR_HU, -500.0, (-560.0, 640.0), whole=True),
-    Quantity.MR_SIGNAL: QuantityFacts("arbitrary", ("MR",), 0.0, None, (100.0, 900.0)),
+    # The scale of `models.metrics.signal.normalised_signal`.
+    Quantity.MR_SIGNAL: QuantityFacts(
+        "arbitrary", ("MR",), 0.0, None, (100.0, 900.0), relative_unit="per mille of the foreground's 90th percentile"
+    ),
     Quantity.ACTIVITY: QuantityFacts("Bq/ml", ("PT",), 0.0, None, (100.0, 9000.0)),
     # Perfusion software writes 0 where it computed nothing: outside the brain, and in its vessels.
     Quantity.CBF: QuantityFacts("ml/100g/min", ("CT", "MR", "PT"), 0.0, 0.0, (5.0, 90.0)),

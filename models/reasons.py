@@ -207,6 +207,7 @@ _JUDGING = {
     "shapes-differ": Text("Two images that are compared differ in shape", "Bring them onto one grid"),
     "too-few-patches": Text("There are too few patches to compare", "Compare more images"),
     "values-not-finite": Text("Of {voxels} voxels {of} are no numbers", "Give images of finite numbers"),
+    "bound-undefined": Text("The output of {package} is {found}, whose error has no bound", "Take such a package"),
     "cases-known": Text("{package} was trained on {found}", "Give pairs of other patients"),
     "cases-too-few": Text("{cases} cases are too few to calibrate", "Add pairs of the site"),
     "factor-undefined": Text(

@@ -1,14 +1,18 @@
-"""The command that measures what a predicted uncertainty is worth: calibrate."""
+"""The command that measures what a predicted uncertainty is worth, or how far an output errs: calibrate."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from models.cli.output import Json, Packages, as_json, explain_refusals, for_people
 from models.cli.places import check_writable
+
+if TYPE_CHECKING:
+    from models.uncertainty.bounding import Bounded
+    from models.uncertainty.measuring import Measured
 
 
 def calibrate(
@@ -19,32 +23,49 @@ def calibrate(
     packages: Packages = None,
     json: Json = False,
 ) -> None:
-    """Fit one factor on the predicted scale with half of the cases, and judge it with the others."""
+    """Fit one factor on the predicted scale with half of the cases, and judge it with the others.
+
+    For an output in MR signal, and for a network that predicts no scale, it draws a bound on the error instead.
+    """
     from models.inference import Predictor
     from models.packages import package_named
-    from models.uncertainty.measuring import measure
+    from models.uncertainty.bounding import bound_error
+    from models.uncertainty.measuring import compares_scale, measure
     from models.uncertainty.words import few
 
     say = for_people(json)
     with explain_refusals():
         check_writable(out)
         loaded = package_named(package, packages)
-        measured = measure(loaded, Predictor(loaded, device), pairs, say)
-        _write(out, as_json(measured.as_json()) + "\n")
-    card = measured.calibration
-    say(card.protocol)
-    say(f"factor {card.factor:g}; calibration error {measured.error:.3f}; AUSE {measured.order.area:.3f}")
-    for region, by_level in measured.coverage.items():
-        told = "  ".join(f"{float(level):.0%} {_share(found)}" for level, found in by_level.items())
-        rank = measured.spearman[region]
-        say(f"{region:<5} coverage at {told}  Spearman {'none' if rank is None else f'{rank:.2f}'}")
-    say(f"{card.statement} (fitted on {len(measured.fit)}, judged on {len(measured.judge)} patients): {out}")
-    if told_few := few(len(measured.judge)):
-        typer.echo(told_few, err=True)
-    if measured.gate.refused:
-        typer.echo(measured.gate.sentence, err=True)
+        predictor = Predictor(loaded, device)
+        found: Measured | Bounded
+        if compares_scale(loaded.card):
+            found = measured = measure(loaded, predictor, pairs, say)
+            lines, warning = _of_scale(measured), few(len(measured.judge))
+        else:
+            found = bounded = bound_error(loaded, predictor, pairs, say)
+            statement = bounded.calibration.statement
+            lines, warning = [f"{statement} ({len(bounded.scores)} patients, {bounded.images} images)"], ""
+        _write(out, as_json(found.as_json()) + "\n")
+    for line in (found.calibration.protocol, *lines):
+        say(line)
+    say(f"written to {out}")
+    for sentence in (warning, found.gate.sentence if found.gate.refused else ""):
+        if sentence:
+            typer.echo(sentence, err=True)
     if json:
-        typer.echo(as_json(measured.as_json()))
+        typer.echo(as_json(found.as_json()))
+
+
+def _of_scale(measured: Measured) -> list[str]:
+    card = measured.calibration
+    lines = [f"factor {card.factor:g}; calibration error {measured.error:.3f}; AUSE {measured.order.area:.3f}"]
+    for region, by_level in measured.coverage.items():
+        levels = "  ".join(f"{float(level):.0%} {_share(found)}" for level, found in by_level.items())
+        rank = measured.spearman[region]
+        lines.append(f"{region:<5} coverage at {levels}  Spearman {'none' if rank is None else f'{rank:.2f}'}")
+    sides = f"fitted on {len(measured.fit)}, judged on {len(measured.judge)} patients"
+    return [*lines, f"{card.statement} ({sides})"]
 
 
 def _write(file: Path, content: str) -> None:

@@ -127,13 +127,12 @@ def export(
             from models.importing.onnx_export import export_onnx, left_out
 
             difference = export_onnx(found, out)
-            factor = None if found.card.calibration is None else found.card.calibration.factor
             missing = list(left_out(found.card))
             told: dict[str, object] = {
                 "out": str(out),
                 "difference": difference,
                 "left_out": missing,
-                "calibration_factor": factor,
+                "calibration_factor": found.card.scale_factor,
             }
         else:
             from models.packages.archive import copy_package, write_archive

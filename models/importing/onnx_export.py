@@ -60,9 +60,9 @@ def left_out(card: Card) -> tuple[str, ...]:
         if card.task.kind == "synthesis"
         else "normalisation of the inputs, resampling to the working grid, tiles and the choice of the likeliest label"
     ]
-    if card.calibration is not None:
+    if card.scale_factor is not None:
         done.append(
-            f"the calibration: multiply the scale by {card.calibration.factor:g}, or it is not what the card measured"
+            f"the calibration: multiply the scale by {card.scale_factor:g}, or it is not what the card measured"
         )
     if card.gate is not None:
         done.append("the input gate: nothing refuses an image unlike those that the model was made for")
@@ -78,7 +78,7 @@ def _marked(file: Path, package: ModelPackage) -> None:
         "package_sha256": package.sha256,
         "left_out": "; ".join(left_out(card)),
     }
-    if card.calibration is not None:
-        content["calibration_factor"] = f"{card.calibration.factor:g}"
+    if card.scale_factor is not None:
+        content["calibration_factor"] = f"{card.scale_factor:g}"
     onnx.helper.set_model_props(model, content)
     onnx.save(model, str(file))

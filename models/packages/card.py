@@ -210,8 +210,10 @@ class Card(Closed):
             raise ValueError(f"output: a {self.task.kind} cannot give a {self.output.modality}")
         if reason := self.network.misfit(self):
             raise ValueError(f"network: {reason}")
-        if self.calibration is not None and self.predicts_scale is False:
+        if self.calibration is not None and self.predicts_scale is False and self.calibration.speaks_of_scale:
             raise ValueError("calibration: the network predicts no scale that could be calibrated")
+        if self.calibration is not None and self.task.kind == "segmentation":
+            raise ValueError("calibration: a label has no error that could be bounded")
         if self.gate is not None and not self.network.holds_gate:
             raise ValueError(
                 f"gate: its weights lie in weights.safetensors, which a package of kind {self.network.kind} has not"
@@ -222,6 +224,11 @@ class Card(Closed):
     def predicts_scale(self) -> bool | None:
         """Whether the network says how sure it is; None where only its answers tell."""
         return self.network.predicts_scale(self)
+
+    @property
+    def scale_factor(self) -> float | None:
+        """What a predicted scale is multiplied by; None where it was never measured, or the network predicts none."""
+        return None if self.calibration is None or self.predicts_scale is False else self.calibration.factor
 
     def input(self, name: str) -> InputLimits | None:
         """Return the input of that name or alias, None when there is none."""

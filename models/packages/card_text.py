@@ -93,15 +93,24 @@ def _figure(figure: Figure | None) -> str:
 
 def _uncertainty(card: Card) -> list[str]:
     if card.predicts_scale is False:
-        return [f"Uncertainty    {NO_SCALE}"]
+        return [f"Uncertainty    {NO_SCALE}", *_bounds(card)]
     if card.calibration is None:
         known = "" if card.predicts_scale else "; the card does not say whether the network predicts a scale"
         return [f"Uncertainty    uncalibrated: not measured{known}"]
-    return _calibration(card.calibration, card.output.unit)
+    return _calibration(card, card.calibration, "Uncertainty")
 
 
-def _calibration(found: CardCalibration, unit: str) -> list[str]:
-    lines = [f"Uncertainty    {found.statement}: {found.protocol}"]
+def _bounds(card: Card) -> list[str]:
+    if card.task.kind == "segmentation":
+        return []
+    if card.calibration is None:
+        return ["Bounds         none: the error was not measured with `calibrate`"]
+    return _calibration(card, card.calibration, "Bounds")
+
+
+def _calibration(card: Card, found: CardCalibration, title: str) -> list[str]:
+    unit = card.output.quantity.error_unit
+    lines = [f"{title:<15}{found.statement}: {found.protocol}"]
     if found.coverage is not None and found.nominal is not None:
         rank = "" if found.spearman is None else f", rank correlation with the error {found.spearman:.2f}"
         lines.append(f"               intervals for {found.nominal:.0%} held {found.coverage:.1%} of voxels{rank}")

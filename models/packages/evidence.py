@@ -91,7 +91,7 @@ class CardMetrics(Closed):
 
 
 class CardCalibration(Closed):
-    """What the predicted uncertainty is worth.
+    """What the predicted uncertainty is worth, and how far the output errs at most where that was measured.
 
     Attributes
     ----------
@@ -109,7 +109,8 @@ class CardCalibration(Closed):
     protocol
         On what and how it was measured.
     bounds
-        Conformal half-widths in the output's unit by region at `nominal`; empty unless conformal.
+        Conformal half-widths by region at `nominal`, in the `error_unit` of the output's quantity; empty unless
+        conformal.
     """
 
     statement: Literal["calibrated", "uncalibrated", "conformal"]
@@ -121,10 +122,17 @@ class CardCalibration(Closed):
     protocol: str
     bounds: dict[str, float] = Field(default_factory=dict)
 
+    @property
+    def speaks_of_scale(self) -> bool:
+        """Whether it says anything of a predicted scale, and not of bounds alone."""
+        return self.statement == "calibrated" or self.factor != 1 or self.coverage is not None
+
     @model_validator(mode="after")
     def _says_only_what_was_measured(self) -> CardCalibration:
-        if self.statement != "uncalibrated" and (self.coverage is None or self.nominal is None or self.cases == 0):
-            raise ValueError(f"{self.statement} needs nominal, coverage and cases")
+        if self.statement != "uncalibrated" and (self.nominal is None or self.cases == 0):
+            raise ValueError(f"{self.statement} needs nominal and cases")
+        if self.statement == "calibrated" and self.coverage is None:
+            raise ValueError("calibrated needs coverage")
         if (self.statement == "conformal") != bool(self.bounds):
             raise ValueError("bounds belong to a conformal statement, and to no other")
         return self

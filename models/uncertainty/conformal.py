@@ -6,7 +6,8 @@ exchangeable with each other, patients are: so each patient gives one score, and
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import ceil, isfinite
 
@@ -27,38 +28,38 @@ SHARE = 0.95
 
 @dataclass(frozen=True, slots=True)
 class ConformalBound:
-    """With probability `confidence`, at least `share` of the next patient's body errs by at most `hu`.
+    """With probability `confidence`, at least `share` of the next patient's body errs by at most `error`.
 
     Attributes
     ----------
-    hu
-        The bound on the absolute error, HU.
+    error
+        The bound on the absolute error, in the unit of the scores that it was drawn from.
     share, confidence
         As said above, 0 to 1.
     patients
         How many patients it rests on.
     """
 
-    hu: float
+    error: float
     share: float
     confidence: float
     patients: int
 
-    def __str__(self) -> str:
-        """The bound in words."""
+    def describe(self, unit: str) -> str:
+        """Return the bound in words, with the unit of its scores."""
         return (
-            f"with probability {self.confidence:.0%}, {self.share:.0%} of the body errs by at most {self.hu:.0f} HU "
-            f"in the next patient of the same site ({self.patients} patients)"
+            f"with probability {self.confidence:.0%}, {self.share:.0%} of the body errs by at most {self.error:.0f} "
+            f"{unit} in the next patient of the same site ({self.patients} patients)"
         )
 
 
-def patient_score(error_hu: npt.NDArray[np.floating], body: npt.NDArray[np.bool_], share: float = SHARE) -> float:
-    """Return the smallest error in HU that at least `share` of a patient's body does not exceed.
+def patient_score(error: npt.NDArray[np.floating], body: npt.NDArray[np.bool_], share: float = SHARE) -> float:
+    """Return the smallest absolute error that at least `share` of a patient's body does not exceed.
 
     Parameters
     ----------
-    error_hu
-        Prediction minus truth, of any sign and shape.
+    error
+        Prediction minus truth, of any sign and shape, in any one unit.
     body
         Where the error counts, of the same shape.
 
@@ -67,10 +68,18 @@ def patient_score(error_hu: npt.NDArray[np.floating], body: npt.NDArray[np.bool_
     Uncalibrated
         If the body is empty or an error is not finite (``score-undefined``).
     """
-    errors = np.abs(error_hu[body])
+    errors = np.abs(error[body])
     if not errors.size or not np.isfinite(errors).all():
         raise Uncalibrated("score-undefined", voxels=int(errors.size), accepted="finite errors in a body")
     return float(np.quantile(errors, share, method="inverted_cdf"))
+
+
+def worst_scores(scores: Iterable[tuple[str, float]]) -> dict[str, float]:
+    """Return one score a patient from those of images: the worst, since the bound has to hold for each image."""
+    found: dict[str, list[float]] = defaultdict(list)
+    for patient, score in scores:
+        found[patient].append(score)
+    return {patient: max(of_images) for patient, of_images in found.items()}
 
 
 def conformal_bound(

@@ -12,9 +12,8 @@ from models.errors import Uncalibrated
 from models.gate.tally import GateTally, refusal_of, tally_of
 from models.inference import Predictor
 from models.metrics import Cohort
-from models.packages import CardCalibration, ModelPackage
-from models.pairs import read_pairs
-from models.reports.cases import check_supported, load_case
+from models.packages import Card, CardCalibration, ModelPackage
+from models.reports.cases import load_case
 from models.reports.methods import Model
 from models.uncertainty.calibration import (
     LEVELS,
@@ -27,6 +26,7 @@ from models.uncertainty.calibration import (
 )
 from models.uncertainty.ranking import Sparsification, rank_correlation, sparsification
 from models.uncertainty.samples import TISSUES, Sample, sample_of, split_cases
+from models.uncertainty.unseen import unseen_pairs
 from models.uncertainty.words import LEAST_JUDGES, SIMULATED, describe_interval, few
 
 TOLERANCE = 0.05
@@ -95,6 +95,15 @@ class Measured:
         }
 
 
+def compares_scale(card: Card) -> bool:
+    """Return whether a predicted scale can stand beside errors: it is predicted, in a unit that the truth has too.
+
+    Of MR signal it cannot: truth and answer are each brought to a scale of their own before they are compared, which
+    the network's scale does not know of.
+    """
+    return card.predicts_scale is not False and not card.output.quantity.facts.relative_unit
+
+
 def measure(
     package: ModelPackage, predictor: Predictor, folders: Sequence[Path], tell: Callable[[str], None]
 ) -> Measured:
@@ -103,7 +112,7 @@ def measure(
     Parameters
     ----------
     package, predictor
-        The package, and what runs it.
+        A package whose scale can be measured (`compares_scale`), and what runs it.
     folders
         Pairs that the network was not trained on; a case that is in several stays on one side.
     tell
@@ -117,21 +126,10 @@ def measure(
         If the package predicts no scale (``scale-absent``), there are fewer than two cases (``cases-too-few``), or it
         was trained on one (``cases-known``).
     """
-    check_supported(package.card)
-    if package.card.output.modality != "CT":
-        raise Uncalibrated("scale-absent", package=package.card.name, found=package.card.output.modality, accepted="CT")
     method = Model(package.card, predictor)
     already = 1.0 if package.card.calibration is None else package.card.calibration.factor
-    pairs = [pair for folder in folders for pair in read_pairs(folder)]
-    if known := sorted({pair.case for pair in pairs} & set(package.card.training.trained_on)):
-        raise Uncalibrated(
-            "cases-known",
-            package=package.card.name,
-            found=", ".join(known[:5]),
-            accepted="cases that it was not trained on: on those its errors are too small",
-        )
     samples, simulated, refusals = [], [], []
-    for pair in pairs:
+    for pair in unseen_pairs(package.card, folders):
         case = load_case(pair, package.card)
         answer = method.answer(case)
         if answer.scale is None:

@@ -16,7 +16,7 @@ LEAST_JUDGES = 10
 def describe_uncertainty(card: Card) -> str:
     """Return in a few words what uncertainty a package predicts, and what it is worth."""
     if card.predicts_scale is False:
-        return NO_SCALE
+        return NO_SCALE if card.calibration is None else f"{NO_SCALE}; {_bounds(card.calibration)}"
     return f"Laplace scale in {card.output.unit}, {describe_calibration(card.calibration)}"
 
 
@@ -28,9 +28,16 @@ def describe_calibration(calibration: CardCalibration | None) -> str:
         return "calibrated on simulated held-out cases only"
     if calibration.statement == "conformal":
         # The bounds hold; whether the scale does was not asked.
-        return f"uncalibrated scale; conformal bounds of {calibration.cases} cases on the card"
+        return f"uncalibrated scale; {_bounds(calibration)}"
     which = ", which are few" if few(calibration.cases) else ""
     return f"calibrated on {calibration.cases} held-out cases{which}"
+
+
+def _bounds(calibration: CardCalibration) -> str:
+    if calibration.statement != "conformal":
+        return "no bound on its error"
+    simulated = "simulated " if calibration.protocol.startswith(SIMULATED) else ""
+    return f"conformal bounds of {calibration.cases} {simulated}cases on the card"
 
 
 def few(judges: int) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 
 from models.errors import Uncalibrated
@@ -13,7 +12,7 @@ from models.reports.results import ANY
 from models.training.finetune.gain import BASELINES, FIGURES, METHODS, Gain
 from models.training.finetune.judging import AFTER, BEFORE, Judged
 from models.uncertainty.calibration import NOMINAL, coverage, fit_factor
-from models.uncertainty.conformal import LEAST_PAIRS, conformal_bound
+from models.uncertainty.conformal import LEAST_PAIRS, conformal_bound, worst_scores
 from models.uncertainty.ranking import rank_correlation
 from models.uncertainty.samples import Sample, split_cases
 from models.uncertainty.words import SIMULATED, describe_interval, few
@@ -78,7 +77,8 @@ def calibration_of(samples: Sequence[Sample], judged: Sequence[Judged]) -> CardC
         )
         if part
     )
-    scores = _scores(judged)
+    # Several contrasts of one patient are one patient.
+    scores = worst_scores((one.case, one.conformal_score) for one in judged)
     simulated = f"{SIMULATED} " if all(one.simulated for one in judged) else ""
     try:
         bound = conformal_bound(scores)
@@ -104,19 +104,12 @@ def calibration_of(samples: Sequence[Sample], judged: Sequence[Judged]) -> CardC
         spearman=_rounded(rank),
         cases=bound.patients,
         protocol=(
-            f"{simulated}Cross-conformal: {bound}, all predicted by the network of a fold that had not seen them. It "
+            f"{simulated}Cross-conformal: {bound.describe('HU')}, all predicted by the network of a fold that had not "
+            "seen them. It "
             f"holds for the same scanner, sequence and kind of patient. {told} {OTHER_NETWORK}"
         ),
-        bounds={"body": round(bound.hu, 1)},
+        bounds={"body": round(bound.error, 1)},
     )
-
-
-def _scores(judged: Sequence[Judged]) -> dict[str, float]:
-    """Return each patient's score: several contrasts of one are one patient, and the worst of them counts."""
-    found: dict[str, list[float]] = defaultdict(list)
-    for one in judged:
-        found[one.case].append(one.conformal_score)
-    return {case: max(scores) for case, scores in found.items()}
 
 
 def _figure(name: str, cohort: Cohort) -> Figure:

@@ -14,8 +14,8 @@ def named(values: list[float]) -> dict[str, float]:
 def test_the_bound_is_the_finite_sample_quantile() -> None:
     # 59 patients and 90 %: the 54th smallest, since 0.9 * 60 is 54 and not a hair more.
     bound = conformal_bound(named([float(v) for v in np.random.default_rng(0).permutation(59) + 1]))
-    assert (bound.hu, bound.patients, bound.confidence) == (54.0, 59, 0.9)
-    assert conformal_bound(named([float(v) for v in range(1, 61)])).hu == 55.0
+    assert (bound.error, bound.patients, bound.confidence) == (54.0, 59, 0.9)
+    assert conformal_bound(named([float(v) for v in range(1, 61)])).error == 55.0
 
 
 @pytest.mark.parametrize("pairs", [0, 1, LEAST_PAIRS - 1])
@@ -30,7 +30,7 @@ def test_too_few_pairs_are_uncalibrated(pairs: int) -> None:
 def test_enough_for_the_rule_may_be_too_few_for_the_confidence() -> None:
     with pytest.raises(Uncalibrated, match="99 or more"):
         conformal_bound(named([1.0] * 60), confidence=0.99)
-    assert conformal_bound(named([float(v) for v in range(99)]), confidence=0.99).hu == 98.0
+    assert conformal_bound(named([float(v) for v in range(99)]), confidence=0.99).error == 98.0
 
 
 def test_a_score_that_is_no_number_gives_no_bound() -> None:
@@ -41,7 +41,7 @@ def test_a_score_that_is_no_number_gives_no_bound() -> None:
 def test_it_holds_for_the_next_patient_as_often_as_it_says() -> None:
     rng = np.random.default_rng(4)
     kept = [
-        rng.lognormal(3, 1) <= conformal_bound(named(list(rng.lognormal(3, 1, 59))), confidence=0.9).hu
+        rng.lognormal(3, 1) <= conformal_bound(named(list(rng.lognormal(3, 1, 59))), confidence=0.9).error
         for _ in range(3000)
     ]
     # Exact for continuous scores: 54 of 60; the bounds are four standard errors.

@@ -24,7 +24,7 @@ from models.training.finetune.judging import AFTER, BEFORE, Judged
 from models.training.finetune.offering import NOT_SHOWN, remark, withheld
 from models.training.finetune.statements import calibration_of, card_metrics
 from models.uncertainty.samples import Sample
-from models.uncertainty.words import told as told_of
+from models.uncertainty.words import describe_calibration
 
 
 def test_bounds_of_simulated_pairs_say_so_wherever_the_uncertainty_is_told() -> None:
@@ -36,9 +36,9 @@ def test_bounds_of_simulated_pairs_say_so_wherever_the_uncertainty_is_told() -> 
         judged.append(Judged(f"s{number}", f"s{number}", "T1", True, {}, 50.0))
     made = calibration_of(samples, judged)
     assert made.statement == "conformal"
-    assert "simulated" in told_of(made)
+    assert "simulated" in describe_calibration(made)
     real = calibration_of(samples, [replace(one, simulated=False) for one in judged])
-    assert "simulated" not in told_of(real)
+    assert "simulated" not in describe_calibration(real)
 
 
 def _calibrated(patients: int) -> CardCalibration:

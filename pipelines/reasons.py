@@ -138,6 +138,15 @@ _CHECKS = {
     "bone-volume": "Bone: {found}; accepted: {accepted}.",
     "disc-signal-simulated": "The signal of the discs is simulated: CT does not show a disc's water, so neither"
     " degeneration nor its absence can be read from this image.",
+    "flair-simulated": "This FLAIR is computed from CT and shows no more than the CT does. Of such a system a review"
+    " (R001) reports sensitivity up from 38% to 82% and specificity down from 67% to 33%: neither diagnose nor exclude"
+    " a lesion by it.",
+    "contrast-enhanced-ct": "Contrast agent in the CT: {found}; accepted: {accepted}. Its brightness would become"
+    " signal.",
+    "after-thrombectomy": "Treatment before the CT: {found}; accepted: {accepted}. Contrast agent that has leaked looks"
+    " like blood or tissue.",
+    "haemorrhage-suspected": "Dense as clotted blood within the skull: {found}; accepted: {accepted}. Look at the CT:"
+    " no synthetic MR is made of it.",
     "corner-mark": "SYNTHETIC mark: {found}; accepted: {accepted}.",
     "signal-in-body": "Signal in the body: {found}; accepted: {accepted}.",
     "bone-dark-in-synthetic-mr": "Signal of compact bone in the synthetic MR: {found}; accepted: {accepted}.",

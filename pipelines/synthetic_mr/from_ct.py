@@ -22,6 +22,7 @@ from pipelines.objects.corner_mark import with_corner_mark
 from pipelines.objects.mr import synthetic_mr_series
 from pipelines.objects.rtstruct import Roi
 from pipelines.previews.presenter import Presenter
+from pipelines.reading.series import SourceSeries
 from pipelines.synthesis import Case, Inputs
 
 _FIGURES = {"mae_body": "MAE in body", "psnr": "PSNR, dB", "ssim": "SSIM"}
@@ -52,6 +53,8 @@ class Site:
         What each image says of itself (ImageComments): what of it cannot be known from CT.
     remark_code
         The check that lays the same before the person who releases, as a REVIEW: see `pipelines.reasons`.
+    check_source
+        What is asked of the CT beyond the card and the part of the body.
     """
 
     picture_title: str
@@ -62,6 +65,7 @@ class Site:
     corner_mark: tuple[str, ...]
     remark: str
     remark_code: str
+    check_source: Callable[[SourceSeries], tuple[Check, ...]] = lambda source: ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -108,7 +112,8 @@ class SyntheticMrFromCt:
 
     def check_inputs(self, inputs: Inputs) -> tuple[Check, ...]:
         """Compare the series with the model's card and with the site."""
-        return check_inputs(inputs.by_input(), inputs.package, self.site.body_parts)
+        of_card = check_inputs(inputs.by_input(), inputs.package, self.site.body_parts)
+        return (*of_card, *self.site.check_source(inputs.reference))
 
     def choose_target(self, case: Case) -> TargetGrid:
         """Return the axial grid over the CT's field in the model's voxel size; all of its slices are cut anew."""

@@ -1,0 +1,1 @@
+"""Non-contrast head CT to a synthetic FLAIR, for research on stroke: gate, prediction, objects and checks."""

@@ -95,8 +95,18 @@ def _elements(one: Dataset, other: Dataset, passed_over: set[BaseTag]) -> Iterat
     # All bytes are looked at before any sequence is: decoding one makes the reader decode elements around it.
     pairs = [(tag, _value_bytes(one, tag), _value_bytes(other, tag)) for tag in both]
     for tag, first, second in pairs:
-        if (first is None or first != second) and not _same_items(one[tag], other[tag]):
+        if first is not None and first == second:
+            continue
+        decoded = first is None or second is None
+        if not (_same_value(one[tag], other[tag]) if decoded else _same_items(one[tag], other[tag])):
             yield _name(tag)
+
+
+def _same_value(first: DataElement, second: DataElement) -> bool:
+    """Compare what the reader decoded by itself: SpecificCharacterSet, and sequences of undefined length."""
+    if "SQ" in (first.VR, second.VR):
+        return _same_items(first, second)
+    return bool(first.VR == second.VR and first.value == second.value)
 
 
 def _same_items(first: DataElement, second: DataElement) -> bool:
@@ -110,7 +120,7 @@ def _value_bytes(dataset: Dataset, tag: BaseTag) -> bytes | None:
     element = dataset.get_item(tag)
     if isinstance(element, RawDataElement):
         return element.value or b""
-    # The reader decodes two kinds at once: sequences of undefined length, and what is empty.
+    # The reader decodes three kinds at once: SpecificCharacterSet, sequences of undefined length, and what is empty.
     return b"" if element is not None and element.is_empty else None
 
 

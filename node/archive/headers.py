@@ -202,10 +202,12 @@ def _salvaged(file: Path) -> tuple[str, str]:
     keywords = ("StudyInstanceUID", "SeriesInstanceUID")
     try:
         dataset = dcmread(file, stop_before_pixels=True, force=True, specific_tags=list(keywords))
-        study_uid, series_uid = (_text(dataset, keyword) for keyword in keywords)
+        stated = [_text(dataset, keyword) for keyword in keywords]
     except Exception:  # the file is known to be damaged: whatever the parser says, there is no more to be had
         return "", ""
-    return (study_uid, series_uid) if _UID.fullmatch(study_uid) and _UID.fullmatch(series_uid) else ("", "")
+    # Each by itself: a study is known to lack an image of which only the series cannot be told.
+    study_uid, series_uid = (uid if _UID.fullmatch(uid) else "" for uid in stated)
+    return study_uid, series_uid
 
 
 def _uid(dataset: Dataset, keyword: str) -> str:

@@ -73,6 +73,8 @@ def _thinned_out(volume: Volume) -> Volume:
 
 
 def _skull_rise(volume: Volume, body: npt.NDArray[np.bool_]) -> float:
+    if body.all():
+        return 0.0  # without air there is no scalp to look under, and no distance to it
     dark = volume.values < _DARK * np.median(volume.values[body])
     heights = _heights(volume.grid)
     top = body & (heights > heights[body].max() - _TOP_MM)

@@ -14,9 +14,8 @@ from models.gate.tally import PairRefusal, refusal_of, tally_of
 from models.inference import Predictor
 from models.metrics import Protocol, Score, for_quantity, image_scores, label_scores, signal_scores
 from models.metrics.protocols import Region
-from models.networks.building import residual_unet
 from models.nifti import read_nifti
-from models.packages import Card, ModelPackage, ResidualUNetNetwork
+from models.packages import Card, ModelPackage
 from models.pairs import PairFolder, read_pairs
 from models.quantities import Quantity
 from models.reports.agreement import agreement
@@ -168,10 +167,10 @@ def _methods(package: ModelPackage, predictor: Predictor, mean_map: Path | None)
 
 def _feature_distance(package: ModelPackage) -> FeatureDistance | None:
     network = package.card.network
-    if not isinstance(network, ResidualUNetNetwork) or len(package.card.inputs) > 1:
+    encoder, step = network.encoder(package), network.tile_step
+    if encoder is None or step is None or len(package.card.inputs) > 1:
         return None
-    step = 2 ** len(network.widths)
-    return FeatureDistance(residual_unet(package, network).network, int(np.ceil(32 / step)) * step)
+    return FeatureDistance(encoder, int(np.ceil(32 / step)) * step)
 
 
 def _regions(card: Card, protocol: Protocol) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from models.inference.sampling import Sampler
     from models.networks.building import Network
+    from models.networks.residual_unet import ResidualUNet
     from models.packages.card import Card
     from models.packages.package import ModelPackage
 
@@ -86,6 +87,10 @@ class NetworkKind(Closed):
 
     def module(self, package: ModelPackage) -> nn.Module | None:
         """Return the network with the package's weights and its readout, on the CPU in float32; None of a graph."""
+        return None
+
+    def encoder(self, package: ModelPackage) -> ResidualUNet | None:
+        """Return the network whose deepest features say how alike two of its outputs are; None where it has none."""
         return None
 
     def build(self, package: ModelPackage, device: str, precision: str) -> Network:

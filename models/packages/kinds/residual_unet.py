@@ -12,6 +12,7 @@ from models.quantities import Quantity
 if TYPE_CHECKING:
     from torch import nn
 
+    from models.networks.residual_unet import ResidualUNet
     from models.packages.card import Card
     from models.packages.package import ModelPackage
 
@@ -63,3 +64,9 @@ class ResidualUNetNetwork(NetworkKind):
         from models.networks.building import residual_unet
 
         return residual_unet(package, self)
+
+    def encoder(self, package: ModelPackage) -> ResidualUNet:
+        """Return the network without its readout."""
+        from models.networks.building import residual_unet
+
+        return residual_unet(package, self).network

@@ -99,6 +99,15 @@ def test_noise_is_no_body_in_air(made_head: Volume, limits: InputLimits) -> None
     assert troubles(of(made_head, noise), limits)["body-in-air"] is Gravity.REJECT
 
 
+@pytest.mark.parametrize("site", ["head", "extremity"])
+def test_an_image_without_air_is_refused_by_name(made_head: Volume, limits: InputLimits, site: str) -> None:
+    rng = np.random.default_rng(0)
+    k, j, i = np.indices(made_head.values.shape)
+    tissue = 500.0 + 2.0 * (k + j + i) + rng.normal(0, 20, made_head.values.shape)
+    found = troubles(of(made_head, np.abs(tissue)), limits, site)
+    assert found["body-in-air"] is Gravity.REJECT
+
+
 @pytest.mark.hazard("HAZ-07")
 @pytest.mark.parametrize(
     ("part", "side"),

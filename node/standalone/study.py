@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pydicom import dcmread
+from pydicom.uid import MediaStorageDirectoryStorage
 
 from node.archive.attributes import differing
 from node.archive.files import content_hash
 from node.archive.headers import Header, Unusable, look_at
+from node.archive.part10 import MAX_HEAD, read_head
 from node.errors import Permanent
 from node.rules import SeriesFacts, StudyFacts
 from pipelines.contract import SourceInstance
@@ -50,7 +52,7 @@ class FolderStudy:
     series
         Its objects by SeriesInstanceUID, in the order of their files' names; of equal ones the first.
     passed_over
-        Files that hold no DICOM object.
+        Files that hold no DICOM object, and directories of media.
     """
 
     study_uid: str
@@ -85,7 +87,7 @@ def read_folder_study(folder: Path) -> FolderStudy:
     if not folder.is_dir():
         raise Permanent("folder-missing", folder=str(folder))
     files = [path for path in sorted(folder.rglob("*")) if path.is_file() and not path.name.startswith(".")]
-    passed_over = tuple(file for file in files if not _is_dicom(file))
+    passed_over = tuple(file for file in files if not _is_object(file))
     instances: dict[str, FolderInstance] = {}
     for file in files:
         if file in passed_over:
@@ -120,9 +122,16 @@ def _look(file: Path) -> FolderInstance:
     return FolderInstance(file, header, content_hash(file))
 
 
-def _is_dicom(file: Path) -> bool:
+def _is_object(file: Path) -> bool:
+    """Return whether a file holds an object of a study: a directory of media (DICOMDIR) lists files and is none."""
     with file.open("rb") as stream:
-        return stream.read(_PREFIX.stop)[_PREFIX] == b"DICM"
+        start = stream.read(MAX_HEAD)
+    if start[_PREFIX] != b"DICM":
+        return False
+    try:
+        return read_head(start).sop_class_uid != MediaStorageDirectoryStorage
+    except Permanent:
+        return True  # damaged: it is looked at, and refused by name
 
 
 def _facts(uid: str, headers: Sequence[Header], own_images: set[str]) -> SeriesFacts:

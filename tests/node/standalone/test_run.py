@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 from head_series import HeadSeries
 from pydicom import Dataset
-from pydicom.uid import generate_uid
+from pydicom.uid import ExplicitVRLittleEndian, MediaStorageDirectoryStorage, generate_uid
 from sqlalchemy import select
 from typer.testing import CliRunner
 from ungated_model import UNGATED, ungated_packages
 
+from node.archive.part10 import head_bytes
 from node.cli.app import app
 from node.errors import Permanent
 from node.reasons import text
@@ -129,6 +130,15 @@ def test_a_study_that_is_not_one_or_not_whole_is_refused(mr_study, tmp_path: Pat
     file = next(cut.iterdir())
     file.write_bytes(file.read_bytes()[:-4])
     assert refused(read_folder_study, cut).code == "run-file-unusable"
+
+
+def test_a_directory_of_media_and_other_files_are_passed_over(mr_study, tmp_path: Path) -> None:
+    folder = in_folder(tmp_path / "study", mr_study())
+    (folder / "DICOMDIR").write_bytes(head_bytes(MediaStorageDirectoryStorage, "1.2.3", ExplicitVRLittleEndian))
+    (folder / "readme.txt").write_text("a viewer's")
+    study = read_folder_study(folder)
+    assert {file.name for file in study.passed_over} == {"DICOMDIR", "readme.txt"}
+    assert [len(members) for members in study.series.values()] == [3]
 
 
 def test_a_result_is_written_whole_and_nowhere_else(rooms, mr_study, tmp_path: Path) -> None:

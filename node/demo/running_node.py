@@ -148,7 +148,7 @@ def _settings(port: int, pacs: StandInPacs) -> dict[str, object]:
                 "host": "127.0.0.1",
                 "port": pacs.port,
                 # The demo's PACS takes everything, so that the uncertainty goes the whole way too.
-                "deliver": {"research": True, "wants": list(ResultClass)},
+                "deliver": {"research": True, "wants": [one.value for one in ResultClass]},
             },
         ],
     }

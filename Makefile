@@ -15,7 +15,7 @@ INSTALLED_DEV := $(VENV)/.installed-dev
 # Tests run in so many processes at once; files stay whole, so that what a file's tests share is made once.
 JOBS ?= auto
 
-.PHONY: help demo test test-fast coverage check format evidence walks broken-cases train-next benchmark benchmark-inference clean
+.PHONY: help demo test test-fast coverage check format evidence walks broken-cases train-next benchmark benchmark-inference benchmark-idle clean
 
 help: ## what can be made
 	@grep -hE '^[a-z%-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -64,6 +64,9 @@ benchmark: $(INSTALLED) ## time and share of each stage of the pipeline
 
 benchmark-inference: $(INSTALLED_DEV) ## the inference engine against MONAI's sliding window on this device; ARGS=--quick
 	@$(BIN)/python -m benchmarks.inference $(ARGS)
+
+benchmark-idle: $(INSTALLED) ## what a node costs while nothing happens; two minutes; ARGS=--quick
+	@$(BIN)/python -m benchmarks.idle $(ARGS)
 
 clean: ## remove the environment and what tools left
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist

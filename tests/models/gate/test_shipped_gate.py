@@ -11,7 +11,7 @@ import pytest
 import SimpleITK
 
 from models.anatomy.phantoms import head_phantom
-from models.gate.assess import assess, gate_of, judged
+from models.gate.assess import assess, classify, gate_of
 from models.generator.views.heads import turned
 from models.nifti import read_nifti
 from models.packages import ModelPackage, installed
@@ -47,7 +47,7 @@ def series(name: str) -> Volume:
 
 def accepted(volume: Volume, package: ModelPackage) -> bool:
     assert package.card.gate is not None
-    return judged(gate_of(package), volume)[0] >= package.card.gate.threshold
+    return classify(gate_of(package), volume)[0] >= package.card.gate.threshold
 
 
 @pytest.mark.parametrize(("seed", "spacing"), [(1, (3.0, 3.0, 3.0)), (7, (2.0, 5.0, 2.0))])

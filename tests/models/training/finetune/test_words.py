@@ -79,7 +79,7 @@ def test_a_card_says_that_its_uncertainty_was_measured_with_other_networks() -> 
 
 def _child(parent: ModelPackage, gain: Gain, judged: Sequence[Judged]) -> Card:
     metrics = card_metrics(gain, judged, parent.card.name, 3)
-    content = finetuned_card(parent, "child", metrics, _calibrated(3), gain, ("P0", "P1", "P2"), 5, 0.1)
+    content = finetuned_card(parent, "child", None, metrics, _calibrated(3), gain, ("P0", "P1", "P2"), 5, 0.1)
     return card_of({**content, "sha256": "0" * 64}, parent.folder)
 
 

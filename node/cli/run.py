@@ -20,7 +20,7 @@ from node.errors import Permanent
 from node.reasons import text
 from node.rules import RuleSet, load_ruleset
 from node.settings import Settings, load_settings
-from node.standalone.run import OBJECTS, Finished, compute, identify, packages_of, prove_writable, write
+from node.standalone.run import OBJECTS, Finished, check_writable, compute, identify, packages_of, write
 from node.standalone.slots import fill_slots
 from node.standalone.study import read_folder_study
 from pipelines.contract import Verdict
@@ -60,7 +60,7 @@ def run(
     declaration = declared(pipeline)
     settings = load_settings(config)
     began = _time(started_at)
-    prove_writable(out, folder)
+    check_writable(out, folder)
     study = read_folder_study(folder)
     rulesets = _rulesets(rules or settings.rules, settings)
     filled = fill_slots(study, declaration, rulesets, named_values(slot, "--slot"))

@@ -100,7 +100,7 @@ def identify(
     )
 
 
-def prove_writable(out: Path, folder: Path) -> None:
+def check_writable(out: Path, folder: Path) -> None:
     """Refuse a result folder that holds something or that overlaps with the study, before anything is computed.
 
     Raises

@@ -38,6 +38,7 @@ def working_pair(case: Case, card: Card) -> WorkingCase:
     if not mask.any():
         raise InputError("body-empty", patient=case.patient, accepted="a mask that the MR's field reaches")
     k, j, i = field.shape
-    inputs = dict(zip((one.name for one in card.inputs), field.images((slice(k), slice(j), slice(i))), strict=True))
+    seen = field.images((slice(0, k), slice(0, j), slice(0, i)))
+    inputs = dict(zip((one.name for one in card.inputs), seen, strict=True))
     outside = {**dict.fromkeys(inputs, 0.0), TARGET: card.output.outside}
     return working_case(case.case, {**inputs, TARGET: ct}, outside, mask, tile, varied=frozenset(inputs))

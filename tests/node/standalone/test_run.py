@@ -20,7 +20,7 @@ from node.errors import Permanent
 from node.reasons import text
 from node.rules import RuleSet
 from node.runs.tables import RunRow
-from node.standalone.run import Finished, compute, identify, packages_of, prove_writable, write
+from node.standalone.run import Finished, check_writable, compute, identify, packages_of, write
 from node.standalone.slots import Filled, fill_slots
 from node.standalone.study import FolderStudy, read_folder_study
 from pipelines.contract import Check, Reason, Verdict
@@ -153,8 +153,8 @@ def test_a_result_is_written_whole_and_nowhere_else(rooms, mr_study, tmp_path: P
     assert (out / "montage.png").read_bytes() == b"png"
     assert {one.name for one in tmp_path.iterdir()} >= {"out", "study"}
     assert not list(tmp_path.glob(".out.*"))
-    assert refused(prove_writable, out, folder).code == "run-out-not-empty"
-    assert refused(prove_writable, folder / "out", folder).code == "run-out-overlaps"
+    assert refused(check_writable, out, folder).code == "run-out-not-empty"
+    assert refused(check_writable, folder / "out", folder).code == "run-out-overlaps"
 
 
 @pytest.mark.hazard("HAZ-05")

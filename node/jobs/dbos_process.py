@@ -12,6 +12,9 @@ from node.jobs.queue import APPLICATION_VERSION
 _POLL_S = 2.0
 """How often a queue is looked at: a run takes many times as long, and an idle node shall cost next to nothing."""
 
+_SELDOM_S = 60.0
+"""How often the engine looks for what nothing here uses."""
+
 
 @dataclass(frozen=True, slots=True)
 class Slots:
@@ -44,7 +47,7 @@ class DbosProcess:
 
     def __init__(self, url: str, executor: str, queues: Mapping[str, Slots]) -> None:
         self._queues = queues
-        DBOS(
+        engine = DBOS(
             config={
                 "name": "synthnode",
                 "system_database_url": url,
@@ -56,11 +59,13 @@ class DbosProcess:
                 # The supervisor migrated before it spawned this process.
                 "run_migrations": False,
                 # Nothing here sends messages to workflows or schedules them by the engine: these are looked for seldom.
-                "notification_listener_polling_interval_sec": 60.0,
+                "notification_listener_polling_interval_sec": _SELDOM_S,
                 "scheduler_polling_interval_sec": 3600.0,
                 "log_level": "WARNING",
             }
         )
+        # The engine's queue for itself, where nothing of ours ever is, has no setting: it is looked at each second.
+        engine._registry.get_internal_queue()._polling_interval_sec = _SELDOM_S
 
     def launch(self) -> None:
         """Start listening; unfinished jobs of this executor are taken up first."""

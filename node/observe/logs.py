@@ -24,7 +24,7 @@ from structlog.typing import EventDict, Processor
 from node.clock import Clock, SystemClock
 from node.observe.fields import may_be_logged
 
-SPEAKING = ("alembic", "dbos", "pynetdicom")
+SPEAKING = ("alembic", "apscheduler", "dbos", "pynetdicom")
 """Libraries whose sentences are kept, up to the first colon from a warning on: what they quote follows it."""
 
 _OWN = ("event", "level", "logger", "at", "process", "exception")
@@ -94,9 +94,11 @@ def _take_over(handlers: list[logging.Handler]) -> None:
     pynetdicom_config.LOG_HANDLER_LEVEL = "none"
     pynetdicom_config.LOG_REQUEST_IDENTIFIERS = False
     pynetdicom_config.LOG_RESPONSE_IDENTIFIERS = False
-    library = logging.getLogger("pynetdicom")
-    library.handlers[:] = []
-    library.setLevel(logging.WARNING)
+    # APScheduler warns of each tick that it leaves out because the one before still runs, which is as it should be.
+    for name, level in (("apscheduler", logging.ERROR), ("pynetdicom", logging.WARNING)):
+        library = logging.getLogger(name)
+        library.handlers[:] = []
+        library.setLevel(level)
 
 
 class _Header:

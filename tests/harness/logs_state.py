@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import structlog
 
-_TOUCHED = ("", "alembic", "dbos", "py.warnings", "pynetdicom")
+_TOUCHED = ("", "alembic", "apscheduler", "dbos", "py.warnings", "pynetdicom")
 
 
 @contextmanager

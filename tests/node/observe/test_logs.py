@@ -111,7 +111,7 @@ def test_uncaught_exceptions_of_any_thread_are_logged_likewise(lines: Lines) -> 
     assert NAME not in lines.text
 
 
-@pytest.mark.parametrize("library", ["pydicom", "sqlalchemy.engine", "pynetdicom.acse", "dbos", "any"])
+@pytest.mark.parametrize("library", ["pydicom", "sqlalchemy.engine", "pynetdicom.acse", "dbos", "apscheduler.x", "any"])
 def test_what_libraries_quote_does_not_come_through(lines: Lines, library: str) -> None:
     foreign = logging.getLogger(library)
     foreign.error("Invalid value: '%s'", NAME)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from datetime import datetime, tzinfo
 
 import pytest
 
@@ -12,14 +13,21 @@ from node.processes.timers import Timers
 
 @pytest.mark.hazard("HAZ-11")
 def test_a_clock_that_was_set_back_stops_no_timer(monkeypatch: pytest.MonkeyPatch) -> None:
+    class SetBack(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> SetBack:
+            return cls.fromtimestamp(time.time() - 3600, tz)
+
     called = threading.Semaphore(0)
-    timers = Timers({called.release: 0.02})
+    timers = Timers({called.release: 0.05}, watch_s=0.05)
     timers.start()
     try:
         assert called.acquire(timeout=5)
-        an_hour_ago = time.time() - 3600
-        monkeypatch.setattr(time, "time", lambda: an_hour_ago)
-        assert all(called.acquire(timeout=5) for _ in range(3))
+        for module in ("apscheduler.schedulers.base", "node.processes.timers"):
+            monkeypatch.setattr(f"{module}.datetime", SetBack)
+        while called.acquire(blocking=False):
+            pass
+        assert all(called.acquire(timeout=5) for _ in range(4))
     finally:
         timers.stop()
 

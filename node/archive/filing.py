@@ -11,7 +11,6 @@ from types import MappingProxyType
 
 import structlog
 from sqlalchemy import select
-from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from node.archive.attributes import differing
@@ -23,6 +22,7 @@ from node.archive.query_keys import QueryLevel, complete
 from node.archive.revisions import reopen
 from node.archive.tables import InstanceRow, PatientRow, QuarantineRow, SeriesRow, StudyRow
 from node.audit import PatientIdentity
+from node.database import is_database_trouble
 from node.errors import Quarantine
 from node.states import StudyState
 from pipelines.contract import Reason
@@ -157,9 +157,9 @@ class Filing:
                 return self.enter(arrival)
         except Quarantine as why:
             return self._set_apart(arrival, why.reason)
-        except OperationalError:
-            raise
         except Exception as error:  # the rest of the batch must not wait for this one
+            if is_database_trouble(error):
+                raise
             log.exception("instance not filed", file=arrival.kept.location)
             self._instances.pop(arrival.sop_instance_uid, None)
             return self._set_apart(arrival, Reason("instance-not-filed", {"error": type(error).__name__}))

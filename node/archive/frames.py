@@ -57,6 +57,9 @@ def frame_attributes(dataset: Dataset, plain: Callable[[Dataset], dict[str, Any]
         {**{keyword: value for keyword, value in one.items() if keyword not in agreed}, "NumberOfFrames": count}
         for one, count in zip(stated, counts.values(), strict=True)
     ]
+    if groups.own:
+        # As many as there are, whatever the object declares: facts are made for each.
+        kept["NumberOfFrames"] = len(groups.own)
     return {**kept, **agreed, **({PER_FRAME: differing} if len(differing) > 1 else {})}
 
 

@@ -120,8 +120,9 @@ class DeliverySender:
                 status = association.store(files[item.id])
                 check_stored(status, peer, item.sop_instance_uid)
                 self._record(item.id, status, peer)
-                # An image that came meanwhile, read or not, keeps the next object here.
-                self._check_current(item.delivery_id)
+                if item is not items[-1]:
+                    # An image that came meanwhile, read or not, keeps the next object here.
+                    self._check_current(item.delivery_id)
 
     def _record(self, item_id: int, status: int, peer: PeerAddress) -> None:
         """Record what the peer said of an object.

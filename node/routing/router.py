@@ -9,7 +9,6 @@ from functools import partial
 
 import structlog
 from sqlalchemy import select
-from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from models.packages import ModelPackage
@@ -20,7 +19,7 @@ from node.audit import AuditCode, AuditTrail
 from node.audit.tables import AuditRow
 from node.audit.trail import Recording
 from node.clock import Clock
-from node.database import Database, change_state
+from node.database import Database, change_state, is_database_trouble
 from node.errors import SettingsError, Transient
 from node.jobs.queue import JobQueue
 from node.priority import due_second
@@ -91,11 +90,11 @@ class Router:
         for study_uid in due:
             try:
                 self._settle(study_uid, self._route)
-            except OperationalError:  # the database's trouble, not this study's: the next tick tries all again
-                raise
             except Transient as why:
                 _log.warning("routing put off", study_uid=study_uid, reason=why.reason.code)
             except Exception as error:
+                if is_database_trouble(error):  # and not this study's: the next tick tries all again
+                    raise
                 # A fault in what one study holds must not keep all others from settling.
                 _log.exception("routing failed", study_uid=study_uid)
                 self._settle(study_uid, partial(self._leave_failed, error=type(error).__name__))

@@ -12,6 +12,9 @@ from pipelines.headers.parts import divide
 from pipelines.headers.series import common_header, spread
 from pipelines.headers.volumes import VolumeChoice, VolumeName, name_volumes
 
+_MOST_FRAMES = 20_000
+"""More than any scanner makes: a number that a small object declares must not fill the memory."""
+
 
 @dataclass(frozen=True, slots=True)
 class SeriesFacts:
@@ -117,7 +120,7 @@ def _frames(first: Mapping[str, Any], own: Mapping[str, Any]) -> list[Mapping[st
     return [
         {**own, PER_FRAME: None, **{keyword: value for keyword, value in kind.items() if keyword != "NumberOfFrames"}}
         for kind in kinds
-        for _ in range(int(kind["NumberOfFrames"]))
+        for _ in range(min(int(kind["NumberOfFrames"]), _MOST_FRAMES))
     ]
 
 

@@ -88,6 +88,10 @@ def read_folder_study(folder: Path) -> FolderStudy:
         raise Permanent("folder-missing", folder=str(folder))
     files = [path for path in sorted(folder.rglob("*")) if path.is_file() and not path.name.startswith(".")]
     passed_over = tuple(file for file in files if not _is_object(file))
+    for file in passed_over:
+        if file.stat().st_size == 0 or (file.suffix.lower() == ".dcm" and not _has_mark(file)):
+            # A copy that failed: at the end of a stack no check could miss the slice.
+            raise Permanent("run-file-unusable", file=str(file), found=f"{file.stat().st_size} bytes, no DICOM")
     instances: dict[str, FolderInstance] = {}
     for file in files:
         if file in passed_over:
@@ -120,6 +124,11 @@ def _look(file: Path) -> FolderInstance:
         parameters = ", ".join(f"{name} {value}" for name, value in header.reason.parameters.items())
         raise Permanent("run-file-unusable", file=str(file), found=f"{header.reason.code}: {parameters}")
     return FolderInstance(file, header, content_hash(file))
+
+
+def _has_mark(file: Path) -> bool:
+    with file.open("rb") as stream:
+        return stream.read(MAX_HEAD)[_PREFIX] == b"DICM"
 
 
 def _is_object(file: Path) -> bool:

@@ -50,6 +50,22 @@ _KEPT_AS_SEQUENCE = frozenset(
 )
 """Functional groups that are lists by themselves."""
 
+_OF_NO_FRAME = frozenset(
+    Tag(keyword)
+    for keyword in (
+        *("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID"),
+        *("PatientID", "PatientName", "PatientBirthDate", "PatientSex", "Modality", "SyntheticData"),
+        *("Rows", "Columns", "BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation", "SamplesPerPixel"),
+    )
+)
+"""What the object alone says: a group that says otherwise is not believed."""
+
+_UNASSIGNED = frozenset(
+    Tag(keyword)
+    for keyword in ("UnassignedSharedConvertedAttributesSequence", "UnassignedPerFrameConvertedAttributesSequence")
+)
+"""What a conversion found no group for: it only fills in what nothing else says."""
+
 _NESTED = ("DiffusionGradientDirectionSequence", "MRMetaboliteMapSequence")
 """Sequences within a group whose one item says more of the frame."""
 
@@ -75,8 +91,8 @@ class FrameHeaders:
         # Elements stay as they were read, and are decoded when they are asked for.
         shared = _encoded_as(dataset, {tag: one for tag, one in dataset.items() if tag not in _OF_THE_OBJECT})
         for item in dataset.get(SHARED) or ():
-            _flatten(item, shared)
-        return cls(shared, tuple(_frame(item) for item in dataset.get(PER_FRAME) or ()))
+            _flatten(item, shared, Dataset())
+        return cls(shared, tuple(_frame(item, shared) for item in dataset.get(PER_FRAME) or ()))
 
     def headers(self) -> Iterator[Dataset]:
         """Give each frame's header, see `header`."""
@@ -118,29 +134,29 @@ def _encoded_as(read: Dataset, elements: dict[BaseTag, DataElement | RawDataElem
     return dataset
 
 
-def _frame(item: Dataset) -> Dataset:
+def _frame(item: Dataset, shared: Dataset) -> Dataset:
     own = Dataset()
-    _flatten(item, own)
+    _flatten(item, own, shared)
     return own
 
 
-def _flatten(groups: Dataset, into: Dataset) -> None:
-    for tag in sorted(groups.keys()):
+def _flatten(groups: Dataset, into: Dataset, said: Dataset) -> None:
+    """Put the attributes of groups into `into`; `said` is what was said of the frame elsewhere."""
+    for tag in sorted(groups.keys(), key=lambda tag: (tag in _UNASSIGNED, tag)):
         element = decoded_element(groups, tag)
         if element is None:
             continue
-        if element.VR != "SQ" or tag in _KEPT_AS_SEQUENCE or len(element.value) != 1:
+        if element.VR != "SQ" or tag.is_private or tag in _KEPT_AS_SEQUENCE or len(element.value) != 1:
+            # A vendor's own sequence stays what it is: what it calls a position is no position of the frame.
             into[tag] = element
             continue
-        _pull_up(element, into)
+        known = {*into.keys(), *said.keys()} if tag in _UNASSIGNED else frozenset[BaseTag]()
+        _pull_up(element.value[0], into, _OF_NO_FRAME | known)
 
 
-def _pull_up(group: DataElement, into: Dataset) -> None:
-    content = group.value[0]
-    for tag in sorted(content.keys()):
-        into[tag] = content.get_item(tag)
-    for keyword in _NESTED:
-        items = content.get(keyword)
-        if items and len(items) == 1:
-            for tag in sorted(items[0].keys()):
-                into[tag] = items[0].get_item(tag)
+def _pull_up(content: Dataset, into: Dataset, but: frozenset[BaseTag]) -> None:
+    nested = [items[0] for keyword in _NESTED if (items := content.get(keyword)) and len(items) == 1]
+    for part in (content, *nested):
+        for tag in sorted(part.keys()):
+            if tag not in but:
+                into[tag] = part.get_item(tag)

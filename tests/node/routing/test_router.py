@@ -13,7 +13,7 @@ from postgresql import BOTH_DATABASES
 from pydicom import Dataset, dcmread
 from pydicom.uid import CTImageStorage
 from sqlalchemy import select, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
 
 from node.actor import Actor, Role
 from node.archive.tables import StudyRow
@@ -121,11 +121,12 @@ def test_a_study_whose_routing_fails_ends_by_name_and_others_go_on(rooms, mr_stu
     assert {run.study_uid for run in runs(rooms)} >= {uid}
 
 
-def test_a_database_that_cannot_be_written_is_no_fault_of_a_study(rooms, mr_study, monkeypatch) -> None:
+@pytest.mark.parametrize("kind", [OperationalError, InternalError, InterfaceError])
+def test_a_database_that_cannot_be_written_is_no_fault_of_a_study(rooms, mr_study, monkeypatch, kind) -> None:
     rooms.file(*mr_study(3))
     with monkeypatch.context() as patched:
-        patched.setattr(rooms.node.router, "_route", Mock(side_effect=OperationalError("", {}, Exception("locked"))))
-        with pytest.raises(OperationalError):
+        patched.setattr(rooms.node.router, "_route", Mock(side_effect=kind("", {}, Exception("locked"))))
+        with pytest.raises(kind):
             rooms.settle()
     assert study(rooms).state == StudyState.RECEIVING
     assert rooms.settle() == 1

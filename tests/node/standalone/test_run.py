@@ -130,6 +130,10 @@ def test_a_study_that_is_not_one_or_not_whole_is_refused(mr_study, tmp_path: Pat
     file = next(cut.iterdir())
     file.write_bytes(file.read_bytes()[:-4])
     assert refused(read_folder_study, cut).code == "run-file-unusable"
+    for content in (b"", b"not copied"):
+        lost = in_folder(tmp_path / f"lost-{len(content)}", mr_study())
+        (lost / "last.dcm").write_bytes(content)
+        assert refused(read_folder_study, lost).code == "run-file-unusable"
 
 
 def test_a_directory_of_media_and_other_files_are_passed_over(mr_study, tmp_path: Path) -> None:

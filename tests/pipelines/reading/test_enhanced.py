@@ -29,7 +29,7 @@ from pipelines.errors import UnreadableSeries
 from pipelines.headers import Header
 from pipelines.headers.acquisition import field_strength
 from pipelines.headers.body_part import body_part
-from pipelines.headers.functional_groups import frame_number
+from pipelines.headers.functional_groups import PER_FRAME, FrameHeaders, frame_number
 from pipelines.headers.origin import is_derived
 from pipelines.headers.volumes import VolumeChoice
 from pipelines.headers.weighting import weighting
@@ -187,3 +187,23 @@ def test_an_item_of_foreign_bytes_leaves_the_others(bare_series: SeriesMaker) ->
     made = enhanced_mr(phantom())
     made.SharedFunctionalGroupsSequence[0].MRTimingAndRelatedParametersSequence = []
     assert Header.from_dataset(read(made).header).number("RepetitionTime") is None
+
+
+@pytest.mark.hazard("HAZ-03")
+def test_no_private_or_unassigned_group_says_where_a_frame_lies_or_whose_it_is() -> None:
+    """Vendors keep sequences of their own among a frame's groups, and conversions what they found no group for."""
+    images = phantom()
+    plain, foreign = enhanced_mr(images), enhanced_mr(images)
+    for number, groups in enumerate(foreign[PER_FRAME].value):
+        item = Dataset()
+        item.SOPInstanceUID, item.FrameOfReferenceUID = f"2.25.9{number}", "2.25.666"
+        item.ImagePositionPatient, item.PixelSpacing = [5, 5, 5 + number], [7, 7]
+        groups.add_new(0x20050010, "LO", "SOMEBODY")
+        groups.add_new(0x2005100F, "SQ", [item])
+        groups.UnassignedPerFrameConvertedAttributesSequence = [item]
+    ours, theirs = read(plain), read(foreign)
+    assert np.allclose(ours.volume.grid.affine, theirs.volume.grid.affine)
+    assert np.array_equal(ours.volume.values, theirs.volume.values)
+    for frame in FrameHeaders.of(foreign).headers():
+        assert frame.FrameOfReferenceUID == plain.FrameOfReferenceUID
+        assert frame.SOPInstanceUID == plain.SOPInstanceUID

@@ -54,6 +54,16 @@ class Freshness:
         Reason or None
             ``receipts-unread``, ``study-receiving``, ``study-quarantined`` or ``run-outdated``.
         """
+        against = self.reason_in_catalogue(session, study_uid, revision)
+        if against is None and self._is_unread(session, study_uid):
+            return Reason("receipts-unread", {"study": study_uid})
+        return against
+
+    def reason_in_catalogue(self, session: Session, study_uid: str, revision: int) -> Reason | None:
+        """Return why a result must not leave now as far as the catalogue knows; asked before every object.
+
+        Receipts are left out: a PACS that sends back what it gets fills the journal while it gets it.
+        """
         study = session.get_one(StudyRow, study_uid)
         if study.state == StudyState.RECEIVING:
             return Reason("study-receiving", {"study": study_uid})
@@ -63,14 +73,12 @@ class Freshness:
             return Reason("study-quarantined", {"count": len(apart), "codes": codes})
         if study.revision != revision:
             return Reason("run-outdated", {})
-        if self._is_unread(session, study_uid):
-            return Reason("receipts-unread", {"study": study_uid})
         return None
 
     def _is_unread(self, session: Session, study_uid: str) -> bool:
         """Return whether a receipt waits to be read that is, or may be, of the study.
 
-        It is asked for each object that is sent. A file that waits is looked at once: its name is its hash.
+        A file that waits is looked at once: its name is its hash.
         """
         waiting: dict[str, str] = {}
         try:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -29,6 +31,9 @@ SENDER = Actor.service("deliver")
 
 _ENDED = frozenset({DeliveryState.DELIVERED, DeliveryState.FAILED})
 """After a crash two attempts can meet; the one that comes second finds the delivery ended."""
+
+
+ReasonAgainst = Callable[[Session, str, int], Reason | None]
 
 
 class DeliverySender:
@@ -68,7 +73,7 @@ class DeliverySender:
         if delivery is None:
             return
         try:
-            self._check_current(delivery_id)
+            self._check_current(delivery_id, self._freshness.reason_against)
             self._send(check_target(delivery, self._settings), delivery.to_send)
         except (Transient, SettingsError) as problem:
             # A destination that is not in the settings any more may be there again after the next start.
@@ -92,7 +97,7 @@ class DeliverySender:
             _ = delivery.items
             return delivery
 
-    def _check_current(self, delivery_id: str) -> None:
+    def _check_current(self, delivery_id: str, reason_against: ReasonAgainst) -> None:
         """Check that the result still stands for its study: images may have come since it was released.
 
         Raises
@@ -105,7 +110,7 @@ class DeliverySender:
         with self._database.read() as session:
             run = session.get_one(RunRow, _delivery(session, delivery_id).run_id)
             _check_released(run)
-            against = self._freshness.reason_against(session, run.study_uid, run.revision)
+            against = reason_against(session, run.study_uid, run.revision)
         if against is not None:
             raise Transient(against.code, **against.parameters)
 
@@ -121,8 +126,8 @@ class DeliverySender:
                 check_stored(status, peer, item.sop_instance_uid)
                 self._record(item.id, status, peer)
                 if item is not items[-1]:
-                    # An image that came meanwhile, read or not, keeps the next object here.
-                    self._check_current(item.delivery_id)
+                    # An image that was filed meanwhile keeps the next object here.
+                    self._check_current(item.delivery_id, self._freshness.reason_in_catalogue)
 
     def _record(self, item_id: int, status: int, peer: PeerAddress) -> None:
         """Record what the peer said of an object.

@@ -24,7 +24,10 @@ _MARGIN_MM = 6.0
 _SMOOTHED_MM = 1.5
 _DESCRIPTIONS = ("SeriesDescription", "ProtocolName", "StudyDescription")
 _AFTER = re.compile(
-    r"THROMB(EKT|ECT)OM|RE[CK]ANALI[SZ]|\bMT\W*(POST|NACH)\b|\b(POST|NACH)\W*(MT|EVT)\b|\b(POST|NACH)\W*THROMB", re.I
+    # An underscore parts words as a blank does, which \b and \W do not know.
+    r"THROMB(EKT|ECT)OM|RE[CK]ANALI[SZ]|(?<![A-Z])MT[\W_]*(POST|NACH)(?![A-Z])"
+    r"|(?<![A-Z])(POST|NACH)[\W_]*((MT|EVT)(?![A-Z])|THROMB)",
+    re.IGNORECASE,
 )
 
 

@@ -126,7 +126,9 @@ def _parts(source: SourceSeries) -> Check:
 def _tilt(source: SourceSeries) -> Check:
     tilt = source.tilt_degrees
     found = f"{tilt:.1f} degrees, resampled upright" if tilt else "none"
-    return conclude("gantry-tilt", not tilt, Verdict.REVIEW, found=found, accepted="none")
+    # No MR scanner leans its planes; and the padding beside them would pass for what the MR saw.
+    gravity = Verdict.REJECT if str(source.header.Modality) == "MR" else Verdict.REVIEW
+    return conclude("gantry-tilt", not tilt, gravity, found=found, accepted="none")
 
 
 def _body_part(source: SourceSeries, accepted: tuple[str, ...]) -> Check:

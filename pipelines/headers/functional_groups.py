@@ -148,7 +148,8 @@ def _flatten(groups: Dataset, into: Dataset, said: Dataset) -> None:
             continue
         if element.VR != "SQ" or tag.is_private or tag in _KEPT_AS_SEQUENCE or len(element.value) != 1:
             # A vendor's own sequence stays what it is: what it calls a position is no position of the frame.
-            into[tag] = element
+            if tag not in _OF_NO_FRAME:
+                into[tag] = element
             continue
         known = {*into.keys(), *said.keys()} if tag in _UNASSIGNED else frozenset[BaseTag]()
         _pull_up(element.value[0], into, _OF_NO_FRAME | known)

@@ -23,7 +23,7 @@ _AIR = 2
 
 
 def with_corner_mark(image: Volume, body: Mask, lines: Sequence[str]) -> tuple[Volume, Mask]:
-    """Return `image` with `lines` written into one corner of every slice, as bright as the image is at its brightest.
+    """Return `image` with `lines` written into one corner of every slice, as bright as the body is at its brightest.
 
     The corner is the first, beginning at the top left, that no slice's anatomy reaches. Where each has some, rows are
     added below the image, and columns at its right where it is narrower than the mark: no voxel of the body changes,
@@ -42,6 +42,8 @@ def with_corner_mark(image: Volume, body: Mask, lines: Sequence[str]) -> tuple[V
     -------
     The image, perhaps larger, and where the mark is on it.
     """
+    signal = image.values[body] if body.any() else image.values
+    brightest = max(float(np.percentile(signal, 99.5)), 1.0)
     drawn = _drawn(lines, image.grid.size[0])
     corner = _free_corner(np.asarray(body.any(axis=0)), drawn.shape)
     if corner is None:
@@ -53,7 +55,6 @@ def with_corner_mark(image: Volume, body: Mask, lines: Sequence[str]) -> tuple[V
     row, column = corner
     marked[row : row + drawn.shape[0], column : column + drawn.shape[1]] = drawn
     mark = np.broadcast_to(marked, image.grid.shape)
-    brightest = max(float(np.percentile(image.values, 99.5)), 1.0)
     return Volume(np.where(mark, np.float32(brightest), image.values), image.grid), mark
 
 

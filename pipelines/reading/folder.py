@@ -70,8 +70,11 @@ def series_in(folder: Path) -> tuple[FolderSeries, ...]:
 def _image_header(file: Path) -> Dataset | None:
     try:
         header = dcmread(file, stop_before_pixels=True, specific_tags=list(_READ))
-    except (InvalidDicomError, OSError, ValueError, EOFError):
+    except InvalidDicomError:
         return None
+    except (OSError, ValueError, EOFError) as why:
+        # Left out without a word, the slice at the end of a stack would be missed by nobody.
+        raise PipelineError("file-unreadable", file=str(file), found=str(why)) from why
     # A DICOMDIR or a structure set has no rows.
     return header if header.get("SeriesInstanceUID") and header.get("Rows") else None
 

@@ -71,11 +71,16 @@ def by_rescale(header: Dataset) -> Scale:
     Raises
     ------
     UnreadableSeries
-        ``modality-lut-unsupported``; ``attribute-malformed``.
+        ``modality-lut-unsupported``; ``attribute-malformed``; ``attribute-missing`` where a CT does not say how its
+        stored values become HU (Type 1, PS3.3 C.8.2.1, C.8.15.3.10): read as they are they may be 1024 HU too high.
     """
     if "ModalityLUTSequence" in header:
         raise UnreadableSeries("modality-lut-unsupported", instance=str(required(header, "SOPInstanceUID")))
-    unmeasured = _AIR_HU if header.get("Modality") == "CT" else _NO_SIGNAL
+    is_ct = header.get("Modality") == "CT"
+    if is_ct:
+        required(header, "RescaleSlope")
+        required(header, "RescaleIntercept")
+    unmeasured = _AIR_HU if is_ct else _NO_SIGNAL
     return Scale(number(header, "RescaleSlope", 1.0), number(header, "RescaleIntercept", 0.0), unmeasured)
 
 

@@ -11,6 +11,8 @@ from dcmtk import dcmsend, echoes
 from orthanc import Orthanc
 from running_node import RunningNode
 
+from node.network.result_classes import ResultClass
+
 
 @dataclass(frozen=True, slots=True)
 class Hospital:
@@ -35,7 +37,7 @@ class Hospital:
         pacs = Orthanc(folder / "pacs", node.port, sends_back=sends_back)
         hospital = cls(folder, node, pacs)
         destination = {"name": "pacs", "ae_title": pacs.ae_title, "host": "127.0.0.1", "port": pacs.port}
-        node.configure([{**destination, "deliver": {"research": True}}])
+        node.configure([{**destination, "deliver": {"research": True, "wants": [one.value for one in ResultClass]}}])
         try:
             pacs.start()
             node.start()

@@ -11,7 +11,6 @@ from models.cli.output import Json, Packages, as_json, explain_refusals, for_peo
 from models.cli.places import check_writable
 
 if TYPE_CHECKING:
-    from models.uncertainty.bounding import Bounded
     from models.uncertainty.measuring import Measured
 
 
@@ -29,7 +28,7 @@ def calibrate(
     """
     from models.inference import Predictor
     from models.packages import package_named
-    from models.uncertainty.bounding import bound_error
+    from models.uncertainty.bounding import Bounded, bound_error
     from models.uncertainty.measuring import compares_scale, measure
     from models.uncertainty.words import few
 
@@ -38,15 +37,14 @@ def calibrate(
         check_writable(out)
         loaded = package_named(package, packages)
         predictor = Predictor(loaded, device)
-        found: Measured | Bounded
-        if compares_scale(loaded.card):
-            found = measured = measure(loaded, predictor, pairs, say)
-            lines, warning = _of_scale(measured), few(len(measured.judge))
-        else:
-            found = bounded = bound_error(loaded, predictor, pairs, say)
-            statement = bounded.calibration.statement
-            lines, warning = [f"{statement} ({len(bounded.scores)} patients, {bounded.images} images)"], ""
+        ask = measure if compares_scale(loaded.card) else bound_error
+        found: Measured | Bounded = ask(loaded, predictor, pairs, say)
         _write(out, as_json(found.as_json()) + "\n")
+    if isinstance(found, Bounded):
+        lines = [f"{found.calibration.statement} ({len(found.scores)} patients, {found.images} images)"]
+        warning = ""
+    else:
+        lines, warning = _of_scale(found), few(len(found.judge))
     for line in (found.calibration.protocol, *lines):
         say(line)
     say(f"written to {out}")

@@ -97,6 +97,7 @@ def test_padding_is_air_and_no_signal(
     cells = np.array([written]).astype(np.int16 if signed else np.uint16)
     dataset = image(bare_series, cells, stored, stored - 1, signed)
     dataset.Modality = modality
+    dataset.RescaleSlope, dataset.RescaleIntercept = "1", "0"
     dataset.add_new(0x00280120, "SS" if padding < 0 else "US", padding)
     if limit is not None:
         dataset.add_new(0x00280121, "US", limit)
@@ -123,3 +124,10 @@ def test_pixels_of_another_meaning_are_refused_by_name(
     dataset = image(bare_series, np.zeros((3, 4), np.uint16), 12, 11, False)
     setattr(dataset, keyword, value)
     assert code_of(dataset) == code
+
+
+def test_a_ct_that_does_not_say_how_it_becomes_hu_is_refused(bare_series: SeriesMaker) -> None:
+    """Most CTs are stored 1024 above their HU: read as they are, water would be bone."""
+    dataset = image(bare_series, np.array([[1024, 1064, 24]], dtype=np.uint16), 12, 11, False)
+    dataset.Modality = "CT"
+    assert code_of(dataset) == "attribute-missing"

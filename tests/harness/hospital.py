@@ -11,7 +11,14 @@ from dcmtk import dcmsend, echoes
 from orthanc import Orthanc
 from running_node import RunningNode
 
-from node.network.result_classes import ResultClass
+EVERYTHING = (
+    "CTImageStorage",
+    "MRImageStorage",
+    "RTStructureSetStorage",
+    "SegmentationStorage",
+    "ParametricMapStorage",
+)
+"""The SOP classes of all that a run makes, as settings name them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +44,7 @@ class Hospital:
         pacs = Orthanc(folder / "pacs", node.port, sends_back=sends_back)
         hospital = cls(folder, node, pacs)
         destination = {"name": "pacs", "ae_title": pacs.ae_title, "host": "127.0.0.1", "port": pacs.port}
-        node.configure([{**destination, "deliver": {"research": True, "wants": [one.value for one in ResultClass]}}])
+        node.configure([{**destination, "deliver": {"research": True, "wants": list(EVERYTHING)}}])
         try:
             pacs.start()
             node.start()

@@ -101,7 +101,7 @@ def test_a_word_for_metal_is_for_a_person_and_is_not_repeated(
 
 
 def test_another_modality_is_refused_and_has_no_mr_contrast(head_instances: list[SourceInstance], card: Card) -> None:
-    set_all(head_instances, Modality="CT", RescaleSlope="1", RescaleIntercept="-1024")
+    set_all(head_instances, Modality="CT", RescaleSlope="1", RescaleIntercept="0")
     assert troubles(checked(head_instances, card)) == {"modality": Verdict.REJECT, "contrast": Verdict.REVIEW}
 
 

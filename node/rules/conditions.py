@@ -25,7 +25,7 @@ from typing import Any
 import cel
 
 from node.rules.grammar import GrammarError, parse_condition
-from node.rules.types import ConditionTypeError, Type, check_types
+from node.rules.types import ConditionError, Type, check_types
 
 LONGEST = 500
 """Characters that a condition may have; with loops refused, its cost is then bounded."""
@@ -37,20 +37,6 @@ class Ternary(StrEnum):
     TRUE = "true"
     FALSE = "false"
     UNKNOWN = "unknown"
-
-
-class ConditionError(Exception):
-    """A condition that may not stand in a rule.
-
-    Attributes
-    ----------
-    problem, remedy
-        What is wrong with it, and what to write instead.
-    """
-
-    def __init__(self, problem: str, remedy: str) -> None:
-        self.problem, self.remedy = problem, remedy
-        super().__init__(f"{problem}; {remedy}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,10 +119,7 @@ class Condition:
             tree = parse_condition(text)
         except GrammarError as error:
             raise ConditionError(str(error), 'write it as CEL, e.g. Modality == "MR"') from error
-        try:
-            typed = check_types(text, tree, facts, keywords=keywords)
-        except ConditionTypeError as error:
-            raise ConditionError(error.problem, error.remedy) from error
+        typed = check_types(text, tree, facts, keywords=keywords)
         for pattern in typed.patterns:
             _check_pattern(pattern)
         try:

@@ -14,10 +14,10 @@ from pydantic import ValidationError
 from node.errors import SettingsError
 from node.network import Peer
 from node.priority import Priority
-from node.rules.conditions import Condition, ConditionError
+from node.rules.conditions import Condition
 from node.rules.predicates import READY_TYPES
 from node.rules.schema import WrittenRule, WrittenRules, WrittenSlot
-from node.rules.types import INT, TEXT, Type
+from node.rules.types import INT, TEXT, ConditionError, Type
 from node.rules.yaml_file import parse
 from pipelines.contract import Declaration, Slot
 from pipelines.headers.volumes import VolumeChoice

@@ -50,8 +50,8 @@ _PLURALS = {"bool": "truths", "int": "numbers", "double": "numbers", "text": "te
 BOOL, INT, DOUBLE, TEXT, ITEM = Type("bool"), Type("int"), Type("double"), Type("text"), Type("item")
 
 
-class ConditionTypeError(Exception):
-    """A part of a condition that has no type.
+class ConditionError(Exception):
+    """A condition that may not stand in a rule.
 
     Attributes
     ----------
@@ -112,13 +112,13 @@ def check_types(text: str, tree: Node, facts: Mapping[str, Type], *, keywords: b
 
     Raises
     ------
-    ConditionTypeError
+    ConditionError
         An unknown name or function, or an operand of a type that its operator does not take.
     """
     checker = _Checker(text, facts, keywords)
     found = checker.type_of(tree)
     if found != BOOL:
-        raise ConditionTypeError(f"it is {found} and not true or false", "compare it, e.g. EchoTime > 0")
+        raise ConditionError(f"it is {found} and not true or false", "compare it, e.g. EchoTime > 0")
     return TypedCondition(checker.executable, tuple(checker.names), tuple(checker.patterns))
 
 
@@ -178,7 +178,7 @@ class _Checker:
         if node.name in self._facts:
             return self._facts[node.name]
         if not self._keywords or node.name not in keyword_dict:
-            raise ConditionTypeError(f"unknown name {node.name}", self._nearest(node.name))
+            raise ConditionError(f"unknown name {node.name}", self._nearest(node.name))
         return _valued(node.name)
 
     def _nearest(self, name: str) -> str:
@@ -193,10 +193,10 @@ class _Checker:
         if of != ITEM:
             whole = self._said(node.of)
             remedy = f"write {whole}[0].{node.keyword}" if of == Type("list", ITEM) else "only items of a sequence do"
-            raise ConditionTypeError(f"{whole} is {of} and has no attributes", remedy)
+            raise ConditionError(f"{whole} is {of} and has no attributes", remedy)
         if node.keyword not in keyword_dict:
             close = get_close_matches(node.keyword, keyword_dict, n=1, cutoff=0.7)
-            raise ConditionTypeError(
+            raise ConditionError(
                 f"unknown name {node.keyword}", f"did you mean {close[0]}?" if close else "use a DICOM keyword"
             )
         return _valued(node.keyword)
@@ -204,11 +204,11 @@ class _Checker:
     def _index(self, node: Index) -> Type:
         of, index = self.type_of(node.of), self.type_of(node.index)
         if of.kind != "list" or of.of is None:
-            raise ConditionTypeError(
+            raise ConditionError(
                 f"{self._said(node.of)} is {of} and no list", "leave out the brackets: it has one value"
             )
         if index != INT:
-            raise ConditionTypeError(f"{self._said(node.index)} is no index", "write a whole number, 0 for the first")
+            raise ConditionError(f"{self._said(node.index)} is no index", "write a whole number, 0 for the first")
         return of.of
 
     def _list(self, node: ListOf) -> Type:
@@ -218,7 +218,7 @@ class _Checker:
         if all(one.is_number for one in types):
             return Type("list", INT if all(one == INT for one in types) else DOUBLE)
         if any(one != types[0] for one in types):
-            raise ConditionTypeError(f"{self._said(node)} mixes {_joined(types)}", "list values of one kind")
+            raise ConditionError(f"{self._said(node)} mixes {_joined(types)}", "list values of one kind")
         return Type("list", types[0])
 
     def _unary(self, node: Unary) -> Type:
@@ -226,7 +226,7 @@ class _Checker:
         if operand == BOOL if node.operator == "!" else operand.is_number:
             return operand
         wanted = "true or false" if node.operator == "!" else "a number"
-        raise ConditionTypeError(
+        raise ConditionError(
             f"{node.operator} stands before {self._said(node.operand)}, which is {operand}", f"it wants {wanted}"
         )
 
@@ -237,13 +237,13 @@ class _Checker:
     def _conditional(self, node: Conditional) -> Type:
         test, then, otherwise = (self.type_of(part) for part in (node.test, node.then, node.otherwise))
         if test != BOOL:
-            raise ConditionTypeError(f"{self._said(node.test)} is {test} and not true or false", "compare it")
+            raise ConditionError(f"{self._said(node.test)} is {test} and not true or false", "compare it")
         if then.is_number and otherwise.is_number and then != otherwise:
             for part, found in ((node.then, then), (node.otherwise, otherwise)):
                 self._as_decimal(part, found)
             return DOUBLE
         if then != otherwise:
-            raise ConditionTypeError(f"{self._said(node)} is {then} or else {otherwise}", "make both of one kind")
+            raise ConditionError(f"{self._said(node)} is {then} or else {otherwise}", "make both of one kind")
         return then
 
     def _as_decimal(self, node: Node, found: Type) -> None:
@@ -255,7 +255,7 @@ class _Checker:
     def joins(self, node: Binary, left: Type, right: Type) -> Type:
         for part, found in ((node.left, left), (node.right, right)):
             if found != BOOL:
-                raise ConditionTypeError(
+                raise ConditionError(
                     f"{node.operator} joins {self._said(part)}, which is {found}", "it joins what is true or false"
                 )
         return BOOL
@@ -270,13 +270,13 @@ class _Checker:
             return BOOL
         if left != right:
             raise self._never(node, left, right)
-        raise ConditionTypeError(f"{node.operator} orders numbers or texts, not {left}", "use == or !=")
+        raise ConditionError(f"{node.operator} orders numbers or texts, not {left}", "use == or !=")
 
     def looks_in(self, node: Binary, left: Type, right: Type) -> Type:
         if right.kind != "list":
             value = self._said(node.right)
             remedy = f"write {value}.contains({self._said(node.left)})" if right == left == TEXT else "use =="
-            raise ConditionTypeError(f"`in` looks into a list, and {value} is {right}", remedy)
+            raise ConditionError(f"`in` looks into a list, and {value} is {right}", remedy)
         if right.of is not None and not _comparable(left, right.of):
             raise self._never(node, left, right)
         return BOOL
@@ -285,55 +285,53 @@ class _Checker:
         if node.operator == "+" and left == right and (left == TEXT or left.kind == "list"):
             return left
         if not (left.is_number and right.is_number):
-            raise ConditionTypeError(
+            raise ConditionError(
                 f"{self._said(node)} computes with {_joined([left, right])}", f"{node.operator} wants numbers"
             )
         if node.operator == "%" and DOUBLE in (left, right):
-            raise ConditionTypeError(f"{self._said(node)} has decimal numbers", "% wants whole ones")
+            raise ConditionError(f"{self._said(node)} has decimal numbers", "% wants whole ones")
         if left != right:
             self._as_decimal(node.left, left)
             self._as_decimal(node.right, right)
             return DOUBLE
         return left
 
-    def _never(self, node: Binary, left: Type, right: Type) -> ConditionTypeError:
+    def _never(self, node: Binary, left: Type, right: Type) -> ConditionError:
         said_left, said_right = self._said(node.left), self._said(node.right)
         problem = f"{self._said(node)} compares {_joined([left, right])}, which are never equal"
         if left.kind == "list" and right.kind != "list" and node.operator in ("==", "!="):
             asked = f"{said_right} in {said_left}"
-            return ConditionTypeError(problem, f"write {asked}" if node.operator == "==" else f"write !({asked})")
+            return ConditionError(problem, f"write {asked}" if node.operator == "==" else f"write !({asked})")
         for number, other, written in ((left, right, said_right), (right, left, said_left)):
             if number.is_number and other == TEXT and written[0] in "\"'":
-                return ConditionTypeError(
-                    problem, f"write the number without quotes: {written.strip(chr(34) + chr(39))}"
-                )
+                return ConditionError(problem, f"write the number without quotes: {written.strip(chr(34) + chr(39))}")
             if number == TEXT and other.is_number and written[0].isdigit():
-                return ConditionTypeError(problem, f'write the text in quotes: "{written}"')
-        return ConditionTypeError(problem, "compare values of one kind")
+                return ConditionError(problem, f'write the text in quotes: "{written}"')
+        return ConditionError(problem, "compare values of one kind")
 
     # Functions ---------------------------------------------------------------------------------------------------
 
     def _call(self, node: Call) -> Type:
         if node.function in _LOOPS:
-            raise ConditionTypeError(
+            raise ConditionError(
                 f"{node.function} is refused: its cost would not be bounded or a missing value would be hidden",
                 'use `in`, e.g. "IR" in ScanningSequence',
             )
         accepted = _FUNCTIONS.get(node.function)
         if accepted is None:
-            raise ConditionTypeError(
+            raise ConditionError(
                 f"unknown function {node.function}", f"use operators, or one of {', '.join(sorted(_FUNCTIONS))}"
             )
         operands = node.arguments if node.receiver is None else (node.receiver, *node.arguments)
         types = tuple(self.type_of(operand) for operand in operands)
         if (node.receiver is not None) not in accepted.as_method or len(types) != accepted.operands:
-            raise ConditionTypeError(f"{node.function} is not called so", f"write {accepted.example}")
+            raise ConditionError(f"{node.function} is not called so", f"write {accepted.example}")
         found = accepted.yields(*types)
         if found is None:
             said = self._said(operands[0])
             if node.function == "contains" and types == (Type("list", TEXT), TEXT):
-                raise ConditionTypeError(f"{said} is {types[0]}", f"write {self._said(operands[1])} in {said}")
-            raise ConditionTypeError(f"{node.function} does not take {_joined(types)}", f"write {accepted.example}")
+                raise ConditionError(f"{said} is {types[0]}", f"write {self._said(operands[1])} in {said}")
+            raise ConditionError(f"{node.function} does not take {_joined(types)}", f"write {accepted.example}")
         self.patterns += [
             self._said(one) for one in node.arguments if node.function == "matches" and isinstance(one, Literal)
         ]
@@ -392,7 +390,7 @@ _OPERATORS: Mapping[str, Callable[[_Checker, Binary, Type, Type], Type]] = Mappi
 def _valued(keyword: str) -> Type:
     found = keyword_type(keyword)
     if found is None:
-        raise ConditionTypeError(f"{keyword} holds neither text nor numbers", "ask another attribute")
+        raise ConditionError(f"{keyword} holds neither text nor numbers", "ask another attribute")
     return found
 
 

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from node.rules.conditions import Condition, ConditionError, Ternary
+from node.rules.conditions import Condition, Ternary
 from node.rules.ruleset import SERIES_FACTS
+from node.rules.types import ConditionError
 
 NAMES = ("EchoTime", "RepetitionTime", "FlipAngle")
 UNKNOWN = Ternary.UNKNOWN

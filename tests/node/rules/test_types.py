@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydicom.datadict import keyword_dict
 
-from node.rules.conditions import Condition, ConditionError, Ternary
+from node.rules.conditions import Condition, Ternary
 from node.rules.grammar import DEEPEST, GrammarError, parse_condition
 from node.rules.ruleset import SERIES_FACTS
-from node.rules.types import INT, TEXT, Type, check_types, keyword_type
+from node.rules.types import INT, TEXT, ConditionError, Type, check_types, keyword_type
 from pipelines.headers.values import typed_value
 
 VALUES = {

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from models.inference import Predictor
-from models.packages import ModelPackage
 from models.quantities import Quantity
 from pipelines.checks.agreement import AgreementLimits, SymmetryLimits
 from pipelines.checks.signal import SignalLimits
 from pipelines.checks.synthetic_ct import SyntheticCtLimits
-from pipelines.contract import Gate, Pipeline
-from pipelines.synthesis import InputGate, SynthesisPipeline, check_model_fits
+from pipelines.one_model import OneModelSynthesis
 from pipelines.synthetic_ct.from_mr import Site, SyntheticCtFromMr
 from pipelines.synthetic_ct.regions import body_and_bone
 from pipelines.synthetic_ct_head.declaration import DECLARATION, GENERATOR
@@ -46,43 +41,11 @@ LIMITS = SyntheticCtLimits(
     ),
 )
 
+SITE = Site("CT of the head", body_part="HEAD", body_parts=("HEAD", "HEADNECK"), limits=LIMITS, rois=body_and_bone)
 
-def build(packages: Mapping[str, ModelPackage], device: str) -> Pipeline:
-    """Build the pipeline with its one model, the generator, loaded on `device` (``cpu``, ``cuda:0``) and warm.
+PIPELINE = OneModelSynthesis(
+    SyntheticCtFromMr(DECLARATION, SITE), GENERATOR, "head", (Quantity.MR_SIGNAL,), Quantity.CT_NUMBER
+)
 
-    Raises
-    ------
-    PipelineError
-        ``model-unfit`` when a rule names a package that makes something else: its labels would be written as HU.
-    """
-    package = _generator(packages)
-    predictor = Predictor(package, device)
-    predictor.warm_up()
-    return synthetic_ct_head(package, predictor)
-
-
-def build_gate(packages: Mapping[str, ModelPackage]) -> Gate:
-    """Build the gate alone; no network is loaded.
-
-    Raises
-    ------
-    PipelineError
-        As `build`.
-    """
-    return InputGate(_synthesis(), _generator(packages))
-
-
-def synthetic_ct_head(package: ModelPackage, predictor: Predictor) -> Pipeline:
-    """Return the pipeline around a predictor that is ready."""
-    return SynthesisPipeline(_synthesis(), GENERATOR, package, predictor)
-
-
-def _synthesis() -> SyntheticCtFromMr:
-    site = Site("CT of the head", body_part="HEAD", body_parts=("HEAD", "HEADNECK"), limits=LIMITS, rois=body_and_bone)
-    return SyntheticCtFromMr(DECLARATION, site)
-
-
-def _generator(packages: Mapping[str, ModelPackage]) -> ModelPackage:
-    package = packages[GENERATOR]
-    check_model_fits(package, "head", [Quantity.MR_SIGNAL], Quantity.CT_NUMBER)
-    return package
+build, build_gate, synthetic_ct_head = PIPELINE.build, PIPELINE.build_gate, PIPELINE.around
+"""What the declaration names, and the pipeline around a predictor that is ready."""

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from models.inference import Predictor
-from models.packages import ModelPackage
 from models.quantities import Quantity
 from models.volumes import Volume
 from pipelines.checks.synthetic_mr import SyntheticMrLimits
-from pipelines.contract import Gate, Pipeline, RunIdentity
+from pipelines.contract import RunIdentity
 from pipelines.geometry.sagittal import sagittal
-from pipelines.synthesis import InputGate, SynthesisPipeline, check_model_fits
+from pipelines.one_model import OneModelSynthesis
 from pipelines.synthetic_mr.from_ct import Site, SyntheticMrFromCt
 from pipelines.synthetic_mr_spine.declaration import DECLARATION, GENERATOR, SLICE_MM
 
@@ -45,38 +41,9 @@ SITE = Site(
     remark_code="disc-signal-simulated",
 )
 
+PIPELINE = OneModelSynthesis(
+    SyntheticMrFromCt(DECLARATION, SITE), GENERATOR, "lumbar spine", (Quantity.CT_NUMBER,), Quantity.MR_SIGNAL
+)
 
-def build(packages: Mapping[str, ModelPackage], device: str) -> Pipeline:
-    """Build the pipeline with its one model, the generator, loaded on `device` (``cpu``, ``cuda:0``) and warm.
-
-    Raises
-    ------
-    PipelineError
-        ``model-unfit`` when a rule names a package that makes something else.
-    """
-    package = _fitting(packages)
-    predictor = Predictor(package, device)
-    predictor.warm_up()
-    return synthetic_mr_spine(package, predictor)
-
-
-def build_gate(packages: Mapping[str, ModelPackage]) -> Gate:
-    """Build the input gate alone; no network is loaded.
-
-    Raises
-    ------
-    PipelineError
-        As `build`.
-    """
-    return InputGate(SyntheticMrFromCt(DECLARATION, SITE), _fitting(packages))
-
-
-def synthetic_mr_spine(package: ModelPackage, predictor: Predictor) -> Pipeline:
-    """Return the pipeline around a predictor that is ready."""
-    return SynthesisPipeline(SyntheticMrFromCt(DECLARATION, SITE), GENERATOR, package, predictor)
-
-
-def _fitting(packages: Mapping[str, ModelPackage]) -> ModelPackage:
-    package = packages[GENERATOR]
-    check_model_fits(package, "lumbar spine", [Quantity.CT_NUMBER], Quantity.MR_SIGNAL)
-    return package
+build, build_gate, synthetic_mr_spine = PIPELINE.build, PIPELINE.build_gate, PIPELINE.around
+"""What the declaration names, and the pipeline around a predictor that is ready."""

@@ -14,12 +14,17 @@ from models.training.parts.generators.stepped_unet import SteppedUNetPart
 from models.training.parts.generators.unet import UNetPart
 from models.training.parts.losses.gradient_difference import GradientDifference
 from models.training.parts.losses.masked_l1 import MaskedL1
+from models.training.parts.losses.threshold_dice import ThresholdDice
+from models.training.parts.losses.tissue_l1 import TissueL1
 from models.training.tasks import Task
 
 GeneratorPart = Annotated[ResidualUNetPart | UNetPart | SteppedUNetPart, Field(discriminator="kind")]
 DiscriminatorPart = PatchPart
-ImageLoss = Annotated[MaskedL1 | GradientDifference, Field(discriminator="kind")]
+ImageLoss = Annotated[MaskedL1 | GradientDifference | TissueL1 | ThresholdDice, Field(discriminator="kind")]
 """Losses between a made and a true image over a region."""
+
+StepLoss = Annotated[MaskedL1 | GradientDifference, Field(discriminator="kind")]
+"""Those that ask nothing of the target's unit: what a network answers at a step of a sampler has none."""
 
 
 class Parts(Closed):

@@ -24,7 +24,7 @@ from models.training.logs import Picture
 from models.training.objective import NETWORK, Descent
 from models.training.parts.answers import Answers
 from models.training.parts.generators.stepped_unet import SteppedUNetPart
-from models.training.parts.registry import ImageLoss, Parts
+from models.training.parts.registry import Parts, StepLoss
 from models.training.tasks import Task
 from models.training.trainers.optimiser import OptimiserPlan
 from models.training.trainers.setup import Setup
@@ -35,7 +35,7 @@ class DiffusionPlan(Closed):
     """Losses between the network's answer at a step and what it should have been."""
 
     kind: Literal["diffusion"]
-    losses: tuple[ImageLoss, ...] = Field(min_length=1)
+    losses: tuple[StepLoss, ...] = Field(min_length=1)
     optimiser: OptimiserPlan
 
     def misfit(self, task: Task, parts: Parts) -> str | None:

@@ -78,7 +78,7 @@ class Generation:
     def __init__(self, setup: Setup, losses: Sequence[ImageLoss]) -> None:
         torch.manual_seed(setup.seed)
         self.network = setup.parts.generator.build(setup.task).to(setup.device)
-        self._setup, self._losses = setup, losses
+        self._setup, self._losses = setup, [loss.scaled(setup.task.target) for loss in losses]
 
     def compare(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
         """Return what the network makes of a batch, the truth, both scaled to -1 to 1, and the region."""

@@ -8,17 +8,15 @@ from __future__ import annotations
 from typing import Literal
 
 import torch
-from pydantic import Field
 from torch import Tensor
 
-from models.packages.closed import Closed
+from models.training.parts.losses.base import ImageLossPart
 
 
-class GradientDifference(Closed):
-    """Its weight in the sum."""
+class GradientDifference(ImageLossPart):
+    """Differences along each axis of the image."""
 
     kind: Literal["gradient-difference"]
-    weight: float = Field(gt=0)
 
     def __call__(self, made: Tensor, true: Tensor, region: Tensor) -> Tensor:
         """Return the loss of `made` (n, 1, ...) against `true`; `region` is bool, of the same shape."""

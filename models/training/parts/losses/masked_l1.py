@@ -11,14 +11,13 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from models.packages.closed import Closed
+from models.training.parts.losses.base import ImageLossPart
 
 
-class MaskedL1(Closed):
-    """Its weight in the sum, and what a voxel outside the region counts."""
+class MaskedL1(ImageLossPart):
+    """What a voxel outside the region counts."""
 
     kind: Literal["masked-l1"]
-    weight: float = Field(gt=0)
     outside: float = Field(default=0.0, ge=0)
 
     def __call__(self, made: Tensor, true: Tensor, region: Tensor) -> Tensor:

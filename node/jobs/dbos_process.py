@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from dbos import DBOS, DBOSPortableJSONSerializer
+from dbos import DBOS, DBOSPortableJSONSerializer, _workflow_commands
 
 from node.jobs.queue import APPLICATION_VERSION
 
 _POLL_S = 2.0
 """How often a queue is looked at: a run takes many times as long, and an idle node shall cost next to nothing."""
+
+_DELAYED_POLL_S = 3.0
+"""How often the engine looks whether a job that waits for its time is due: a retry may come that much later."""
 
 _SELDOM_S = 60.0
 """How often the engine looks for what nothing here uses."""
@@ -66,6 +69,8 @@ class DbosProcess:
         )
         # The engine's queue for itself, where nothing of ours ever is, has no setting: it is looked at each second.
         engine._registry.get_internal_queue()._polling_interval_sec = _SELDOM_S
+        # Nor has this one: each second, in each process, it would be half of what an idle node costs.
+        _workflow_commands._BACKGROUND_JOBS_INTERVAL_SEC = _DELAYED_POLL_S
 
     def launch(self) -> None:
         """Start listening; unfinished jobs of this executor are taken up first."""

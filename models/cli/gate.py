@@ -30,14 +30,14 @@ def train_gate(
     from models.training.gate.making import Extent, make_gate
 
     torch.set_num_threads(1)  # views are too small for two
-    say, told = for_people(json), ""
+    say, shown = for_people(json), ""
 
     def report(stage: str, share: float) -> None:
-        nonlocal told
+        nonlocal shown
         line = f"{stage} {int(10 * share) * 10} %"
-        if line != told:
+        if line != shown:
             say(line)
-            told = line
+            shown = line
 
     with explain_refusals():
         check_writable(out / WEIGHTS, out / REPORT)

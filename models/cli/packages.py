@@ -59,7 +59,7 @@ def verify(
         _not_verified(why, json)
     unit = "of the voxels" if found.card.output.quantity is Quantity.LABEL else found.card.output.unit
     outcome = "within" if golden.within else "NOT within"
-    told = f"golden  largest difference {golden.difference:.4g} {unit} on {golden.device} in {golden.precision}"
+    line = f"golden  largest difference {golden.difference:.4g} {unit} on {golden.device} in {golden.precision}"
     if json:
         figures = {
             "device": golden.device,
@@ -69,7 +69,7 @@ def verify(
         }
         typer.echo(as_json({"verified": golden.within, **brief(found), "golden": figures}))
     else:
-        typer.echo(f"{told}, {outcome} {golden.tolerance:g}")
+        typer.echo(f"{line}, {outcome} {golden.tolerance:g}")
     if not golden.within:
         raise typer.Exit(1)
 
@@ -128,7 +128,7 @@ def export(
 
             difference = export_onnx(found, out)
             missing = list(left_out(found.card))
-            told: dict[str, object] = {
+            content: dict[str, object] = {
                 "out": str(out),
                 "difference": difference,
                 "left_out": missing,
@@ -141,9 +141,9 @@ def export(
                 write_archive(found, out)
             else:
                 copy_package(found, out)
-            told = {"out": str(out), **brief(found)}
+            content = {"out": str(out), **brief(found)}
     if json:
-        typer.echo(as_json(told))
+        typer.echo(as_json(content))
         return
     typer.echo(f"{found.card.name} {found.card.version} in {out}")
     for line in missing:

@@ -36,10 +36,10 @@ class TrainingProgress:
             TaskProgressColumn(),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
-            TextColumn("{task.fields[told]}"),
+            TextColumn("{task.fields[line]}"),
         )
         self._bar = Bar(*columns, console=console, disable=not console.is_terminal)
-        self._task = self._bar.add_task(title, total=_TOTAL, told="")
+        self._task = self._bar.add_task(title, total=_TOTAL, line="")
 
     def __enter__(self) -> TrainingProgress:
         self._bar.start()
@@ -55,14 +55,14 @@ class TrainingProgress:
     def logged(self, row: LogRow) -> None:
         """Tell the means of the last steps: beside the bar, or as a line."""
         figures = "  ".join(f"{name} {value:.4g}" for name, value in row.figures.items())
-        told = f"step {row.step}  {row.seconds_per_step:.2f} s/step  {figures}"
+        line = f"step {row.step}  {row.seconds_per_step:.2f} s/step  {figures}"
         if self._console.is_terminal:
-            self._bar.update(self._task, told=told)
+            self._bar.update(self._task, line=line)
         else:
-            self._console.print(f"{told}  rate {row.learning_rate:.2e}  {row.minutes:.1f} min", soft_wrap=True)
+            self._console.print(f"{line}  rate {row.learning_rate:.2e}  {row.minutes:.1f} min", soft_wrap=True)
 
     def validated(self, progress: Progress, figures: Mapping[str, float]) -> None:
         """Tell the figures on held-out data as a line."""
-        told = "  ".join(f"{name} {value:.4g}" for name, value in figures.items())
+        means = "  ".join(f"{name} {value:.4g}" for name, value in figures.items())
         best = " (best)" if progress.best_step == progress.step else f" (best {progress.best_score:.4g})"
-        self._console.print(f"held out at step {progress.step}: {told}{best}", soft_wrap=True)
+        self._console.print(f"held out at step {progress.step}: {means}{best}", soft_wrap=True)

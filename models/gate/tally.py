@@ -61,8 +61,8 @@ class GateTally:
     @property
     def sentence(self) -> str:
         """The same, and what there is to say where none is refused."""
-        told = self.remark or f"The package's own input gate refuses none of the {self.asked} pairs."
-        return told if self.learned else f"{told} It asked by rules alone: the package has no learned gate."
+        sentence = self.remark or f"The package's own input gate refuses none of the {self.asked} pairs."
+        return sentence if self.learned else f"{sentence} It asked by rules alone: the package has no learned gate."
 
     def as_json(self) -> dict[str, object]:
         """Return this as data."""

@@ -101,8 +101,8 @@ def check_card(card: Mapping[str, Any], file: Path) -> None:
         card_of({**card, "network": counted, "golden": golden, "sha256": "0" * 64}, file)
     except PackageError as why:
         # People write `tile`; what it becomes in the package is not theirs to know.
-        told = {key: str(value).replace("network.onnx.", "tile.") for key, value in why.parameters.items()}
-        raise PackageError(why.code, **told) from why
+        parameters = {key: str(value).replace("network.onnx.", "tile.") for key, value in why.parameters.items()}
+        raise PackageError(why.code, **parameters) from why
 
 
 def _invalid(file: Path, key: str, found: object, accepted: str) -> PackageError:

@@ -95,12 +95,12 @@ class Engine:
         DeviceError
             ``memory-short`` when even the smallest tile does not fit.
         """
-        told = 0.0
+        reported = 0.0
 
         def rising(share: float) -> None:
-            nonlocal told
-            told = max(told, share)
-            progress(told)
+            nonlocal reported
+            reported = max(reported, share)
+            progress(reported)
 
         for tiling in self._tilings:
             plan = plan_tiles(field.body, field.cell, field.shape, tiling)
@@ -223,5 +223,5 @@ def _repeatable() -> Iterator[None]:
 def _is_out_of_memory(why: BaseException) -> bool:
     if isinstance(why, MemoryError | torch.OutOfMemoryError):
         return True
-    told = str(why)
-    return any(sign in told for sign in ("can't allocate memory", "not enough memory", "Failed to allocate memory"))
+    message = str(why)
+    return any(sign in message for sign in ("can't allocate memory", "not enough memory", "Failed to allocate memory"))

@@ -130,7 +130,7 @@ def _verify(source: Path) -> None:
 def _card_within(source: Path) -> dict[str, Any]:
     with TemporaryDirectory() as elsewhere:
         try:
-            with _damage_told(source), zipfile.ZipFile(source) as archive, archive.open(CARD) as stream:
+            with _explain_damage(source), zipfile.ZipFile(source) as archive, archive.open(CARD) as stream:
                 (Path(elsewhere) / CARD).write_bytes(stream.read(LARGEST_CARD + 1))
         except KeyError as why:
             raise PackageError("package-incomplete", file=str(source), missing=CARD) from why
@@ -158,7 +158,7 @@ def _settled(package: ModelPackage, part: Path, folder: Path) -> ModelPackage:
 
 def _unpack(source: Path, folder: Path) -> None:
     allowed = {CARD, WEIGHTS, ONNX}
-    with _damage_told(source), zipfile.ZipFile(source) as archive:
+    with _explain_damage(source), zipfile.ZipFile(source) as archive:
         entries = archive.infolist()
         names = [entry.filename for entry in entries]
         for name in names:
@@ -177,7 +177,7 @@ def _unpack(source: Path, folder: Path) -> None:
 
 
 @contextmanager
-def _damage_told(source: Path) -> Iterator[None]:
+def _explain_damage(source: Path) -> Iterator[None]:
     """Tell an archive that cannot be read as what it is; a disk without room for what is in it passes."""
     try:
         yield

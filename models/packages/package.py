@@ -122,15 +122,15 @@ def card_of(content: Mapping[str, Any], place: Path) -> Card:
     except ValidationError as why:
         found = [(".".join(str(part) for part in one["loc"]), one["msg"]) for one in why.errors()]
         # A list whose one item is wrong counts as too short as well: the item says more.
-        wrong = [(key, told) for key, told in found if not any(other.startswith(f"{key}.") for other, _ in found)]
-        told = [f"{key}: {message}" if key else message for key, message in wrong[:_MOST_KEYS]]
+        wrong = [(key, message) for key, message in found if not any(other.startswith(f"{key}.") for other, _ in found)]
+        findings = [f"{key}: {message}" if key else message for key, message in wrong[:_MOST_KEYS]]
         more = [f"and {len(wrong) - _MOST_KEYS} more"] if len(wrong) > _MOST_KEYS else []
         named = {"file" if place.is_file() else "folder": str(place)}
         raise PackageError(
             "card-invalid",
             **named,
             key=", ".join(key for key, _ in wrong[:_MOST_KEYS]),
-            found="; ".join([*told, *more]),
+            found="; ".join([*findings, *more]),
             remedy="docs/packages.md has a complete card",
         ) from why
 

@@ -94,7 +94,7 @@ def run_package(
             accepted="; ".join(one.accepted for one in refused),
         )
     card = package.card
-    not_told = [left for one in card.inputs if (left := unverifiable_demands(one)) is not None]
+    unverifiable = [left for one in card.inputs if (left := unverifiable_demands(one)) is not None]
     own = inputs[card.inputs[0].name].grid
     prediction = Predictor(package, device).predict(inputs, axial_grid(own, card.output.voxel_mm), progress)
     content = {
@@ -105,7 +105,9 @@ def run_package(
         "gate": {
             "score": assessment.score,
             "threshold": assessment.threshold,
-            "findings": [{**asdict(one), "gravity": one.gravity.value} for one in (*assessment.findings, *not_told)],
+            "findings": [
+                {**asdict(one), "gravity": one.gravity.value} for one in (*assessment.findings, *unverifiable)
+            ],
         },
         "output": {
             "file": output.name,

@@ -33,7 +33,7 @@ def check_no_copies(images: Iterable[Image]) -> None:
         for file in files:
             other, first = seen.setdefault(checksum(file), (patient, file))
             if other != patient and fingerprint(read_nifti(first)) == fingerprint(read_nifti(file)):
-                _refuse(first, file)
+                raise _doubled(first, file)
 
 
 def check_distinct(images: Iterable[Image]) -> None:
@@ -53,7 +53,7 @@ def check_distinct(images: Iterable[Image]) -> None:
         for file in files:
             other, first = seen.setdefault(fingerprint(read_nifti(file)), (patient, file))
             if other != patient:
-                _refuse(first, file)
+                raise _doubled(first, file)
 
 
 def fingerprint(volume: Volume) -> str:
@@ -96,8 +96,8 @@ def _nearest_axes(axes: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> tu
     return tuple(order)
 
 
-def _refuse(first: Path, second: Path) -> None:
-    raise PairsError(
+def _doubled(first: Path, second: Path) -> PairsError:
+    return PairsError(
         "patient-doubled",
         file=str(second),
         same=str(first),

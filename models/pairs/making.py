@@ -60,7 +60,7 @@ class MadePair:
         }
 
 
-def make_pair(patient: str, mr: Volume, ct: Volume, settings: Settings, limits: PairLimits, told: Report) -> MadePair:
+def make_pair(patient: str, mr: Volume, ct: Volume, settings: Settings, limits: PairLimits, report: Report) -> MadePair:
     """Register a CT onto its MR, mask the body, and judge the result.
 
     CT values below the scale of HU are a scanner's padding and become air; values above it are clipped.
@@ -80,8 +80,8 @@ def make_pair(patient: str, mr: Volume, ct: Volume, settings: Settings, limits: 
             )
     ct = Volume(np.clip(np.where(ct.values < LOWEST_HU, AIR_HU, ct.values), LOWEST_HU, HIGHEST_HU), ct.grid)
     check_images(patient, ("mr", "ct"), mr.values, ct.values)
-    found = register(mr, ct, settings, told)
-    told("montage")
+    found = register(mr, ct, settings, report)
+    report("montage")
     pair = Pair(patient, mr, found.ct, Volume(found.mr_body & found.field, mr.grid))
     reasons = reasons_against(found.after, found.rigid, found.movement, limits)
     return MadePair(pair, found, reasons, montage(mr, found, patient))
@@ -98,13 +98,13 @@ def keep(made: MadePair, out: Path, about: Mapping[str, object]) -> Path:
         ``pair-exists`` when a good pair of this patient is there already. One set aside earlier is replaced.
     """
     patient = made.pair.patient
-    told = {**about, "verdict": "good" if made.good else "poor", "reasons": list(made.reasons), **made.figures()}
+    content = {**about, "verdict": "good" if made.good else "poor", "reasons": list(made.reasons), **made.figures()}
     if made.good:
-        folder = write_pair(made.pair, out, told).folder
+        folder = write_pair(made.pair, out, content).folder
         picture = out / OVERVIEW / f"{patient}.png"
     else:
         shutil.rmtree(out / ASIDE / patient, ignore_errors=True)
-        folder = write_pair(made.pair, out / ASIDE, told).folder
+        folder = write_pair(made.pair, out / ASIDE, content).folder
         picture = folder / "montage.png"
     picture.parent.mkdir(parents=True, exist_ok=True)
     part = picture.with_name(f".part-{picture.name}")

@@ -156,14 +156,15 @@ def origin(evaluation: Evaluation) -> str:
     cases, known = evaluation.cases, len(evaluation.learnt_from)
     simulated = sum(one.simulated for one in cases)
     if simulated == len(cases):
-        told = "Simulated, not real: MR and CT were both rendered; no pair of a patient was measured."
+        origin = "Simulated, not real: MR and CT were both rendered; no pair of a patient was measured."
     elif simulated:
-        told = f"{simulated} of {len(cases)} images are simulated, not real."
+        origin = f"{simulated} of {len(cases)} images are simulated, not real."
     else:
-        told = "The pairs do not say whether they are simulated or of patients."
+        origin = "The pairs do not say whether they are simulated or of patients."
     if not known:
-        return told
-    return f"{told} THE PACKAGE WAS TRAINED ON {known} OF THESE {evaluation.patients} PATIENTS: its figures flatter it."
+        return origin
+    warning = f"THE PACKAGE WAS TRAINED ON {known} OF THESE {evaluation.patients} PATIENTS: its figures flatter it."
+    return f"{origin} {warning}"
 
 
 def _figure(name: str, cohort: Cohort) -> Figure:

@@ -60,7 +60,7 @@ def pairs(
 
     spacings = (control_mm, 1.5 * control_mm) if control_mm else ()
     found: list[PatientEnd] = []
-    with _refusals_told():
+    with _explain_refusals():
         order = Order(out, Settings(voxel_mm=voxel_mm, control_mm=spacings), PairLimits(), contrast)
         check_key_apart(key, out)
         sources, left_out = _sources(dicom, images, Choice(mr_series, ct_series), out)
@@ -112,7 +112,7 @@ def _counts(found: list[PatientEnd]) -> dict[str, int]:
 
 
 @contextmanager
-def _refusals_told() -> Iterator[None]:
+def _explain_refusals() -> Iterator[None]:
     """Tell a refusal in one line; exit status 2, as with every command."""
     try:
         yield

@@ -129,11 +129,11 @@ class Screen:
 def _rule(rule: Mapping[str, Any]) -> Table:
     matched = "matched, because" if rule["matched"] else "did not match, because"
     table = _table(f"Rule {rule['rule']} {matched}", "Condition", "Verdict", "Seen")
-    for judged in (*rule["when"], *_match_series(rule)):
-        seen = [f"{key} = {_short(value)}" for key, value in judged["seen"].items()]
-        seen += [f"{key} is missing" for key in judged["missing"]]
-        verdict = Text(judged["verdict"], style="green" if judged["verdict"] == "true" else "yellow")
-        table.add_row(Text(judged["condition"]), verdict, Text(", ".join(seen)))
+    for condition in (*rule["when"], *_match_series(rule)):
+        seen = [f"{key} = {_short(value)}" for key, value in condition["seen"].items()]
+        seen += [f"{key} is missing" for key in condition["missing"]]
+        verdict = Text(condition["verdict"], style="green" if condition["verdict"] == "true" else "yellow")
+        table.add_row(Text(condition["condition"]), verdict, Text(", ".join(seen)))
     return table
 
 
@@ -162,8 +162,8 @@ def _times(result: DemoResult) -> Table:
         table.add_row(stage.name, f"{stage.seconds:.2f}", Text(_STAGES.get(stage.name, ""), style="dim"))
     table.add_section()
     share = result.share_not_inference
-    told = "" if share is None else f"of which {share:.0%} is not inference"
-    table.add_row("all", f"{result.seconds:.2f}", told)
+    note = "" if share is None else f"of which {share:.0%} is not inference"
+    table.add_row("all", f"{result.seconds:.2f}", note)
     return table
 
 

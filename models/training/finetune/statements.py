@@ -68,7 +68,7 @@ def calibration_of(samples: Sequence[Sample], judged: Sequence[Judged]) -> CardC
     factor = fit_factor(fit)
     covered, rank = coverage(judge, factor, NOMINAL), rank_correlation(judge)
     fitting, judging = (len({sample.case for sample in side}) for side in (fit, judge))
-    told = " ".join(
+    findings = " ".join(
         part
         for part in (
             f"The factor was fitted on {fitting} of the patients, coverage is that on the other {judging}.",
@@ -92,7 +92,7 @@ def calibration_of(samples: Sequence[Sample], judged: Sequence[Judged]) -> CardC
             cases=len({one.case for one in judge}),
             protocol=(
                 f"{simulated}uncalibrated: bounds for the next patient need {LEAST_PAIRS} patients, and there are "
-                f"{len(scores)}. {told} All were predicted by the network of a fold that had not seen them. "
+                f"{len(scores)}. {findings} All were predicted by the network of a fold that had not seen them. "
                 f"{OTHER_NETWORK}"
             ),
         )
@@ -106,7 +106,7 @@ def calibration_of(samples: Sequence[Sample], judged: Sequence[Judged]) -> CardC
         protocol=(
             f"{simulated}Cross-conformal: {bound.describe('HU')}, all predicted by the network of a fold that had not "
             "seen them. It "
-            f"holds for the same scanner, sequence and kind of patient. {told} {OTHER_NETWORK}"
+            f"holds for the same scanner, sequence and kind of patient. {findings} {OTHER_NETWORK}"
         ),
         bounds={"body": round(bound.error, 1)},
     )

@@ -22,7 +22,8 @@ class Batch:
     masks
         bool, by name: ``body`` is True inside the body's outline (air cavities included) and the field of view.
     weights
-        float32, by name of an image: how much each of its voxels counts; one that is not here counts 1 everywhere.
+        float32, by name of an image: how much each of its voxels counts, or of a label map each of its labels, as
+        (samples, labels + 1, 1, 1, 1); one that is not here counts 1 everywhere.
     """
 
     images: Mapping[str, Tensor]

@@ -4,7 +4,8 @@
 
     DIR/CASE/NAME.nii.gz     one for each input of the task, and the target
     DIR/CASE/mask.nii.gz     the body
-    DIR/CASE/about.json      may name the ``case`` that several folders share, as pairs do
+    DIR/CASE/about.json      may name the ``case`` that several folders share, as pairs do; of a label map ``outlined``
+                             lists the labels that somebody looked for, where that were not all
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -172,9 +173,9 @@ def read_case(case: str, folder: Path, task: Task) -> WorkingCase:
     ------
     InputError
         If an image cannot be used (``body-empty`` where the mask has no voxel that all images reach,
-        ``labels-unknown`` where the target has labels that the task has not).
+        ``labels-unknown`` where the target has labels that the task has not, or that nobody is said to have outlined).
     PairsError
-        ``image-not-finite``: an image has a value that is no finite number.
+        ``image-not-finite``: an image has a value that is no finite number; ``about-unreadable``.
     """
     volumes = {name: read_nifti(folder / f"{name}.nii.gz") for name in (*task.names, task.target.name, MASK)}
     for name in (*task.names, task.target.name):
@@ -196,7 +197,8 @@ def read_case(case: str, folder: Path, task: Task) -> WorkingCase:
     varied = frozenset(one.name for one in task.inputs if one.quantity is Quantity.MR_SIGNAL)
     quantities = {one.name: one.quantity for one in task.inputs} | {own.name: own.quantity}
     labels = frozenset(name for name, quantity in quantities.items() if quantity is Quantity.LABEL)
-    return working_case(case, images, outside, mask, task.tile, varied, labels, exact=frozenset({own.name}))
+    counted = {own.name: _outlined(volumes[own.name], task, folder)} if own.labels else {}
+    return working_case(case, images, outside, mask, task.tile, varied, labels, frozenset({own.name}), counted)
 
 
 def _check_finite(volume: Volume, file: Path) -> None:
@@ -226,12 +228,32 @@ def _target(volume: Volume, task: Task, target: Grid, folder: Path) -> tuple[Ten
     return labels, torch.from_numpy(field_of(volume.grid, target))
 
 
+def _outlined(volume: Volume, task: Task, folder: Path) -> Tensor:
+    """Return how much each label of the case counts, (1, labels + 1, 1, 1, 1), or without the last of slices."""
+    labels = task.target.labels
+    stated = _about(folder).get("outlined")
+    names = set(labels) if stated is None else set(stated)
+    missing = [name for name, value in labels.items() if name not in names and (volume.values == value).any()]
+    if missing:
+        raise InputError("labels-unknown", patient=folder.name, found=", ".join(missing), accepted=", ".join(names))
+    counted = torch.tensor([1.0, *(float(name in names) for name in sorted(labels, key=labels.__getitem__))])
+    return counted.reshape(1, -1, *[1] * task.dimensions)
+
+
 def _case(folder: Path) -> str:
     """Return whose anatomy a folder has: ``case`` of its ``about.json``, else its name."""
+    return str(_about(folder).get("case", folder.name))
+
+
+def _about(folder: Path) -> dict[str, Any]:
+    """Return what ``about.json`` of a folder says; nothing where there is none."""
     file = folder / "about.json"
     if not file.exists():
-        return folder.name
+        return {}
     try:
-        return str(json.loads(file.read_text(encoding="utf-8")).get("case", folder.name))
-    except (OSError, ValueError, AttributeError) as why:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as why:
         raise PairsError("about-unreadable", file=str(file), found=" ".join(str(why).split())[:200]) from why
+    if not isinstance(content, dict):
+        raise PairsError("about-unreadable", file=str(file), found=f"{type(content).__name__}, no mapping of keys")
+    return content

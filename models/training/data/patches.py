@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
 import numpy as np
@@ -55,6 +55,8 @@ class WorkingCase:
         Names of the images whose intensities vary by some percent from patch to patch: those in arbitrary units.
     labels
         Names of the images whose values are labels, which are never mixed.
+    counted
+        Of label maps in which not all was outlined, how much each label counts: see `Batch.weights`.
     mask
         (k, j, i) bool.
     centres
@@ -68,6 +70,7 @@ class WorkingCase:
     mask: Tensor
     centres: Tensor
     labels: frozenset[str] = frozenset()
+    counted: Mapping[str, Tensor] = field(default_factory=dict)
 
 
 def working_case(
@@ -79,6 +82,7 @@ def working_case(
     varied: frozenset[str],
     labels: frozenset[str] = frozenset(),
     exact: frozenset[str] = frozenset(),
+    counted: Mapping[str, Tensor] = MappingProxyType({}),
 ) -> WorkingCase:
     """Return a case cut to its mask, which must have a voxel; images are (k, j, i) on one grid.
 
@@ -96,6 +100,7 @@ def working_case(
         inner,
         inner.nonzero().to(torch.int32).contiguous(),
         labels,
+        counted,
     )
 
 
@@ -144,7 +149,9 @@ class Patches:
         turn = np.linalg.inv(self._millimetres) @ _turn(rng, self._tile[0] == 1, not case.labels) @ self._millimetres
         patch = _read(case, centre, turn, self._tile, self._beside)
         gain = {name: float(np.exp(rng.normal(0.0, _INTENSITY))) for name in patch.images if name in case.varied}
-        return Batch({name: image * gain.get(name, 1.0) for name, image in patch.images.items()}, patch.masks)
+        return Batch(
+            {name: image * gain.get(name, 1.0) for name, image in patch.images.items()}, patch.masks, patch.weights
+        )
 
 
 def validation_patches(
@@ -199,7 +206,7 @@ def _read(case: WorkingCase, centre: Vector, turn: Vector, patch: Voxels, beside
         )
         for name, image in case.images.items()
     }
-    return Batch(images, {BODY: sampled(case.mask, 0.0, "nearest", False) > 0.5})
+    return Batch(images, {BODY: sampled(case.mask, 0.0, "nearest", False) > 0.5}, case.counted)
 
 
 def _around(mask: Tensor, tile: Voxels) -> tuple[slice, slice, slice]:

@@ -54,8 +54,9 @@ class Segmentation:
 
     def losses(self, batch: Batch, numbers: Sequence[int]) -> Iterator[Descent]:
         """Give the loss over the labels."""
-        labels = batch.images[self._setup.task.target.name].to(self._setup.device)
-        loss = self._plan.loss(self._logits(batch), labels)
+        name = self._setup.task.target.name
+        labels = batch.images[name].to(self._setup.device)
+        loss = self._plan.loss(self._logits(batch), labels, batch.weights.get(name))
         yield Descent(NETWORK, self._plan.loss.weight * loss, {"dice_cross_entropy": loss})
 
     def state(self) -> Mapping[str, Any]:

@@ -37,7 +37,9 @@ def value_figures(held_out: Sequence[Batch], task: Task, predicted: Callable[[Ba
 
 
 def label_figures(held_out: Sequence[Batch], task: Task, predicted: Callable[[Batch], Tensor]) -> dict[str, float]:
-    """Return the Dice of each structure over all samples, a miss counting 0, and their mean; 1 less that is the score.
+    """Return the Dice of each structure over the samples, a miss counting 0, and their mean; 1 less that is the score.
+
+    A sample in which nobody outlined a structure says nothing of it.
 
     Parameters
     ----------
@@ -48,7 +50,10 @@ def label_figures(held_out: Sequence[Batch], task: Task, predicted: Callable[[Ba
     both = dict.fromkeys(task.target.labels, 0.0)
     for sample in held_out:
         made, true = predicted(sample).cpu(), sample.images[task.target.name].cpu()
+        outlined = sample.weights.get(task.target.name)
         for name, value in task.target.labels.items():
+            if outlined is not None and not outlined[0, value].any():
+                continue
             overlap[name] += 2.0 * float(((made == value) & (true == value)).sum())
             both[name] += float((made == value).sum() + (true == value).sum())
     dice = {f"dice_{name}": overlap[name] / both[name] for name in overlap if both[name]}

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from models.errors import PairsError
+from models.errors import InputError, PairsError
 from models.nifti import write_nifti
 from models.training.data.paired import read_case
 from models.training.data.patches import BODY, Patches
@@ -88,3 +88,17 @@ def test_labels_are_never_mirrored(write: Write, target: dict[str, Any], mirrore
             found.append(bool(along[ones].float().mean() > along[twos].float().mean()))
     assert len(found) > 10
     assert any(found) == mirrored
+
+
+def test_what_nobody_outlined_does_not_count(write: Write) -> None:
+    folder = write("organs", np.ones((SIDE,) * 3))
+    (folder / "about.json").write_text('{"outlined": ["left"]}')
+    patch = Patches([read_case("one", folder, task(ORGANS))], (8, 8, 8), VOXEL_MM, seed=1).batch([0, 1])
+    assert patch.weights["organs"].flatten(1).tolist() == [[1.0, 1.0, 0.0]] * 2
+
+
+def test_a_label_that_nobody_is_said_to_have_outlined_is_refused(write: Write) -> None:
+    folder = write("organs", np.ones((SIDE,) * 3))
+    (folder / "about.json").write_text('{"outlined": ["right"]}')
+    with pytest.raises(InputError, match="left"):
+        read_case("one", folder, task(ORGANS))

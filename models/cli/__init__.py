@@ -15,6 +15,7 @@ COMMANDS = {
     "train-gate": "models.cli.gate:train_gate",
     "pack": "models.cli.training:pack",
     "labels": "models.cli.data:labels",
+    "contours": "models.cli.contours:contours",
     "anatomy": "models.cli.data:anatomy",
     "samples": "models.cli.data:samples",
     "simulate": "models.cli.data:simulate",

@@ -15,6 +15,8 @@ from models.errors import RecipeError
 from models.training.queue import load_queue, next_training, training_states
 from models.training.recipe import load_recipe
 
+pytestmark = pytest.mark.slow
+
 SHIPPED = Path(__file__).parents[3] / "models" / "recipes" / "queue.yaml"
 
 

@@ -29,6 +29,8 @@ from models.training.tasks import Task
 from models.training.trainers.setup import Setup
 from models.volumes import Grid, Volume
 
+pytestmark = pytest.mark.slow
+
 SIDE = 24
 VOXEL_MM = (3.0, 3.0, 3.0)
 GRID = Grid((SIDE,) * 3, VOXEL_MM, (0.0, 0.0, 0.0))

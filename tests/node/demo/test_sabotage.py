@@ -26,6 +26,8 @@ from node.settings import load_settings
 from node.status import report
 from pipelines.phantoms.head import head_truth, sagittal_grid
 
+pytestmark = pytest.mark.slow
+
 FIELD = sagittal_grid(6.0, 4.5)
 TRUTH = Truth(head_truth, 1, FIELD)
 

@@ -18,6 +18,8 @@ from node.processes.child import alone
 from node.processes.children import HANG_S, Child, ChildPlan, KeptChild, restart_pause
 from pipelines.contract import Reason
 
+pytestmark = pytest.mark.slow
+
 CHILD = """
 import sys
 from pathlib import Path

@@ -24,6 +24,8 @@ from node.receive.limits import ConnectionLimits
 from node.receive.pdus import PduRefused, read_request
 from node.receive.pdus import data_set_bytes as fragments
 
+pytestmark = pytest.mark.slow
+
 Loopback = Any
 Opener = Callable[..., Loopback]
 

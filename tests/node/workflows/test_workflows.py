@@ -25,6 +25,8 @@ from node.workflows import workflows
 from node.workflows.reaper import Reaper
 from node.workflows.workflows import register_delivery
 
+pytestmark = pytest.mark.slow
+
 SERVICE = Actor.service("engine")
 
 

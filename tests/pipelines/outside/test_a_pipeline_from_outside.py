@@ -16,6 +16,8 @@ from pipelines.contract import ModelIdentity, Outcome, RunIdentity, SourceInstan
 from pipelines.errors import PipelineError
 from pipelines.reasons import text
 
+pytestmark = pytest.mark.slow
+
 HERE = Path(__file__).parent
 
 

@@ -32,6 +32,8 @@ from pipelines.synthetic_ct.regions import body_and_bone
 from pipelines.synthetic_ct_head.declaration import DECLARATION
 from pipelines.synthetic_ct_head.pipeline import LIMITS, synthetic_ct_head
 
+pytestmark = pytest.mark.slow
+
 NON_OVERRIDABLE = {"model-hash", "geometry", "laterality", "frame-of-reference", "identity-carried"}
 
 

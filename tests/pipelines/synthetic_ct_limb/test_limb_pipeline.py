@@ -25,6 +25,8 @@ from pipelines.reasons import text
 from pipelines.synthetic_ct_limb.declaration import DECLARATION, GENERATOR
 from pipelines.synthetic_ct_limb.pipeline import build, synthetic_ct_limb
 
+pytestmark = pytest.mark.slow
+
 WHOLE = Grid((64, 64, 30), (3.0, 3.0, 4.0), (-94.5, -94.5, -58.0))
 CUT = replace(WHOLE, size=(46, 64, 30))
 """The patient's left side of the leg lies beyond the field."""

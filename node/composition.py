@@ -24,7 +24,9 @@ from node.layout import Layout
 from node.release.service import ReleaseService
 from node.routing.router import Router
 from node.routing.service import OrderService
-from node.rules import RuleSet, load_ruleset
+from node.rules.active import ActiveRules
+from node.rules.service import RulesService
+from node.rules.settle import Known
 from node.runs.computation import Computation
 from node.runs.results import Results
 from node.settings import Settings
@@ -119,14 +121,18 @@ class Node:
         return QuarantineService(self.database, self.trail, self.files, self.clock)
 
     @cached_property
-    def ruleset(self) -> RuleSet:
-        """The rules in force."""
-        return load_ruleset(
-            self.settings.rules_file,
-            pipelines=declarations(),
-            destinations=self.settings.destinations,
-            profiles=self.settings.profiles,
-        )
+    def rules(self) -> RulesService:
+        """The service of the rule set."""
+        return RulesService(self.database, self.trail, self.clock, self.known_to_rules)
+
+    @cached_property
+    def active_rules(self) -> ActiveRules:
+        """What reads the rules in force."""
+        return ActiveRules(self.database, self.clock, self.known_to_rules)
+
+    def known_to_rules(self) -> Known:
+        """Return what rules may name, as it is installed and configured now."""
+        return Known(declarations(), self.settings.destinations, self.settings.profiles, self.packages())
 
     @cached_property
     def ingest(self) -> Ingest:
@@ -142,9 +148,7 @@ class Node:
             self.queue,
             self.settings,
             self.clock,
-            self.ruleset,
-            declarations(),
-            self.packages(),
+            self.active_rules,
         )
 
     @cached_property

@@ -184,13 +184,24 @@ TEXTS: Mapping[str, str] = {
     "result-unreadable": "The kept result {file} cannot be read ({error}): restore it from a backup.",
     "routing-failed": "It could not be routed ({error}): a fault of this software, told in the log; the images are "
     "kept. Report it, and send the study again after an update.",
-    "rule-model-missing": "Rule {rule} needs the model {model}, which is not installed.",
+    "rules-active-already": "Version {number} of the rules is the active one already.",
+    "rules-active-changed": "Another person activated version {active} meanwhile: look at it, then decide anew about "
+    "version {number}.",
+    "rules-changed": "Other rules were activated at this moment: the study is decided by them.",
     "rules-invalid": "The rule file {file} cannot be used: {findings}.",
+    "rules-need-note": "Say what is new in it, or why: --note. The note stays with the version and in the audit log.",
+    "rules-none": "No rules are active: start the node once (`synthnode serve`), or activate a version.",
+    "rules-not-activated": "Version {number} of the rules was not activated: {findings}.",
     "rules-not-yaml": "The rule file {file} is not plain YAML: {error}. Correct it there, quote conditions that begin "
     "with `!` or a quotation mark, and do without aliases.",
+    "rules-nothing-before": "The active rules are the first ones: there is nothing to return to.",
     "rules-tab": "The rule file {file} is indented with a tab on line {line}: indent with spaces.",
     "rules-too-large": "The rule file {file} has {found} bytes, accepted are {accepted}: split it or shorten it.",
-    "rules-unreadable": "The rule file {file} cannot be read ({error}): name it under `rules` in the settings.",
+    "rules-unreadable": "The rule file {file} cannot be read ({error}): see that it is there and named rightly.",
+    "rules-unusable": "Version {number} of the rules, which is active, cannot be used here: {found}. Studies wait for "
+    "that: install or configure what it names, or activate another version (`synthnode rules activate`).",
+    "rules-version-known": "This file is version {number} of the rules already.",
+    "rules-version-unknown": "There is no version {number} of the rules; the latest is {latest}.",
     "run-crashed": "The computation ended with an unexpected {error}; the log has the trace.",
     "run-needs-reason": "To compute again needs a reason: say what was wrong with run {run}.",
     "run-not-ended": "Run {run} is {state}: it can be computed again when it has ended.",

@@ -145,7 +145,11 @@ class Settings(BaseSettings):
     database: DatabaseSection = DatabaseSection()
     receive: ReceiveSection = ReceiveSection()
     settle: SettleSection = SettleSection()
-    rules: Path | None = Field(None, description="The rule file. Default: the rule set that is shipped.")
+    rules: Path | None = Field(
+        None,
+        description="The rule file that a new node starts with; afterwards `synthnode rules` alone changes what "
+        "decides. Default: the rule set that is shipped.",
+    )
     profiles: Mapping[Name, PlanningProfile] = Field(
         default_factory=dict,
         description="Equipment attributes that planning systems ask for, by a name that destinations choose.",
@@ -174,7 +178,7 @@ class Settings(BaseSettings):
 
     @property
     def rules_file(self) -> Path:
-        """The rule file in force."""
+        """The rule file that a new node starts with."""
         return self.rules or Path(str(files("node.rules") / "shipped" / "head.yaml"))
 
     @property

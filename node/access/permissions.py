@@ -21,6 +21,8 @@ class Permission(StrEnum):
     ERASE_IDENTITY = "erase-identity"
     BEGIN_TRAIL = "begin-trail"
     REBUILD_ARCHIVE = "rebuild-archive"
+    IMPORT_RULES = "import-rules"
+    ACTIVATE_RULES = "activate-rules"
 
 
 PERMISSIONS: Mapping[Role, frozenset[Permission]] = MappingProxyType(
@@ -32,6 +34,8 @@ PERMISSIONS: Mapping[Role, frozenset[Permission]] = MappingProxyType(
                 Permission.ERASE_IDENTITY,
                 Permission.BEGIN_TRAIL,
                 Permission.REBUILD_ARCHIVE,
+                Permission.IMPORT_RULES,
+                Permission.ACTIVATE_RULES,
             }
         ),
         Role.PHYSICIST: frozenset(
@@ -42,6 +46,7 @@ PERMISSIONS: Mapping[Role, frozenset[Permission]] = MappingProxyType(
                 Permission.DELIVER_AGAIN,
                 Permission.ORDER_AGAIN,
                 Permission.SETTLE_QUARANTINE,
+                Permission.IMPORT_RULES,
             }
         ),
         Role.PLANNER: frozenset({Permission.DELIVER_AGAIN}),

@@ -51,6 +51,8 @@ class AuditCode(StrEnum):
     DELIVERY_REPEATED = "delivery-repeated"
     IDENTITY_ERASED = "identity-erased"
     ACCESS_REFUSED = "access-refused"
+    RULES_IMPORTED = "rules-imported"
+    RULES_ACTIVATED = "rules-activated"
 
 
 @dataclass(frozen=True, slots=True)

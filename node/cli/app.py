@@ -18,6 +18,7 @@ COMMANDS = {
     "demo": "node.cli.demo:demo",
     "check": "node.cli.check:check",
     "run": "node.cli.run:run",
+    "rules": "node.cli.rules:app",
     "audit": "node.cli.audit:app",
     "archive": "node.cli.archive:app",
     "models": "node.cli.models:app",

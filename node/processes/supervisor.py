@@ -17,7 +17,7 @@ from node.actor import Actor
 from node.audit import AuditCode, AuditEvent
 from node.composition import Node
 from node.database import is_migrated, migrate
-from node.errors import Permanent
+from node.errors import Permanent, SettingsError
 from node.observe.processes import Processes, write_processes
 from node.processes.child import alone
 from node.processes.children import Child, ChildPlan, KeptChild
@@ -65,7 +65,7 @@ class Supervisor:
             migrate(self._node.database)
             self._node.results.sweep()
             # What cannot work must be said here, once and in words, not by children that die in a circle.
-            _ = self._node.router
+            self._check_rules()
             self._record(AuditCode.NODE_STARTED)
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, self._on_signal)
@@ -75,6 +75,16 @@ class Supervisor:
             finally:
                 _stop_all([kept.child for kept in children])
                 self._record(AuditCode.NODE_STOPPED)
+
+    def _check_rules(self) -> None:
+        """Seed the rules at the first start; say later when the active version cannot be used: studies wait then."""
+        node = self._node
+        node.packages()
+        node.rules.seed(node.settings.rules_file)
+        try:
+            node.active_rules.read()
+        except SettingsError as why:
+            _log.error("rules cannot be used", reason=why.reason.code)
 
     def _watch(self, children: Sequence[KeptChild]) -> None:
         announced = False

@@ -11,6 +11,7 @@ import structlog
 from node.actor import Actor
 from node.composition import Node
 from node.database.migrate import check_revision
+from node.errors import SettingsError
 from node.jobs.dbos_process import DbosProcess, Slots
 from node.jobs.queue import INFERENCE
 from node.observe.logs import configure_logging
@@ -26,7 +27,7 @@ def start(node: Node, name: str, device: str) -> Callable[[], None]:
     """Start taking runs and return what stops it."""
     check_revision(node.database)
     computation = node.computation(device)
-    ordered = {rule.pipeline for rule in node.ruleset.rules}
+    ordered = _ordered(node)
     for problem in computation.warm(one for name, one in declarations().items() if name in ordered):
         # A model that cannot be used fails its own runs, by name; others must still run.
         _log.warning("model not warm", reason=getattr(problem, "code", type(problem).__name__))
@@ -34,6 +35,14 @@ def start(node: Node, name: str, device: str) -> Callable[[], None]:
     jobs = DbosProcess(node.database.url, name, {INFERENCE: Slots(at_once=1)})
     jobs.launch()
     return jobs.stop
+
+
+def _ordered(node: Node) -> set[str]:
+    """Return the pipelines that the rules in force order; none while these cannot be used, as the engine says."""
+    try:
+        return {rule.pipeline for rule in node.active_rules.read().ruleset.rules}
+    except SettingsError:
+        return set()
 
 
 def main() -> None:

@@ -11,7 +11,6 @@ import structlog
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from models.packages import ModelPackage
 from node.actor import Actor
 from node.archive.catalogue import Catalogue
 from node.archive.tables import InstanceRow, QuarantineRow, SeriesRow, StudyRow
@@ -25,13 +24,15 @@ from node.jobs.queue import JobQueue
 from node.priority import due_second
 from node.routing.events import study_routed, study_unrouted
 from node.routing.orders import order_run, runs_of_same_computation
-from node.rules import Firing, RuleSet, SeriesFacts, StudyFacts, decide
+from node.rules import Firing, SeriesFacts, StudyFacts, decide
+from node.rules.active import ActiveRules, RulesInForce
+from node.rules.settle import Known
 from node.runs.events import run_directed, run_not_directed, run_queued, run_superseded
 from node.runs.identity import models_to_json, profile_to_json
 from node.runs.tables import DecisionRow, RunInputRow, RunRow
 from node.settings import Settings
 from node.states import RunState, StudyState
-from pipelines.contract import Declaration, ModelIdentity
+from pipelines.contract import ModelIdentity, Reason
 
 _log = structlog.get_logger(__name__)
 
@@ -48,15 +49,8 @@ class Router:
     ----------
     database, trail, queue, settings, clock
         The node's parts.
-    ruleset
-        The rules in force.
-    declarations, packages
-        Installed pipelines and models by name.
-
-    Raises
-    ------
-    SettingsError
-        ``rule-model-missing`` when a rule needs a model that is not installed.
+    rules
+        What reads the rules in force.
     """
 
     def __init__(
@@ -66,30 +60,32 @@ class Router:
         queue: JobQueue,
         settings: Settings,
         clock: Clock,
-        ruleset: RuleSet,
-        declarations: Mapping[str, Declaration],
-        packages: Mapping[str, ModelPackage],
+        rules: ActiveRules,
     ) -> None:
         self._database = database
         self._trail = trail
         self._queue = queue
         self._settings = settings
         self._clock = clock
-        self._ruleset = ruleset
-        self._declarations = declarations
-        self._packages = packages
-        for rule in ruleset.rules:
-            for model in rule.models.values():
-                if model not in packages:
-                    raise SettingsError("rule-model-missing", rule=rule.name, model=model)
+        self._rules = rules
 
     def settle_due(self) -> int:
-        """Settle and route every study that has been quiet for long enough; return how many."""
+        """Settle and route every study that has been quiet for long enough; return how many.
+
+        While the rules in force cannot be used, studies wait, and say so.
+        """
         with self._database.read() as session:
             due = [study.study_uid for study in self._due(session)]
+        if not due:
+            return 0
+        try:
+            rules = self._rules.read()
+        except SettingsError as why:
+            self._leave_waiting(due, why.reason)
+            return 0
         for study_uid in due:
             try:
-                self._settle(study_uid, self._route)
+                self._settle(study_uid, partial(self._route, rules=rules))
             except Transient as why:
                 _log.warning("routing put off", study_uid=study_uid, reason=why.reason.code)
             except Exception as error:
@@ -97,7 +93,7 @@ class Router:
                     raise
                 # A fault in what one study holds must not keep all others from settling.
                 _log.exception("routing failed", study_uid=study_uid)
-                self._settle(study_uid, partial(self._leave_failed, error=type(error).__name__))
+                self._settle(study_uid, partial(self._leave_failed, rules=rules, error=type(error).__name__))
         return len(due)
 
     def _settle(self, study_uid: str, route: Callable[[Recording, StudyRow], None]) -> None:
@@ -112,48 +108,57 @@ class Router:
         now = self._clock.now()
         return list(Catalogue(session).studies_to_settle(now - quiet, now + quiet))
 
-    def _route(self, recording: Recording, study: StudyRow) -> None:
+    def _leave_waiting(self, due: Sequence[str], reason: Reason) -> None:
+        with self._database.write() as session:
+            for study in session.scalars(select(StudyRow).where(StudyRow.study_uid.in_(due))):
+                if study.state == StudyState.RECEIVING and study.reason_parameters != dict(reason.parameters):
+                    study.reason_code, study.reason_parameters = reason.code, dict(reason.parameters)
+                    _log.error("study waits for rules", study_uid=study.study_uid, reason=reason.code)
+
+    def _route(self, recording: Recording, study: StudyRow, rules: RulesInForce) -> None:
         session = recording.session
+        self._rules.check_unchanged(session, rules)
         now = self._clock.now()
         apart = Catalogue(session).set_apart(study.study_uid)
         if apart:
             self._supersede(recording, study, {})
-            self._leave_unrouted(recording, study, "study-quarantined", _what_is_apart(apart))
+            self._leave_unrouted(recording, study, rules, "study-quarantined", _what_is_apart(apart))
             return
-        decision = decide(self._ruleset, _facts(session, study))
+        decision = decide(rules.ruleset, _facts(session, study))
         session.add(
             DecisionRow(
                 study_uid=study.study_uid,
                 revision=study.revision,
-                ruleset_version=self._ruleset.version,
+                ruleset_number=rules.number,
+                ruleset_version=rules.ruleset.version,
                 explanation=decision.to_json(),
                 decided_at=now,
             )
         )
         if not decision.firings:
             self._supersede(recording, study, {})
-            self._leave_unrouted(recording, study, "study-unrouted", {"nearest": decision.nearest_miss})
+            self._leave_unrouted(recording, study, rules, "study-unrouted", {"nearest": decision.nearest_miss})
             return
         change_state(session, study, StudyState.ROUTED)
         study.reason_code = study.reason_parameters = None
-        recording.record(study_routed(study, decision, SETTLING))
-        ordered = {firing.rule: self._order(recording, study, firing) for firing in decision.firings}
+        recording.record(study_routed(study, decision, rules.ruleset, SETTLING))
+        ordered = {firing.rule: self._order(recording, study, rules, firing) for firing in decision.firings}
         self._supersede(recording, study, ordered)
 
-    def _leave_failed(self, recording: Recording, study: StudyRow, error: str) -> None:
+    def _leave_failed(self, recording: Recording, study: StudyRow, rules: RulesInForce, error: str) -> None:
         self._supersede(recording, study, {})
-        self._leave_unrouted(recording, study, "routing-failed", {"error": error})
+        self._leave_unrouted(recording, study, rules, "routing-failed", {"error": error})
 
     def _leave_unrouted(
-        self, recording: Recording, study: StudyRow, code: str, parameters: dict[str, str | int]
+        self, recording: Recording, study: StudyRow, rules: RulesInForce, code: str, parameters: dict[str, str | int]
     ) -> None:
         change_state(recording.session, study, StudyState.UNROUTED)
         study.reason_code, study.reason_parameters = code, parameters
-        recording.record(study_unrouted(study, code, self._ruleset.version, SETTLING))
+        recording.record(study_unrouted(study, code, rules.ruleset, SETTLING))
 
-    def _order(self, recording: Recording, study: StudyRow, firing: Firing) -> str:
+    def _order(self, recording: Recording, study: StudyRow, rules: RulesInForce, firing: Firing) -> str:
         session = recording.session
-        run = self._ordered_run(session, study, firing)
+        run = self._ordered_run(session, study, rules.known, firing)
         earlier = runs_of_same_computation(session, run)
         for one in earlier:
             if not _ended_without_result(one):
@@ -165,10 +170,11 @@ class Router:
         recording.record(run_queued(run, SETTLING))
         return run.run_id
 
-    def _ordered_run(self, session: Session, study: StudyRow, firing: Firing) -> RunRow:
+    def _ordered_run(self, session: Session, study: StudyRow, known: Known, firing: Firing) -> RunRow:
         """Return a run of what a rule orders, with its frozen inputs; it has no number and is in no session yet."""
-        declaration = self._declarations[firing.pipeline]
-        models = {role: ModelIdentity.of(self._packages[name]) for role, name in firing.models.items()}
+        declaration = known.pipelines[firing.pipeline]
+        packages = known.packages or {}
+        models = {role: ModelIdentity.of(packages[name]) for role, name in firing.models.items()}
         now = self._clock.now()
         return RunRow(
             study_uid=study.study_uid,

@@ -169,8 +169,8 @@ class Decision:
     ----------
     study_uid
         The study.
-    ruleset_version
-        The rule set that decided.
+    ruleset_version, ruleset_number
+        SHA-256 of the rule set that decided, and its number if it is a stored version.
     firings
         What is to be done, in the order of the rules.
     rules
@@ -181,6 +181,7 @@ class Decision:
     ruleset_version: str
     firings: tuple[Firing, ...]
     rules: tuple[RuleVerdict, ...]
+    ruleset_number: int | None = None
 
     @property
     def nearest_miss(self) -> str:
@@ -198,6 +199,7 @@ class Decision:
             "schema": SCHEMA,
             "study_uid": self.study_uid,
             "ruleset_version": self.ruleset_version,
+            "ruleset_number": self.ruleset_number,
             "fired": [firing.rule for firing in self.firings],
             "nearest_miss": self.nearest_miss,
             "rules": [_rule(rule) for rule in self.rules],

@@ -39,7 +39,7 @@ def decide(ruleset: RuleSet, study: StudyFacts) -> Decision:
                 firings[same] = firings[same].joined_with(firing)
                 verdict = replace(verdict, repeats=firings[same].rule)
         verdicts.append(verdict)
-    return Decision(study.study_uid, ruleset.version, tuple(firings), tuple(verdicts))
+    return Decision(study.study_uid, ruleset.version, tuple(firings), tuple(verdicts), ruleset.number)
 
 
 class _Judge:

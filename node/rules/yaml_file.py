@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from pathlib import Path
 from typing import Any
 
 import yaml
@@ -33,8 +32,8 @@ class _PlainLoader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-def parse(file: Path, content: bytes) -> dict[str, Any]:
-    """Return the mapping that `content` of `file` holds.
+def parse(file: str, content: bytes) -> dict[str, Any]:
+    """Return the mapping that `content`, of the file of that name, holds.
 
     Raises
     ------
@@ -42,21 +41,21 @@ def parse(file: Path, content: bytes) -> dict[str, Any]:
         ``rules-tab``, ``rules-too-large`` or ``rules-not-yaml``, with file and line.
     """
     if len(content) > LARGEST:
-        raise SettingsError("rules-too-large", file=str(file), found=len(content), accepted=LARGEST)
+        raise SettingsError("rules-too-large", file=file, found=len(content), accepted=LARGEST)
     try:
         text = content.decode("utf-8")
         for number, line in enumerate(text.splitlines(), 1):
             if "\t" in line[: len(line) - len(line.lstrip())]:
-                raise SettingsError("rules-tab", file=str(file), line=number)
+                raise SettingsError("rules-tab", file=file, line=number)
         parsed = yaml.load(text, Loader=_PlainLoader)  # noqa: S506 (a safe loader)
     except UnicodeDecodeError as error:
-        raise SettingsError("rules-not-yaml", file=str(file), error=f"no UTF-8 at byte {error.start}") from error
+        raise SettingsError("rules-not-yaml", file=file, error=f"no UTF-8 at byte {error.start}") from error
     except yaml.MarkedYAMLError as error:
         where = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
-        raise SettingsError("rules-not-yaml", file=str(file), error=f"{where}{error.problem}") from error
+        raise SettingsError("rules-not-yaml", file=file, error=f"{where}{error.problem}") from error
     except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
         found = str(error).replace("\n", " ")[:200]
-        raise SettingsError("rules-not-yaml", file=str(file), error=found) from error
+        raise SettingsError("rules-not-yaml", file=file, error=found) from error
     if not isinstance(parsed, dict):
-        raise SettingsError("rules-not-yaml", file=str(file), error="the file holds no mapping of keys")
+        raise SettingsError("rules-not-yaml", file=file, error="the file holds no mapping of keys")
     return parsed

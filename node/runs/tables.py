@@ -15,7 +15,14 @@ REFERENCE = "reference"
 
 
 class DecisionRow(Base):
-    """What the rules said of one revision of a study, with the explanation."""
+    """What the rules said of one revision of a study, with the explanation.
+
+    Attributes
+    ----------
+    ruleset_number, ruleset_version
+        Number and SHA-256 of the version that decided; the number is NULL for decisions of rule files, before there
+        were versions.
+    """
 
     __tablename__ = "decisions"
     __table_args__ = (UniqueConstraint("study_uid", "revision"),)
@@ -23,6 +30,7 @@ class DecisionRow(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     study_uid: Mapped[str] = mapped_column(ForeignKey("studies.study_uid"))
     revision: Mapped[int]
+    ruleset_number: Mapped[int | None]
     ruleset_version: Mapped[str]
     explanation: Mapped[dict[str, Any]]
     decided_at: Mapped[datetime]

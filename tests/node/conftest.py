@@ -16,7 +16,7 @@ from pydicom import Dataset
 from pydicom.uid import CTImageStorage, MRImageStorage, generate_uid
 
 from models.packages import ModelPackage
-from node.actor import Actor
+from node.actor import Actor, Role
 from node.archive.filing import Arrival, Filing, Provenance
 from node.archive.headers import look_at
 from node.clock import SetClock
@@ -124,6 +124,7 @@ class Rooms:
     clock: SetClock
     pipeline: PretendedPipeline
     model: ModelPackage
+    rules: str = RULES
 
     def file(self, *datasets: Dataset, stated_uid: str = "") -> None:
         """File instances as if they had come in now, under the UID that their sender stated if it is another one."""
@@ -166,6 +167,12 @@ class Rooms:
                 )
         finally:
             journal.close()
+
+    def activate_rules(self, text: str) -> None:
+        """Have other rules decide."""
+        administrator = Actor.person("a.lovelace", Role)
+        draft = self.node.rules.import_draft("rules.yaml", text.encode(), administrator, "other rules")
+        self.node.rules.activate(draft.number, administrator, "tried")
 
     def settle(self) -> int:
         """Let the quiet time pass and settle what is due."""
@@ -285,6 +292,7 @@ def rooms(dialect: str, tmp_path: Path, request: pytest.FixtureRequest) -> Itera
     else:
         node = Node(settings, clock, request.getfixturevalue("migrated_database"))
         node.layout.make()
+    node.rules.seed(settings.rules_file)
     model = node.packages()["head-mr-to-ct"]
     yield Rooms(node, clock, PretendedPipeline(checks=(REVIEW,)), model)
     node.queue.close()

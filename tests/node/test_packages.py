@@ -22,13 +22,13 @@ def test_two_models_of_one_name_stop_the_start(tmp_path: Path) -> None:
     shipped = installed()["head-mr-to-ct"].folder
     shutil.copytree(shipped, tmp_path / "site" / "another")
     with pytest.raises(PackageError, match="package-doubled") as refused:
-        _ = node(tmp_path, tmp_path / "site").router  # what the supervisor asks for first
+        node(tmp_path, tmp_path / "site").packages()  # what the supervisor asks for first
     assert refused.value.parameters["remedy"]
 
 
 def test_a_folder_that_the_settings_name_and_that_is_not_there_stops_the_start(tmp_path: Path) -> None:
     with pytest.raises(PackageError, match="packages-folder-missing"):
-        _ = node(tmp_path, tmp_path / "nowhere").router
+        node(tmp_path, tmp_path / "nowhere").packages()
 
 
 def test_the_folder_that_was_never_made_does_not(tmp_path: Path) -> None:

@@ -70,6 +70,18 @@ def discard(rooms: Any, by: Actor) -> None:
     rooms.node.quarantine.discard([entry_of(rooms)], by, "a test image")
 
 
+def import_rules(rooms: Any, by: Actor) -> None:
+    rooms.node.rules.import_draft("new.yaml", rooms.rules.encode() + b"# new", by, "a remark")
+
+
+def activate_rules(rooms: Any, by: Actor) -> None:
+    rooms.node.rules.activate(1, by, "as agreed")
+
+
+def return_rules(rooms: Any, by: Actor) -> None:
+    rooms.node.rules.return_to_previous(by, "too early")
+
+
 ACTS: dict[Callable[[Any, Actor], None], Permission] = {
     release: Permission.RELEASE,
     reject: Permission.REJECT,
@@ -81,6 +93,9 @@ ACTS: dict[Callable[[Any, Actor], None], Permission] = {
     erase: Permission.ERASE_IDENTITY,
     begin_trail: Permission.BEGIN_TRAIL,
     rebuild_archive: Permission.REBUILD_ARCHIVE,
+    import_rules: Permission.IMPORT_RULES,
+    activate_rules: Permission.ACTIVATE_RULES,
+    return_rules: Permission.ACTIVATE_RULES,
 }
 
 

@@ -75,6 +75,7 @@ class ThreadedNode(RunningNode):
     def __enter__(self) -> Self:
         self.node.layout.make()
         migrate(self.node.database)
+        self.node.rules.seed(self.node.settings.rules_file)
         self._reception = Reception.open(options_of(self.node.settings, self.node.layout), self.node.clock)
         self._thread = threading.Thread(target=self._work)
         self._thread.start()

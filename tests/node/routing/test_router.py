@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
@@ -20,10 +22,8 @@ from node.archive.tables import StudyRow
 from node.audit.tables import AuditRow
 from node.audit.verify import verify
 from node.composition import Node
-from node.errors import SettingsError
 from node.reasons import text as sentence
-from node.routing.router import Router
-from node.rules import decide, load_ruleset
+from node.rules import decide
 from node.runs.tables import DecisionRow, RunRow
 from node.settings import load_settings
 from node.states import RunState, StudyState
@@ -88,7 +88,7 @@ def test_the_job_stands_in_the_engines_queue_with_the_decision(rooms, mr_study, 
         jobs = session.execute(text("SELECT workflow_uuid FROM workflow_status")).scalars().all()
         decision = session.scalars(select(DecisionRow)).one()
     assert jobs == [f"run/{run.run_id}/1"]
-    assert decision.ruleset_version == rooms.node.ruleset.version
+    assert decision.ruleset_version == hashlib.sha256(rooms.rules.encode()).hexdigest()
     assert decision.explanation["fired"] == ["every-mr"]
     assert verify(rooms.node.database, rooms.node.anchor).valid
 
@@ -179,23 +179,49 @@ def test_a_study_with_a_conflicting_instance_is_not_run(rooms, mr_study) -> None
     assert [entry.sop_instance_uid for entry in study(rooms).quarantined] == [str(images[1].SOPInstanceUID)]
 
 
-def test_a_rule_whose_model_is_not_installed_stops_the_start(rooms, tmp_path) -> None:
-    parts = rooms.node
-    with pytest.raises(SettingsError, match="rule-model-missing"):
-        Router(
-            parts.database,
-            parts.trail,
-            parts.queue,
-            parts.settings,
-            rooms.clock,
-            load_ruleset(
-                tmp_path / "rules.yaml",
-                pipelines={rooms.pipeline.declaration.name: rooms.pipeline.declaration},
-                destinations=parts.settings.destinations,
-            ),
-            {rooms.pipeline.declaration.name: rooms.pipeline.declaration},
-            {},
-        )
+@pytest.mark.hazard("HAZ-11")
+def test_studies_wait_by_name_while_the_rules_cannot_be_used(rooms, mr_study, monkeypatch) -> None:
+    known = rooms.node.known_to_rules()
+    monkeypatch.setattr(rooms.node.active_rules, "_known", lambda: replace(known, pipelines={}))
+    rooms.file(*mr_study())
+    assert rooms.settle() == 0
+    assert study(rooms).state == StudyState.RECEIVING
+    assert "unknown pipeline synthetic-ct-head" in study(rooms).reason
+    assert "version 1" in study(rooms).reason.lower()
+    monkeypatch.setattr(rooms.node.active_rules, "_known", lambda: known)
+    assert rooms.settle() == 1
+    assert (study(rooms).state, study(rooms).reason) == (StudyState.ROUTED, "")
+
+
+@pytest.mark.hazard("HAZ-16")
+def test_a_version_that_is_activated_decides_without_a_restart(rooms, mr_study) -> None:
+    rooms.file(*mr_study())
+    rooms.settle()
+    rooms.activate_rules(rooms.rules.replace("every-mr", "other"))
+    rooms.file(*mr_study())
+    rooms.settle()
+    with rooms.node.database.read() as session:
+        decisions = session.scalars(select(DecisionRow).order_by(DecisionRow.id)).all()
+    assert [run.rule for run in runs(rooms)] == ["every-mr", "other"]
+    assert [decision.ruleset_number for decision in decisions] == [1, 2]
+    assert decisions[0].ruleset_version != decisions[1].ruleset_version
+
+
+def test_rules_that_are_activated_while_a_study_is_decided_decide_it(rooms, mr_study, monkeypatch) -> None:
+    read = rooms.node.active_rules.read
+
+    def read_then_another_is_activated():
+        rules = read()
+        if rules.number == 1:
+            rooms.activate_rules(rooms.rules.replace("every-mr", "other"))
+        return rules
+
+    monkeypatch.setattr(rooms.node.active_rules, "read", read_then_another_is_activated)
+    rooms.file(*mr_study())
+    rooms.settle()
+    assert runs(rooms) == []
+    rooms.settle()
+    assert [run.rule for run in runs(rooms)] == ["other"]
 
 
 @pytest.mark.hazard("HAZ-08")
@@ -221,14 +247,9 @@ def test_a_revision_that_no_rule_takes_ends_what_was_ordered_before(rooms, mr_st
     rooms.compute(runs(rooms)[0].run_id)
     if state == RunState.RELEASED:
         rooms.node.release_service.release(runs(rooms)[0].run_id, Actor.person("m.curie", Role), "ok")
-    rules = tmp_path / "rules.yaml"
-    rules.write_text(rules.read_text().replace('Modality == "MR"', 'Modality == "PT"'))
-    started_anew = Node(rooms.node.settings, rooms.clock, rooms.node.database)
+    rooms.activate_rules(rooms.rules.replace('Modality == "MR"', 'Modality == "PT"'))
     rooms.file(late)
-    rooms.clock.advance(31)
-    started_anew.router.settle_due()
-    started_anew.queue.close()
-    started_anew.database.close()
+    rooms.settle()
     (run,) = runs(rooms)
     assert (study(rooms).state, run.state, run.reason_code) == ("unrouted", RunState.SUPERSEDED, "run-outdated")
 
@@ -281,8 +302,7 @@ def test_a_changed_profile_orders_another_run(tmp_path: Path, rooms, mr_study, o
     rooms.file(*mr_study(3))
     rooms.settle()
     settings = tmp_path / "node.yaml"
-    rules = tmp_path / "rules.yaml"
-    rules.write_text(rules.read_text().replace("destinations: all", "destinations: research"))
+    rooms.activate_rules(rooms.rules.replace("destinations: all", "destinations: research"))
     profiles = "profiles: {tps: {kvp: '80'}}\n"
     named = settings.read_text().replace("research: true}", "research: true, profile: tps}")
     before = settings.read_text() if "profile" in new else named
@@ -301,18 +321,14 @@ def test_a_changed_profile_orders_another_run(tmp_path: Path, rooms, mr_study, o
     assert not runs_of[0] & runs_of[1]
 
 
-def settle_with_destinations(rooms, tmp_path: Path, destinations: str) -> None:
+def settle_with_destinations(rooms, destinations: str) -> None:
     """Settle a further revision of the study, with the same inputs, on rules for other destinations."""
-    rules = tmp_path / "rules.yaml"
-    rules.write_text(rules.read_text().replace("destinations: all", f"destinations: {destinations}"))
-    node = Node(rooms.node.settings, rooms.clock, rooms.node.database)
-    with node.trail.recording() as recording:
+    rooms.activate_rules(rooms.rules.replace("destinations: all", f"destinations: {destinations}"))
+    with rooms.node.trail.recording() as recording:
         row = recording.session.scalars(select(StudyRow)).one()
         row.state, row.revision, row.last_instance_at = StudyState.RECEIVING, row.revision + 1, rooms.clock.now()
     rooms.clock.advance(31)
-    assert node.router.settle_due() == 1
-    node.queue.close()
-    node.database.close()
+    assert rooms.node.router.settle_due() == 1
 
 
 def directed(rooms) -> list[tuple[str, dict[str, Any]]]:
@@ -323,38 +339,38 @@ def directed(rooms) -> list[tuple[str, dict[str, Any]]]:
 
 
 @pytest.mark.hazard("HAZ-16")
-def test_a_held_result_goes_only_where_the_present_revision_sends_it(rooms, mr_study, tmp_path) -> None:
+def test_a_held_result_goes_only_where_the_present_revision_sends_it(rooms, mr_study) -> None:
     rooms.file(*mr_study())
     rooms.settle()
     rooms.compute(runs(rooms)[0].run_id)
     assert runs(rooms)[0].destinations == ["research", "clinic"]
-    settle_with_destinations(rooms, tmp_path, "[research]")
+    settle_with_destinations(rooms, "[research]")
     (run,) = runs(rooms)
     assert (run.state, run.destinations, run.revision) == (RunState.HELD, ["research"], 2)
     assert directed(rooms) == [("success", {"run": run.run_id, "state": "held", "destinations": ["research"]})]
 
 
 @pytest.mark.hazard("HAZ-11")
-def test_destinations_that_a_person_named_stay(rooms, mr_study, tmp_path) -> None:
+def test_destinations_that_a_person_named_stay(rooms, mr_study) -> None:
     rooms.file(*mr_study())
     rooms.settle()
     physicist, first = Actor.person("m.curie", Role), runs(rooms)[0].run_id
     rooms.compute(first)
     rooms.node.release_service.reject(first, physicist, "motion")
     again = rooms.node.orders.order_again(first, physicist, "for the clinic", ["clinic"])
-    settle_with_destinations(rooms, tmp_path, "[research]")
+    settle_with_destinations(rooms, "[research]")
     assert {run.run_id: run.destinations for run in runs(rooms)}[again] == ["clinic"]
 
 
 @pytest.mark.hazard("HAZ-11")
-def test_a_destination_that_comes_after_the_release_is_told_and_not_added(rooms, mr_study, tmp_path) -> None:
+def test_a_destination_that_comes_after_the_release_is_told_and_not_added(rooms, mr_study) -> None:
     rooms.file(*mr_study())
     rooms.settle()
     rooms.compute(runs(rooms)[0].run_id)
     with rooms.node.database.write() as session:
         session.get_one(RunRow, runs(rooms)[0].run_id).destinations = ["research"]
     rooms.node.release_service.release(runs(rooms)[0].run_id, Actor.person("m.curie", Role), "ok")
-    settle_with_destinations(rooms, tmp_path, "[research, clinic]")
+    settle_with_destinations(rooms, "[research, clinic]")
     (run,) = runs(rooms)
     assert (run.state, run.destinations, study(rooms).state) == (RunState.RELEASED, ["research"], StudyState.ROUTED)
     assert "to clinic as well" in study(rooms).reason

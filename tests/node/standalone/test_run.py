@@ -45,7 +45,7 @@ def chosen(study: FolderStudy, rulesets: Sequence[RuleSet], **patterns: str) -> 
 
 
 def computed(rooms, study: FolderStudy, **run: object) -> Finished:
-    filled = chosen(study, [rooms.node.ruleset])
+    filled = chosen(study, [rooms.node.active_rules.read().ruleset])
     packages = packages_of(filled, {rooms.model.card.name: rooms.model}.__getitem__)
     identity = identify(
         DECLARATION.version,
@@ -97,7 +97,7 @@ def test_what_leaves_a_choice_is_refused_by_name_and_a_name_decides(rooms, mr_st
     folder = in_folder(tmp_path / "study", mr_study(StudyInstanceUID=study_uid, SeriesDescription="T1 mpr"))
     more = mr_study(slices=9, StudyInstanceUID=study_uid, SeriesInstanceUID=series_uid, SeriesDescription="T1 repeat")
     study = read_folder_study(in_folder(folder, more))
-    rulesets = [rooms.node.ruleset]
+    rulesets = [rooms.node.active_rules.read().ruleset]
     reason = refused(chosen, study, rulesets)
     assert reason.code == "run-series-ambiguous"
     assert {"T1 mpr", "T1 repeat"} == set(str(reason.parameters["descriptions"]).split(", "))
@@ -111,7 +111,7 @@ def test_what_leaves_a_choice_is_refused_by_name_and_a_name_decides(rooms, mr_st
 
 def test_a_series_that_no_rule_takes_is_refused_with_what_stood_in_the_way(rooms, mr_study, tmp_path: Path) -> None:
     study = read_folder_study(in_folder(tmp_path / "study", mr_study(Modality="CT")))
-    reason = refused(chosen, study, [rooms.node.ruleset])
+    reason = refused(chosen, study, [rooms.node.active_rules.read().ruleset])
     assert reason.code == "run-series-missing"
     assert "Modality" in text(reason)
 

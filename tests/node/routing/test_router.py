@@ -193,7 +193,7 @@ def test_studies_wait_by_name_while_the_rules_cannot_be_used(rooms, mr_study, mo
     assert (study(rooms).state, study(rooms).reason) == (StudyState.ROUTED, "")
 
 
-@pytest.mark.hazard("HAZ-16")
+@pytest.mark.hazard("HAZ-25")
 def test_a_version_that_is_activated_decides_without_a_restart(rooms, mr_study) -> None:
     rooms.file(*mr_study())
     rooms.settle()
@@ -207,6 +207,7 @@ def test_a_version_that_is_activated_decides_without_a_restart(rooms, mr_study) 
     assert decisions[0].ruleset_version != decisions[1].ruleset_version
 
 
+@pytest.mark.hazard("HAZ-25")
 def test_rules_that_are_activated_while_a_study_is_decided_decide_it(rooms, mr_study, monkeypatch) -> None:
     read = rooms.node.active_rules.read
 

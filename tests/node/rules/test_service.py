@@ -48,7 +48,7 @@ def test_the_first_start_imports_and_activates_and_later_ones_change_nothing(roo
     assert [act[2]["act"] for act in audited(rooms, "rules-activated")] == ["seed"]
 
 
-@pytest.mark.hazard("HAZ-16")
+@pytest.mark.hazard("HAZ-25")
 def test_a_draft_decides_nothing_until_it_is_activated(rooms) -> None:
     number = draft(rooms, rooms.rules.replace("every-mr", "other"), "another name")
     assert (number, active(rooms)) == (2, 1)
@@ -70,7 +70,7 @@ def test_one_step_back_and_back_again(rooms) -> None:
     assert [act[2]["act"] for act in audited(rooms, "rules-activated")] == ["seed", "activate", "return", "return"]
 
 
-@pytest.mark.hazard("HAZ-16")
+@pytest.mark.hazard("HAZ-25")
 def test_a_version_with_an_error_is_imported_and_not_activated(rooms) -> None:
     found = rooms.node.rules.import_draft(
         "new.yaml", rooms.rules.replace("all", "[nowhere]").encode(), ADMINISTRATOR, "typo"
@@ -124,7 +124,7 @@ def test_an_unknown_version_a_missing_note_and_the_active_version_are_refused(ro
         draft(rooms, rooms.rules + "# newer\n", "")
 
 
-@pytest.mark.hazard("HAZ-16")
+@pytest.mark.hazard("HAZ-25")
 def test_of_two_people_who_activate_at_once_one_is_told(rooms) -> None:
     drafts = [draft(rooms, rooms.rules + f"# {number}\n") for number in range(2)]
     ends = rooms.at_once(*(lambda node, one=one: node.rules.activate(one, ADMINISTRATOR, "mine") for one in drafts))
@@ -136,7 +136,7 @@ def test_of_two_people_who_activate_at_once_one_is_told(rooms) -> None:
     assert len(acts) == 2 + ends.count("") - 1
 
 
-@pytest.mark.hazard("HAZ-16")
+@pytest.mark.hazard("HAZ-25")
 def test_who_saw_another_version_in_force_is_refused(rooms, monkeypatch) -> None:
     first, second = (draft(rooms, rooms.rules + f"# {number}\n") for number in range(2))
     check = rooms.node.rules.check_version

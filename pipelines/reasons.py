@@ -147,6 +147,13 @@ _CHECKS = {
     " like blood or tissue.",
     "haemorrhage-suspected": "Dense as clotted blood within the skull: {found}; accepted: {accepted}. Look at the CT:"
     " no synthetic MR is made of it.",
+    "organs-found": "Organs: {found}; accepted: {accepted}.",
+    "organ-volumes": "Volumes of organs: {found}; accepted: {accepted}.",
+    "organ-pieces": "Share of an organ's voxels in its largest piece: {found}; accepted: {accepted}.",
+    "organ-confidence": "Mean share that the network gives to an organ within it (not calibrated): {found}; accepted:"
+    " {accepted}.",
+    "organ-sides": "Left and right: {found}; accepted: {accepted}.",
+    "slices-not-axial": "The CT's slices are {found}; accepted: {accepted}. Contours are drawn on its own images.",
     "corner-mark": "SYNTHETIC mark: {found}; accepted: {accepted}.",
     "signal-in-body": "Signal in the body: {found}; accepted: {accepted}.",
     "bone-dark-in-synthetic-mr": "Signal of compact bone in the synthetic MR: {found}; accepted: {accepted}.",

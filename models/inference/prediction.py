@@ -34,6 +34,9 @@ class Prediction:
         What that is, e.g. ``cpu avx512_bf16``.
     seconds
         From the images in memory to this result.
+    confidence
+        float32, of a segmentation alone: the share that the network gave to the label it chose (softmax), 0 to 1, not
+        calibrated; 0 where it was not asked.
     """
 
     synthetic: Volume
@@ -44,3 +47,4 @@ class Prediction:
     device: str
     device_class: str
     seconds: float
+    confidence: Volume | None = None

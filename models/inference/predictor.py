@@ -105,6 +105,7 @@ class Predictor:
         blended = self._engine.run(field, progress)
         self._check_finite(blended)
         synthetic, scale = self._read(blended, field)
+        confidence = self._confidence(blended, field)
         return Prediction(
             synthetic=Volume(synthetic, target),
             resampled={
@@ -112,6 +113,7 @@ class Predictor:
                 for limits, raw in zip(accepted, field.raw, strict=True)
             },
             uncertainty=None if scale is None else Volume(scale, target),
+            confidence=None if confidence is None else Volume(confidence, target),
             plan=blended.plan,
             precision=self._precision,
             device=str(self._device),
@@ -153,6 +155,13 @@ class Predictor:
         scale = None if values is None else values[1].mul_(factor)
         # What a rule says there the network does not vouch for, and 0 would be read as certainty.
         return synthetic, self._placed(blended, field, scale, nan)
+
+    def _confidence(self, blended: Blended, field: Prepared) -> Floats | None:
+        """Return the share of the chosen label on the target grid; None where there are no labels."""
+        if self._card.task.kind != "segmentation":
+            return None
+        share = None if blended.values is None else blended.values.softmax(dim=0).amax(dim=0)
+        return self._placed(blended, field, share, 0.0)
 
     def _placed(self, blended: Blended, field: Prepared, answer: Tensor | None, outside: float) -> Floats:
         """Return `answer`, which lies in the plan's box, on the target grid, and `outside` where there is none."""

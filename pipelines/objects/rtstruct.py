@@ -1,4 +1,4 @@
-"""RT Structure Set Storage (PS3.3 A.19): contours on the slices of an image that goes along."""
+"""RT Structure Set Storage (PS3.3 A.19): contours on the slices of an image, synthetic or the source's own."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pydicom.uid import RTStructureSetStorage
 from models.volumes import Grid
 from pipelines.contract import RunIdentity
 from pipelines.errors import UnfitObject
-from pipelines.objects.codes import ARTIFICIAL_INTELLIGENCE, MR_TO_CT, coded
+from pipelines.objects.codes import ARTIFICIAL_INTELLIGENCE, MR_TO_CT, SEGMENTATION, coded
 from pipelines.objects.contour_items import contour_sequence
 from pipelines.objects.decimals import exact, text
 from pipelines.objects.encoding import file_meta
@@ -71,6 +71,29 @@ class Roi:
     colour: tuple[int, int, int]
 
 
+@dataclass(frozen=True, slots=True)
+class Contoured:
+    """What contours are drawn on, and how they came about.
+
+    Attributes
+    ----------
+    code
+        The derivation's kind, see `pipelines.objects.provenance.Derivation`.
+    what
+        The contours in words, for the derivation's description.
+    name
+        StructureSetName.
+    """
+
+    code: Code
+    what: str
+    name: str
+
+
+ON_SYNTHETIC_CT = Contoured(MR_TO_CT, "contours on a synthetic CT", "SYNTHETIC CT contours")
+ON_CT = Contoured(SEGMENTATION, "contours of organs", "SYNTHETIC organs on CT")
+
+
 def structure_set(
     rois: Sequence[Roi],
     images: Sequence[Dataset],
@@ -79,6 +102,7 @@ def structure_set(
     run: RunIdentity,
     digest: str,
     others: Sequence[SourceSeries] = (),
+    contoured: Contoured = ON_SYNTHETIC_CT,
 ) -> Dataset:
     """Return the structure set of `rois`, with every contour on a slice of `images`.
 
@@ -87,13 +111,15 @@ def structure_set(
     rois
         Their masks stand on `grid`.
     images
-        The synthetic CT's instances, as `pipelines.objects.ct` made them for `grid`.
+        The CT's instances on the slices of `grid`: those of a synthetic one, or the source's own.
     grid
         Identity direction (LPS).
     source, run, digest
         As for the images; the run's planning profile says how holes are written.
     others
-        Further series that the images were computed from.
+        Further series that the contours were computed from.
+    contoured
+        What they are drawn on.
 
     Raises
     ------
@@ -114,11 +140,11 @@ def structure_set(
         frame_of_reference_module(source),
         general_equipment_module(run),
         _rt_series_module(source, run, digest),
-        _structure_set_module(rois, images, grid, run, digest, created),
+        _structure_set_module(rois, images, grid, run, digest, created, contoured.name),
         _roi_contour_module(rois, images, grid, run.profile.hole_style),
         _rt_roi_observations_module(rois),
         _approval_module(),
-        derivation_module(Derivation(MR_TO_CT, "contours on a synthetic CT", (source, *others)), run),
+        derivation_module(Derivation(contoured.code, contoured.what, (source, *others)), run),
         source_images((source, *others)),
         sop_common_module(source, run),
     ):
@@ -164,14 +190,20 @@ def _rt_series_module(source: SourceSeries, run: RunIdentity, digest: str) -> Da
 
 
 def _structure_set_module(
-    rois: Sequence[Roi], images: Sequence[Dataset], grid: Grid, run: RunIdentity, digest: str, created: Moment
+    rois: Sequence[Roi],
+    images: Sequence[Dataset],
+    grid: Grid,
+    run: RunIdentity,
+    digest: str,
+    created: Moment,
+    name: str,
 ) -> Dataset:
     """Structure Set module (PS3.3 C.8.8.5)."""
     ds = Dataset()
     ds.InstanceNumber = 1
     # Planning systems list sets by label: that of another run of the same patient must differ.
     ds.StructureSetLabel = f"SYNTH-{digest[:8]}"
-    ds.StructureSetName = "SYNTHETIC CT contours"
+    ds.StructureSetName = name
     ds.StructureSetDate, ds.StructureSetTime = created.date, created.time
     ds.ReferencedFrameOfReferenceSequence = Items([_referenced_frame(images)])
     frame = images[0].FrameOfReferenceUID

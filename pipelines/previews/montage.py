@@ -75,7 +75,7 @@ def montage(
         if volume is not None and volume.grid.shape != grid.shape:
             raise ValueError(f"a volume has shape {volume.grid.shape}, the synthetic CT {grid.shape}")
     columns = _columns(resampled, hu, uncertainty, worth)
-    return _composed(columns, rois, grid, title, subtitle, "" if uncertainty is None else _GREY)
+    return _composed(columns, rois, _body(rois, grid), grid, title, subtitle, "" if uncertainty is None else _GREY)
 
 
 def montage_of_mr(ct: Volume, signal: Volume, rois: Sequence[Roi], title: str, subtitle: str = "") -> bytes:
@@ -100,13 +100,39 @@ def montage_of_mr(ct: Volume, signal: Volume, rois: Sequence[Roi], title: str, s
         _Column("CT, bone", f"window {BONE}", _greys(ct, BONE), False, False),
         _Column("Synthetic MR", "arbitrary units", _greys(signal, window_of(signal.values)), True, True),
     ]
-    return _composed(columns, rois, signal.grid, title, subtitle, "")
+    return _composed(columns, rois, _body(rois, signal.grid), signal.grid, title, subtitle, "")
+
+
+def montage_of_contours(ct: Volume, rois: Sequence[Roi], title: str, subtitle: str = "") -> bytes:
+    """Return the montage of a CT and a network's contours on it as PNG; the same arguments give the same bytes.
+
+    Parameters
+    ----------
+    ct
+        HU, on an axial grid.
+    rois, title, subtitle
+        As for `montage`; the planes go through the middle of the organs.
+    """
+    columns = [
+        _Column("CT, soft tissue", f"window {SOFT_TISSUE}", _greys(ct, SOFT_TISSUE), False, False),
+        _Column("Contours by a network", f"window {SOFT_TISSUE}", _greys(ct, SOFT_TISSUE), True, True),
+        _Column("Contours by a network", f"window {BONE}", _greys(ct, BONE), True, True),
+    ]
+    organs = [roi.mask for roi in rois if roi.interpreted_type != "EXTERNAL"]
+    middle = np.logical_or.reduce(organs) if organs else _body(rois, ct.grid)
+    return _composed(columns, rois, middle, ct.grid, title, subtitle, "")
 
 
 def _composed(
-    columns: Sequence[_Column], rois: Sequence[Roi], grid: Grid, title: str, subtitle: str, remark: str
+    columns: Sequence[_Column],
+    rois: Sequence[Roi],
+    middle: npt.NDArray[np.bool_],
+    grid: Grid,
+    title: str,
+    subtitle: str,
+    remark: str,
 ) -> bytes:
-    view = view_of(_body(rois, grid), grid)
+    view = view_of(middle, grid)
     width = 2 * _MARGIN + len(columns) * _SIDE + (len(columns) - 1) * _GAP
     height = _HEADER + _CAPTION + len(view.cuts) * (_SIDE + _GAP) + _FOOTER
     canvas = Canvas(width, height)

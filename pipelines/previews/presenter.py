@@ -12,7 +12,7 @@ from models.uncertainty.words import describe_calibration, describe_uncertainty
 from models.volumes import Volume
 from pipelines.contract import Check, RunIdentity
 from pipelines.objects.rtstruct import Roi
-from pipelines.previews.montage import montage, montage_of_mr
+from pipelines.previews.montage import montage, montage_of_contours, montage_of_mr
 from pipelines.previews.report import CheckLine, Fact, Measured, Output, ReportContent, Stage, report
 from pipelines.reading.series import SourceSeries
 from pipelines.reasons import text
@@ -53,6 +53,11 @@ class Presenter:
         """Return the montage (PNG) of a synthetic MR beside the CT that it was made from, both on one axial grid."""
         title = f"SYNTHETIC {kind}, {self.run.models_text}"
         return montage_of_mr(ct, signal, rois, title, f"Model SHA-256 {self.package.sha256[:16]}")
+
+    def picture_of_contours(self, kind: str, ct: Volume, rois: Sequence[Roi]) -> bytes:
+        """Return the montage (PNG) of contours on a CT, on the CT's own axial grid."""
+        title = f"SYNTHETIC {kind}, {self.run.models_text}"
+        return montage_of_contours(ct, rois, title, f"Model SHA-256 {self.package.sha256[:16]}")
 
     def page(
         self,

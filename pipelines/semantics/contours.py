@@ -59,7 +59,7 @@ def _off_plane(image: Dataset, points: npt.NDArray[np.float64]) -> float:
 
 
 def _inside(subject: Subject, objects: tuple[Dataset, ...]) -> Iterator[Finding]:
-    if not subject.images:
+    if not subject.contoured:
         return
     extents = {uid: _extent(image) for uid, image in subject.image_by_uid.items()}
     for drawn in subject.drawn:

@@ -81,7 +81,11 @@ RULES = (
         needs=Needs.SOURCES,
     ),
     Rule(
-        "images-resolve", "PS3.3 C.8.8.5, C.8.8.6: referenced images go along", _images, STRUCTURES, needs=Needs.IMAGES
+        "images-resolve",
+        "PS3.3 C.8.8.5, C.8.8.6: referenced images go along, or are the source's",
+        _images,
+        STRUCTURES,
+        needs=Needs.IMAGES,
     ),
     Rule(
         "images-listed",

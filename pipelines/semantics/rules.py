@@ -118,14 +118,21 @@ class Subject:
         return self.of_classes(SINGLE_FRAME)
 
     @cached_property
+    def contoured(self) -> tuple[Dataset, ...]:
+        """The images that contours may be drawn on: the result's own; where it has none, those of its first source."""
+        if self.images or not self.sources:
+            return self.images
+        return self.sources[0].datasets
+
+    @cached_property
     def series(self) -> frozenset[str]:
-        """The SeriesInstanceUIDs of the images."""
-        return frozenset(str(image.get("SeriesInstanceUID", "")) for image in self.images)
+        """The SeriesInstanceUIDs of the images that contours may be drawn on."""
+        return frozenset(str(image.get("SeriesInstanceUID", "")) for image in self.contoured)
 
     @cached_property
     def image_by_uid(self) -> dict[str, Dataset]:
-        """The images by SOPInstanceUID."""
-        return {uid_of(image): image for image in self.images}
+        """The images that contours may be drawn on, by SOPInstanceUID."""
+        return {uid_of(image): image for image in self.contoured}
 
     @cached_property
     def drawn(self) -> tuple[Drawn, ...]:
@@ -153,7 +160,7 @@ class Needs(StrEnum):
     def are_met(self, subject: Subject) -> bool:
         """Return whether `subject` has it."""
         if self is Needs.IMAGES:
-            return bool(subject.images)
+            return bool(subject.contoured)
         return self is not Needs.SOURCES or bool(subject.sources)
 
     def are_met_by(self, dataset: Dataset) -> bool:

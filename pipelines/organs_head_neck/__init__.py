@@ -1,0 +1,1 @@
+"""Organs at risk of head and neck on a planning CT."""

@@ -22,6 +22,7 @@ from node.deliver.service import DeliveryService
 from node.jobs.queue import JobQueue
 from node.layout import Layout
 from node.release.service import ReleaseService
+from node.routing.again import RoutingService
 from node.routing.router import Router
 from node.routing.service import OrderService
 from node.rules.active import ActiveRules
@@ -150,6 +151,11 @@ class Node:
             self.clock,
             self.active_rules,
         )
+
+    @cached_property
+    def routing(self) -> RoutingService:
+        """The service that has studies decided again."""
+        return RoutingService(self.trail, self.clock)
 
     @cached_property
     def orders(self) -> OrderService:

@@ -183,7 +183,9 @@ TEXTS: Mapping[str, str] = {
     "result-not-kept": "The result could not be written to {folder} ({error}): free or repair the disk.",
     "result-unreadable": "The kept result {file} cannot be read ({error}): restore it from a backup.",
     "routing-failed": "It could not be routed ({error}): a fault of this software, told in the log; the images are "
-    "kept. Report it, and send the study again after an update.",
+    "kept, and what is held stays held. It is tried again when the node starts next, or by `synthnode rules apply`. "
+    "Report it.",
+    "routing-needs-reason": "To have a study decided again needs a reason.",
     "rules-active-already": "Version {number} of the rules is the active one already.",
     "rules-active-changed": "Another person activated version {active} meanwhile: look at it, then decide anew about "
     "version {number}.",
@@ -257,8 +259,12 @@ TEXTS: Mapping[str, str] = {
     "study-quarantined": "{count} instances of this study were set apart ({codes}): what is here may not be the whole "
     "study. Send the right instances again; conflicting ones need a person.",
     "study-receiving": "More images of study {study} came in: wait until it has settled, then look at what is held.",
+    "study-rules-conflict": "Rules {rules} order different computations of one task at priority {priority}: each "
+    "result is held. Release one and reject the other, and correct the rules: `synthnode rules check`.",
     "study-several": "{folder} holds {studies} studies (one in {first}, another in {second}): name a folder with one.",
+    "study-unknown": "No study {study} has come.",
     "study-unrouted": "No rule takes this study. {nearest}",
+    "study-waits-already": "Study {study} waits to be decided already: it settles when it has been quiet.",
     "too-many-contexts": "{found} combinations of SOP class and transfer syntax do not fit one association "
     "(at most {accepted}): send fewer kinds at once.",
     "uid-invalid": "{attribute} of the request is no UID ({found}): a fault of the sender.",

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from datetime import datetime
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import parse_qs, urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
@@ -32,11 +34,22 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+def _check_time_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ValueError("a name of the IANA time zone database is accepted, such as Europe/Zurich") from error
+    return name
+
+
 class NodeSection(Section):
     """Who this node is."""
 
     name: Name = Field(
         "SYNTHNODE", description="StationName in every object that this node makes, and its name in logs."
+    )
+    time_zone: Annotated[str, AfterValidator(_check_time_zone)] = Field(
+        "UTC", description="The site's time zone, such as `Europe/Zurich`, in which rules ask for the hour and the day."
     )
 
 
@@ -194,6 +207,15 @@ class Settings(BaseSettings):
     def peers_that_may(self, right: Right) -> tuple[Peer, ...]:
         """Return the peers that have a right when they call."""
         return tuple(peer for peer in self.peers if right in peer.may)
+
+    def source(self, calling_ae: str) -> str:
+        """Return the name of the one peer of that AE title that may store; empty when there is none, or several."""
+        names = [peer.name for peer in self.peers_that_may(Right.STORE) if peer.ae_title == calling_ae]
+        return names[0] if len(names) == 1 else ""
+
+    def site_time(self, at: datetime) -> datetime:
+        """Return a moment in the site's time zone."""
+        return at.astimezone(ZoneInfo(self.node.time_zone))
 
     def destination(self, name: str) -> Peer:
         """Return the destination of that name.

@@ -21,6 +21,7 @@ class Permission(StrEnum):
     ERASE_IDENTITY = "erase-identity"
     BEGIN_TRAIL = "begin-trail"
     REBUILD_ARCHIVE = "rebuild-archive"
+    ROUTE_AGAIN = "route-again"
     IMPORT_RULES = "import-rules"
     ACTIVATE_RULES = "activate-rules"
 
@@ -34,6 +35,7 @@ PERMISSIONS: Mapping[Role, frozenset[Permission]] = MappingProxyType(
                 Permission.ERASE_IDENTITY,
                 Permission.BEGIN_TRAIL,
                 Permission.REBUILD_ARCHIVE,
+                Permission.ROUTE_AGAIN,
                 Permission.IMPORT_RULES,
                 Permission.ACTIVATE_RULES,
             }
@@ -46,6 +48,7 @@ PERMISSIONS: Mapping[Role, frozenset[Permission]] = MappingProxyType(
                 Permission.DELIVER_AGAIN,
                 Permission.ORDER_AGAIN,
                 Permission.SETTLE_QUARANTINE,
+                Permission.ROUTE_AGAIN,
                 Permission.IMPORT_RULES,
             }
         ),

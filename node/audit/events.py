@@ -51,6 +51,7 @@ class AuditCode(StrEnum):
     DELIVERY_REPEATED = "delivery-repeated"
     IDENTITY_ERASED = "identity-erased"
     ACCESS_REFUSED = "access-refused"
+    ROUTING_REPEATED = "routing-repeated"
     RULES_IMPORTED = "rules-imported"
     RULES_ACTIVATED = "rules-activated"
 

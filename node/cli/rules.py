@@ -162,6 +162,24 @@ def activate(
     _print_activated(activated.number, activated.replaced, activated.findings, as_json=as_json)
 
 
+@app.command()
+def apply(
+    study: Annotated[str, typer.Argument(help="Study Instance UID.")],
+    by: By,
+    reason: Annotated[str, typer.Option("--reason", help="Why; it stands in the audit log, so name no patient.")],
+    as_json: AsJson = False,
+    config: Config = None,
+    data: Data = None,
+) -> None:
+    """Have the rules in force decide a study again: after a change of rules, or when its routing failed."""
+    node = _node(config, data)
+    revision = node.routing.route_again(study, person(node.settings, by), reason)
+    if as_json:
+        print_json({"schema": SCHEMA, "study_uid": study, "revision": revision})
+        return
+    console().print(f"Study {study} is decided again, as revision {revision}, by the running node.", soft_wrap=True)
+
+
 @app.command("return")
 def return_to_previous(by: By, note: Note, as_json: AsJson = False, config: Config = None, data: Data = None) -> None:
     """Return to the version that decided before the active one; given again, it takes itself back."""

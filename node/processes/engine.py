@@ -32,6 +32,7 @@ def start(node: Node) -> Callable[[], None]:
     """Start the engine's work and return what stops it."""
     check_revision(node.database)
     router, ingest = node.router, node.ingest
+    node.routing.retry_failed(Actor.service(NAME))
     reaper = Reaper(node.database, node.queue, node.release_service, node.sender, node.clock, Actor.service(NAME))
 
     register_delivery(node.sender)

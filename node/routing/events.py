@@ -7,16 +7,32 @@ from node.archive.tables import StudyRow
 from node.audit import AuditCode, AuditEvent
 from node.rules import Decision, RuleSet
 
+ROUTING_FAILED = "routing-failed"
+"""Reason code of a study that could not be routed by a fault of ours."""
+
 
 def study_routed(study: StudyRow, decision: Decision, ruleset: RuleSet, by: Actor) -> AuditEvent:
     """Return that rules took the study, and which."""
-    rules = [firing.rule for firing in decision.firings]
-    return _event(AuditCode.STUDY_ROUTED, study, by, ruleset, rules=rules)
+    details = {"rules": [firing.rule for firing in decision.firings]}
+    if decision.conflicts:
+        details["conflicts"] = [" and ".join(one.rules) for one in decision.conflicts]
+    return _event(AuditCode.STUDY_ROUTED, study, by, ruleset, **details)
 
 
 def study_unrouted(study: StudyRow, reason: str, ruleset: RuleSet, by: Actor) -> AuditEvent:
     """Return that nothing is computed for the study, with the reason's code."""
     return _event(AuditCode.STUDY_UNROUTED, study, by, ruleset, reason=reason)
+
+
+def routing_repeated(study: StudyRow, by: Actor, reason: str) -> AuditEvent:
+    """Return that a study is to be decided again, in the revision that it then is in."""
+    return AuditEvent(
+        code=AuditCode.ROUTING_REPEATED,
+        actor=by,
+        study_uid=study.study_uid,
+        correlation=study.correlation_id,
+        details={"revision": study.revision, "reason": reason},
+    )
 
 
 def _event(code: AuditCode, study: StudyRow, by: Actor, ruleset: RuleSet, **details: str | list[str]) -> AuditEvent:

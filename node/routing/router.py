@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 
 import structlog
@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from node.actor import Actor
 from node.archive.catalogue import Catalogue
-from node.archive.tables import InstanceRow, QuarantineRow, SeriesRow, StudyRow
+from node.archive.tables import QuarantineRow, StudyRow
 from node.audit import AuditCode, AuditTrail
 from node.audit.tables import AuditRow
 from node.audit.trail import Recording
@@ -22,9 +22,10 @@ from node.database import Database, change_state, is_database_trouble
 from node.errors import SettingsError, Transient
 from node.jobs.queue import JobQueue
 from node.priority import due_second
-from node.routing.events import study_routed, study_unrouted
+from node.routing.events import ROUTING_FAILED, study_routed, study_unrouted
+from node.routing.facts import study_facts
 from node.routing.orders import order_run, runs_of_same_computation
-from node.rules import Firing, SeriesFacts, StudyFacts, decide
+from node.rules import Firing, decide
 from node.rules.active import ActiveRules, RulesInForce
 from node.rules.settle import Known
 from node.runs.events import run_directed, run_not_directed, run_queued, run_superseded
@@ -33,6 +34,9 @@ from node.runs.tables import DecisionRow, RunInputRow, RunRow
 from node.settings import Settings
 from node.states import RunState, StudyState
 from pipelines.contract import ModelIdentity, Reason
+
+_TROUBLE_LASTS = timedelta(minutes=2)
+"""A database that does not answer is away for all studies; one that answers all but one has trouble with that one."""
 
 _log = structlog.get_logger(__name__)
 
@@ -68,6 +72,7 @@ class Router:
         self._settings = settings
         self._clock = clock
         self._rules = rules
+        self._troubled: dict[str, datetime] = {}
 
     def settle_due(self) -> int:
         """Settle and route every study that has been quiet for long enough; return how many.
@@ -83,18 +88,29 @@ class Router:
         except SettingsError as why:
             self._leave_waiting(due, why.reason)
             return 0
+        trouble: Exception | None = None
         for study_uid in due:
             try:
                 self._settle(study_uid, partial(self._route, rules=rules))
+                self._troubled.pop(study_uid, None)
             except Transient as why:
                 _log.warning("routing put off", study_uid=study_uid, reason=why.reason.code)
             except Exception as error:
-                if is_database_trouble(error):  # and not this study's: the next tick tries all again
-                    raise
                 # A fault in what one study holds must not keep all others from settling.
+                if is_database_trouble(error) and not self._is_its_own(study_uid):
+                    trouble = error
+                    continue
                 _log.exception("routing failed", study_uid=study_uid)
                 self._settle(study_uid, partial(self._leave_failed, rules=rules, error=type(error).__name__))
+        self._troubled = {uid: since for uid, since in self._troubled.items() if uid in due}
+        if trouble is not None:  # the next tick tries these again
+            raise trouble
         return len(due)
+
+    def _is_its_own(self, study_uid: str) -> bool:
+        """Return whether the database's trouble with a study has lasted so long that it is the study's own."""
+        since = self._troubled.setdefault(study_uid, self._clock.now())
+        return self._clock.now() - since >= _TROUBLE_LASTS
 
     def _settle(self, study_uid: str, route: Callable[[Recording, StudyRow], None]) -> None:
         with self._trail.recording() as recording:
@@ -124,7 +140,7 @@ class Router:
             self._supersede(recording, study, {})
             self._leave_unrouted(recording, study, rules, "study-quarantined", _what_is_apart(apart))
             return
-        decision = decide(rules.ruleset, _facts(session, study))
+        decision = decide(rules.ruleset, study_facts(session, study, self._settings))
         session.add(
             DecisionRow(
                 study_uid=study.study_uid,
@@ -144,10 +160,13 @@ class Router:
         recording.record(study_routed(study, decision, rules.ruleset, SETTLING))
         ordered = {firing.rule: self._order(recording, study, rules, firing) for firing in decision.firings}
         self._supersede(recording, study, ordered)
+        for conflict in decision.conflicts:
+            study.reason_code = "study-rules-conflict"
+            study.reason_parameters = {"rules": " and ".join(conflict.rules), "priority": conflict.priority.value}
 
     def _leave_failed(self, recording: Recording, study: StudyRow, rules: RulesInForce, error: str) -> None:
-        self._supersede(recording, study, {})
-        self._leave_unrouted(recording, study, rules, "routing-failed", {"error": error})
+        """End a study by name whose routing failed; its earlier results stay held, and are not released meanwhile."""
+        self._leave_unrouted(recording, study, rules, ROUTING_FAILED, {"error": error})
 
     def _leave_unrouted(
         self, recording: Recording, study: StudyRow, rules: RulesInForce, code: str, parameters: dict[str, str | int]
@@ -247,21 +266,3 @@ def _ended_without_result(run: RunRow) -> bool:
 
 def _what_is_apart(apart: Sequence[QuarantineRow]) -> dict[str, str | int]:
     return {"count": len(apart), "codes": ", ".join(sorted({row.reason_code for row in apart}))}
-
-
-def _facts(session: Session, study: StudyRow) -> StudyFacts:
-    catalogue = Catalogue(session)
-    return StudyFacts(
-        study_uid=study.study_uid,
-        calling_ae=study.calling_ae,
-        called_ae=study.called_ae,
-        series=tuple(
-            _series_facts(series, catalogue.instances_of(series.series_uid))
-            for series in catalogue.series_of(study.study_uid)
-        ),
-    )
-
-
-def _series_facts(series: SeriesRow, instances: Sequence[InstanceRow]) -> SeriesFacts:
-    own = any(instance.origin != "received" for instance in instances)
-    return SeriesFacts.of(series.series_uid, series.attributes, [one.differing for one in instances], own)

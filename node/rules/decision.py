@@ -40,6 +40,7 @@ class Firing:
     destinations: tuple[str, ...]
     priority: Priority
     release: str
+    task: str = ""
 
     def computes_the_same(self, other: Firing) -> bool:
         """Return whether both order the very same computation, for whomever and however urgently."""
@@ -130,6 +131,8 @@ class RuleVerdict:
     ----------
     repeats
         Name of an earlier rule that already orders the same computation on the same series, else None.
+    stopped_by
+        Name of an earlier rule that matched and stops, else None: it does not fire even if it matches.
     """
 
     rule: str
@@ -137,6 +140,7 @@ class RuleVerdict:
     when: tuple[Judgement, ...]
     slots: tuple[SlotVerdict, ...]
     repeats: str | None = None
+    stopped_by: str | None = None
 
     @property
     def matched(self) -> bool:
@@ -162,6 +166,23 @@ class RuleVerdict:
 
 
 @dataclass(frozen=True, slots=True)
+class Conflict:
+    """Rules that order different computations for one task at one priority: a person must choose between the results.
+
+    Attributes
+    ----------
+    task
+        What both are for, in the words of the pipeline's declaration.
+    rules
+        Their names, in the order of the rules.
+    """
+
+    task: str
+    priority: Priority
+    rules: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Decision:
     """What the rules said of a study.
 
@@ -184,6 +205,14 @@ class Decision:
     ruleset_number: int | None = None
 
     @property
+    def conflicts(self) -> tuple[Conflict, ...]:
+        """What several rules order for one task at one priority."""
+        by_task: dict[tuple[str, Priority], list[str]] = {}
+        for firing in self.firings:
+            by_task.setdefault((firing.task, firing.priority), []).append(firing.rule)
+        return tuple(Conflict(*key, tuple(rules)) for key, rules in by_task.items() if len(rules) > 1)
+
+    @property
     def nearest_miss(self) -> str:
         """The rule that came nearest without matching and what stood in its way; empty when all matched."""
         missed = [rule for rule in self.rules if not rule.matched]
@@ -201,6 +230,9 @@ class Decision:
             "ruleset_version": self.ruleset_version,
             "ruleset_number": self.ruleset_number,
             "fired": [firing.rule for firing in self.firings],
+            "conflicts": [
+                {"task": one.task, "priority": one.priority.value, "rules": list(one.rules)} for one in self.conflicts
+            ],
             "nearest_miss": self.nearest_miss,
             "rules": [_rule(rule) for rule in self.rules],
         }
@@ -239,6 +271,7 @@ def _rule(rule: RuleVerdict) -> dict[str, Any]:
         "pipeline": rule.pipeline,
         "matched": rule.matched,
         "repeats": rule.repeats,
+        "stopped_by": rule.stopped_by,
         "when": [judgement.to_json() for judgement in rule.when],
         "slots": [_slot(slot) for slot in rule.slots],
         "nearest": list(rule.nearest()),

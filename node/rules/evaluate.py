@@ -18,19 +18,22 @@ from pipelines.headers.volumes import VolumeChoice
 def decide(ruleset: RuleSet, study: StudyFacts) -> Decision:
     """Say which rules fire for a study, and why each of the others does not.
 
-    All rules that match fire. Of several series that fit a slot the preferred one fills it, then the one with the
-    most instances, then the one with the lowest UID; the explanation says which of these decided and who was passed
-    over. A rule that orders the very computation that an earlier one orders does not fire again; its destinations join
-    the earlier one's. Objects of this node's own making fill no slot.
+    All rules that match fire, unless an earlier one that matches stops. Of several series that fit a slot the
+    preferred one fills it, then the one with the most instances, then the one with the lowest UID; the explanation
+    says which of these decided and who was passed over. A rule that orders the very computation that an earlier one
+    orders does not fire again; its destinations join the earlier one's. Objects of this node's own making fill no
+    slot.
     """
     judges = _Judges(study)
-    about = _Judge({"calling_ae": study.calling_ae, "called_ae": study.called_ae, "series_count": len(study.series)})
+    about = _Judge(study.values)
+    stopped_by: str | None = None
     firings: list[Firing] = []
     verdicts: list[RuleVerdict] = []
     for rule in ruleset.rules:
         slots = tuple(_fill(slot, study.series, judges) for slot in rule.slots)
-        verdict = RuleVerdict(rule.name, rule.pipeline, about.all(rule.when), slots)
-        if verdict.matched:
+        verdict = RuleVerdict(rule.name, rule.pipeline, about.all(rule.when), slots, stopped_by=stopped_by)
+        if verdict.matched and stopped_by is None:
+            stopped_by = rule.name if rule.stop else None
             firing = _firing(rule, slots)
             same = next((index for index, one in enumerate(firings) if one.computes_the_same(firing)), None)
             if same is None:
@@ -139,4 +142,5 @@ def _firing(rule: Rule, slots: tuple[SlotVerdict, ...]) -> Firing:
         destinations=rule.destinations,
         priority=rule.priority,
         release=rule.release,
+        task=rule.task,
     )

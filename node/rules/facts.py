@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
 from pipelines.headers import Header
@@ -126,9 +127,34 @@ def _frames(first: Mapping[str, Any], own: Mapping[str, Any]) -> list[Mapping[st
 
 @dataclass(frozen=True, slots=True)
 class StudyFacts:
-    """One settled study: who sent it to whom, and its series."""
+    """One settled study: who sent it to whom and when, and its series.
+
+    Attributes
+    ----------
+    source
+        Name in the settings of the peer that sent it; empty when none or several have its AE title.
+    received_at
+        When its last instance came, in the site's time zone; None when that is not known.
+    """
 
     study_uid: str
     calling_ae: str
     called_ae: str
     series: tuple[SeriesFacts, ...]
+    source: str = ""
+    received_at: datetime | None = None
+
+    @property
+    def values(self) -> Mapping[str, Any]:
+        """What conditions on the study may ask, by name; what is not known is missing."""
+        known: dict[str, Any] = {"calling_ae": self.calling_ae, "called_ae": self.called_ae}
+        known |= {"series_count": len(self.series)}
+        if self.source:
+            known["source"] = self.source
+        if self.received_at is not None:
+            at = self.received_at
+            known |= {"hour": at.hour + at.minute / 60, "weekday": WEEKDAYS[at.weekday()]}
+        return known
+
+
+WEEKDAYS = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")

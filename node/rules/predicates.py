@@ -7,11 +7,12 @@ from types import MappingProxyType
 
 from node.rules.types import BOOL, TEXT, Type
 from pipelines.headers import Header
-from pipelines.headers.body_part import body_part
+from pipelines.headers.body_part import BODY_PARTS, body_part
 from pipelines.headers.coverage import is_axial
 from pipelines.headers.frames import describe_frames, has_readable_frames, is_multi_frame
 from pipelines.headers.origin import is_derived, is_localizer, is_synthetic
-from pipelines.headers.weighting import CONTRAST_FROM, weighting
+from pipelines.headers.phantom import PHANTOM_FROM, is_phantom
+from pipelines.headers.weighting import CONTRAST_FROM, WEIGHTINGS, weighting
 
 READY: Mapping[str, Callable[[Header], str | bool | None]] = MappingProxyType(
     {
@@ -21,6 +22,7 @@ READY: Mapping[str, Callable[[Header], str | bool | None]] = MappingProxyType(
         "is_derived": is_derived,
         "is_localizer": is_localizer,
         "is_multi_frame": is_multi_frame,
+        "is_phantom": is_phantom,
         "is_synthetic": is_synthetic,
         "weighting": weighting,
     }
@@ -32,6 +34,11 @@ READY_TYPES: Mapping[str, Type] = MappingProxyType(
 )
 """What each ready fact yields."""
 
+READY_VALUES: Mapping[str, frozenset[str]] = MappingProxyType(
+    {"body_part": frozenset(BODY_PARTS), "weighting": frozenset(WEIGHTINGS)}
+)
+"""The values that a ready fact may have, where these are few; a condition on another never holds."""
+
 READ_FROM: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "body_part": ("BodyPartExamined",),
@@ -40,6 +47,7 @@ READ_FROM: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "is_derived": ("ImageType", "SyntheticData"),
         "is_localizer": ("ImageType", "SeriesDescription", "ProtocolName"),
         "is_multi_frame": ("SOPClassUID", "NumberOfFrames"),
+        "is_phantom": PHANTOM_FROM,
         "is_synthetic": ("SyntheticData",),
         "weighting": CONTRAST_FROM,
     }

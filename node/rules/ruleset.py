@@ -9,11 +9,13 @@ from types import MappingProxyType
 from node.priority import Priority
 from node.rules.conditions import Condition
 from node.rules.predicates import READY_TYPES
-from node.rules.types import INT, TEXT, Type
+from node.rules.types import DOUBLE, INT, TEXT, Type
 from pipelines.headers.volumes import VolumeChoice
 from pipelines.objects.profiles import PlanningProfile
 
-STUDY_FACTS: Mapping[str, Type] = MappingProxyType({"calling_ae": TEXT, "called_ae": TEXT, "series_count": INT})
+STUDY_FACTS: Mapping[str, Type] = MappingProxyType(
+    {"calling_ae": TEXT, "called_ae": TEXT, "source": TEXT, "series_count": INT, "hour": DOUBLE, "weekday": TEXT}
+)
 """What conditions on a study may use."""
 
 SERIES_FACTS: Mapping[str, Type] = MappingProxyType(
@@ -49,7 +51,15 @@ class SlotRule:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A checked rule: every role has its model, every option its value, and all destinations ask for one profile."""
+    """A checked rule: every role has its model, every option its value, and all destinations ask for one profile.
+
+    Attributes
+    ----------
+    task
+        What its pipeline is for, in the declaration's words: two pipelines of one task do the same for a patient.
+    stop
+        Whether no later rule fires for a study that it matches.
+    """
 
     name: str
     when: tuple[Condition, ...]
@@ -61,6 +71,8 @@ class Rule:
     destinations: tuple[str, ...]
     priority: Priority
     release: str
+    task: str = ""
+    stop: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,10 @@ from node.audit.trail import Recording
 from node.clock import Clock
 from node.database import Database
 from node.errors import Permanent, Refusal
+from node.rules.cases import run_tests
 from node.rules.events import activation_refused, rules_activated, rules_imported
 from node.rules.findings import Finding, describe, errors
+from node.rules.reach import find_unreachable
 from node.rules.reading import WrittenSet, read_bytes, read_written
 from node.rules.settle import Known
 from node.rules.tables import RulesActivationRow, RulesVersionRow
@@ -212,9 +214,14 @@ class RulesService:
 
 
 def check(draft: WrittenSet, known: Known) -> tuple[Finding, ...]:
-    """Return everything that is found in a rule set as it would be used with what is `known`."""
-    _, findings = draft.settle(known)
-    return findings
+    """Return everything that is found in a rule set as it would be used with what is `known`.
+
+    Only where every rule can be used is it looked at which of them can never match, and are their tests run.
+    """
+    ruleset, findings = draft.settle(known)
+    if errors(findings):
+        return findings
+    return (*findings, *find_unreachable(ruleset.rules), *run_tests(ruleset, draft.written.tests))
 
 
 def _check_note(note: str) -> None:

@@ -14,7 +14,7 @@ from node.network import Peer
 from node.rules.conditions import Condition
 from node.rules.findings import Finding
 from node.rules.ruleset import SERIES_FACTS, STUDY_FACTS, Rule, SlotRule
-from node.rules.schema import WrittenRule, WrittenRules, WrittenSlot
+from node.rules.schema import Models, Scans, WrittenRule, WrittenRules, WrittenSlot
 from node.rules.types import ConditionError, Type
 from pipelines.contract import Declaration, Slot
 from pipelines.objects.profiles import DEFAULT, PlanningProfile
@@ -44,9 +44,10 @@ class Known:
 
 def settle_rules(written: WrittenRules, known: Known) -> tuple[tuple[Rule, ...], tuple[Finding, ...]]:
     """Return the rules as they decide, and everything in them that does not fit; such rules are not to be used."""
-    settler = _Settler(known)
+    settler = _Settler(known, written.models)
     rules = tuple(settler.rule(rule) for rule in written.rules)
     settler.check_names(written.rules)
+    settler.check_site_models()
     return rules, tuple(dict.fromkeys(settler.findings))
 
 
@@ -58,9 +59,10 @@ def schema_findings(error: ValidationError, values: Mapping[str, object]) -> tup
 class _Settler:
     """Turns written rules into checked ones and collects everything that is wrong."""
 
-    def __init__(self, known: Known) -> None:
+    def __init__(self, known: Known, site_models: Mapping[str, Models]) -> None:
         self.findings: list[Finding] = []
         self._known = known
+        self._site_models = site_models
         self._pipelines = known.pipelines
         self._destinations = known.destinations
 
@@ -73,6 +75,8 @@ class _Settler:
 
     def rule(self, rule: WrittenRule) -> Rule:
         destinations = tuple(dict.fromkeys(self._named(rule)))
+        declaration = self._pipelines.get(rule.pipeline)
+        self._check_scans(rule, destinations)
         return Rule(
             name=rule.name,
             when=tuple(self._conditions(rule.name, "when", rule.when, STUDY_FACTS, keywords=False)),
@@ -84,6 +88,8 @@ class _Settler:
             destinations=destinations,
             priority=rule.priority,
             release=rule.release,
+            task="" if declaration is None else declaration.task,
+            stop=rule.stop,
         )
 
     def _slots(self, rule: WrittenRule) -> Iterator[SlotRule]:
@@ -98,20 +104,20 @@ class _Settler:
             self._add(rule.name, f"slots.{name}", f"{rule.pipeline} has no slot {name}", _known(name, slots))
         for name, slot in slots.items():
             if name in rule.slots:
-                yield self._slot(rule.name, slot, rule.slots[name])
+                yield self._slot(rule, slot, rule.slots[name])
             elif slot.required:
                 self._add(rule.name, "slots", f"slot {name} is not filled", f"add slots.{name}: {slot.description}")
 
-    def _slot(self, rule: str, slot: Slot, written: WrittenSlot) -> SlotRule:
+    def _slot(self, rule: WrittenRule, slot: Slot, written: WrittenSlot) -> SlotRule:
         key = f"slots.{slot.name}"
         return SlotRule(
             slot=slot.name,
             required=slot.required,
             where=(
-                *_for_every_slot(slot),
-                *self._conditions(rule, f"{key}.where", written.where, SERIES_FACTS, keywords=True),
+                *_for_every_slot(slot, written, rule.scans),
+                *self._conditions(rule.name, f"{key}.where", written.where, SERIES_FACTS, keywords=True),
             ),
-            prefer=tuple(self._conditions(rule, f"{key}.prefer", written.prefer, SERIES_FACTS, keywords=True)),
+            prefer=tuple(self._conditions(rule.name, f"{key}.prefer", written.prefer, SERIES_FACTS, keywords=True)),
             volume=slot.volume,
         )
 
@@ -128,25 +134,39 @@ class _Settler:
         declaration = self._pipelines.get(rule.pipeline)
         if declaration is None:
             return {}
-        written = rule.models
-        if isinstance(written, str):
-            if len(declaration.models) != 1:
-                roles = ", ".join(declaration.models)
-                self._add(
-                    rule.name, "models", f"{rule.pipeline} has several roles", f"name a model for each of {roles}"
-                )
-                return declaration.models
-            written = dict.fromkeys(declaration.models, written)
-        for role in written.keys() - declaration.models.keys():
-            self._add(
-                rule.name, f"models.{role}", f"{rule.pipeline} has no role {role}", _known(role, declaration.models)
-            )
-        models = {**declaration.models, **written}
+        site = self._by_role("", f"models.{rule.pipeline}", declaration, self._site_models.get(rule.pipeline, {}))
+        own = self._by_role(rule.name, "models", declaration, rule.models)
+        models = {**declaration.models, **site, **own}
         for role, name in models.items():
             if self._known.packages is not None and name not in self._known.packages:
                 problem, remedy = f"model {name} is not installed", _known(name, self._known.packages)
                 self._add(rule.name, f"models.{role}", problem, f"install it (`synthnode models import`); {remedy}")
         return models
+
+    def _by_role(self, rule: str, key: str, declaration: Declaration, written: Models) -> Mapping[str, str]:
+        """Return models by role, of which one may be written by its name alone where there is one role."""
+        if isinstance(written, str):
+            if len(declaration.models) != 1:
+                roles = ", ".join(declaration.models)
+                problem = f"{declaration.name} has several roles"
+                self._add(rule, key, problem, f"name a model for each of {roles}", written)
+                return {}
+            return dict.fromkeys(declaration.models, written)
+        for role in written.keys() - declaration.models.keys():
+            self._add(rule, f"{key}.{role}", f"{declaration.name} has no role {role}", _known(role, declaration.models))
+        return written
+
+    def check_site_models(self) -> None:
+        """Find the site's models of pipelines that there are not."""
+        for name in self._site_models.keys() - self._pipelines.keys():
+            self._add("", f"models.{name}", f"unknown pipeline {name}", _known(name, self._pipelines))
+
+    def _check_scans(self, rule: WrittenRule, destinations: Iterable[str]) -> None:
+        clinical = [one.name for one in self._destinations if one.name in set(destinations) and not one.research]
+        if rule.scans is not Scans.PATIENTS and clinical:
+            problem = f"phantoms would reach {', '.join(clinical)}, which is not marked research"
+            remedy = "write a rule of its own for phantoms, with research destinations"
+            self._add(rule.name, "scans", problem, remedy, rule.scans)
 
     def _configuration(self, rule: WrittenRule) -> Mapping[str, str]:
         declaration = self._pipelines.get(rule.pipeline)
@@ -190,12 +210,25 @@ class _Settler:
         self.findings.append(Finding(rule, key, value.strip()[:80], problem, remedy))
 
 
-def _for_every_slot(slot: Slot) -> Iterator[Condition]:
+def _for_every_slot(slot: Slot, written: WrittenSlot, scans: Scans) -> Iterator[Condition]:
     # Pipelines read classic images and enhanced CT and MR. What this or another node made is no measurement to compute
-    # from again, and what was computed from images only where a slot takes such maps.
-    origin = "!is_synthetic" if slot.derived else "!is_derived"
-    for text in ("has_readable_frames", origin, f'Modality == "{slot.modality}"'):
-        yield Condition.checked(text, SERIES_FACTS, keywords=True, built_in=True)
+    # from again, and what was computed from images only where a slot takes such maps, or the rule says so.
+    yield _built_in("has_readable_frames")
+    origins = {
+        (False, False): "!is_derived",
+        (True, False): "!is_synthetic",
+        (False, True): "is_synthetic || !is_derived",
+    }
+    origin = origins.get((slot.derived or written.derived, written.synthetic))
+    if origin is not None:
+        yield _built_in(origin)
+    if scans is not Scans.ALL:
+        yield _built_in("is_phantom" if scans is Scans.PHANTOMS else "!is_phantom")
+    yield _built_in(f'Modality == "{slot.modality}"')
+
+
+def _built_in(text: str) -> Condition:
+    return Condition.checked(text, SERIES_FACTS, keywords=True, built_in=True)
 
 
 def _as_text(value: str | bool | int | float) -> str:

@@ -38,6 +38,9 @@ _NAMES: Mapping[str, tuple[str, ...]] = MappingProxyType(
 )
 """PS3.16 Annex L and what scanners write, in several languages."""
 
+BODY_PARTS = tuple(_NAMES)
+"""Every name that `body_part` may give."""
+
 _DESCRIPTIONS = ("SeriesDescription", "ProtocolName", "StudyDescription")
 
 

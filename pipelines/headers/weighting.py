@@ -14,6 +14,9 @@ from pipelines.headers.header import Header
 TIMING = ("EchoTime", "RepetitionTime", "InversionTime", "FlipAngle")
 """The attributes that the contrast is worked out from."""
 
+WEIGHTINGS = ("T1", "T2", "T2*", "PD", "FLAIR", "DIFFUSION")
+"""Every weighting that `weighting` may give."""
+
 CONTRAST_FROM = (*TIMING, "ScanningSequence", "SequenceVariant")
 """What the contrast of most series is read from."""
 

@@ -70,6 +70,10 @@ def discard(rooms: Any, by: Actor) -> None:
     rooms.node.quarantine.discard([entry_of(rooms)], by, "a test image")
 
 
+def route_again(rooms: Any, by: Actor) -> None:
+    rooms.node.routing.route_again(run_of(rooms).study_uid, by, "other rules")
+
+
 def import_rules(rooms: Any, by: Actor) -> None:
     rooms.node.rules.import_draft("new.yaml", rooms.rules.encode() + b"# new", by, "a remark")
 
@@ -93,6 +97,7 @@ ACTS: dict[Callable[[Any, Actor], None], Permission] = {
     erase: Permission.ERASE_IDENTITY,
     begin_trail: Permission.BEGIN_TRAIL,
     rebuild_archive: Permission.REBUILD_ARCHIVE,
+    route_again: Permission.ROUTE_AGAIN,
     import_rules: Permission.IMPORT_RULES,
     activate_rules: Permission.ACTIVATE_RULES,
     return_rules: Permission.ACTIVATE_RULES,

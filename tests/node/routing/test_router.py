@@ -248,7 +248,7 @@ def test_a_revision_that_no_rule_takes_ends_what_was_ordered_before(rooms, mr_st
     rooms.compute(runs(rooms)[0].run_id)
     if state == RunState.RELEASED:
         rooms.node.release_service.release(runs(rooms)[0].run_id, Actor.person("m.curie", Role), "ok")
-    rooms.activate_rules(rooms.rules.replace('Modality == "MR"', 'Modality == "PT"'))
+    rooms.activate_rules(rooms.rules.replace('Modality == "MR"', "instance_count > 500"))
     rooms.file(late)
     rooms.settle()
     (run,) = runs(rooms)

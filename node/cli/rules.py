@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,6 +23,7 @@ from node.rules.reading import read_bytes
 from node.rules.schema import WrittenRules
 from node.rules.tables import RulesActivationRow, RulesVersionRow
 from node.rules.versions import Versions, difference
+from pipelines.contract import Reason
 
 app = typer.Typer(help="The rules: versions, and which of them decides.", no_args_is_help=True)
 
@@ -66,19 +67,14 @@ def list_versions(as_json: AsJson = False, config: Config = None, data: Data = N
         acts = [_activation(row) for row in activations]
         print_json({"schema": SCHEMA, "active": active, "problem": problem, "versions": shown, "activations": acts})
         return
-    table = Table("", "version", "imported", "by", "note", "active since")
-    since = {row.number: row for row in reversed(activations)}
+    table = Table("", "version", "imported (UTC)", "by", "note")
     for row in versions:
-        act = since.get(row.number)
-        shown_since = f"{act.activated_at:%Y-%m-%d %H:%M} by {act.author}" if act and row.number == active else ""
-        imported = f"{row.imported_at:%Y-%m-%d %H:%M}"
+        imported = Text(f"{row.imported_at:%Y-%m-%d %H:%M}", no_wrap=True)
         mark = "*" if row.number == active else ""
-        table.add_row(mark, str(row.number), imported, Text(row.author), Text(row.note), Text(shown_since))
+        table.add_row(mark, str(row.number), imported, Text(row.author), Text(row.note))
     console().print(table)
-    if problem:
-        console().print(Text(problem, "red"), soft_wrap=True)
-    if (said := _seed_differs(node, active)) is not None:
-        console().print(said, soft_wrap=True)
+    for sentence in describe_active(node):
+        console().print(sentence, soft_wrap=True)
 
 
 @app.command()
@@ -207,6 +203,30 @@ def _active(versions: Versions) -> int:
     return number
 
 
+def describe_active(node: Node) -> Iterator[str]:
+    """Yield which version decides and since when, why it cannot, and whether the settings name another file."""
+    with node.database.read() as session:
+        activation = Versions(session).activation
+        version = None if activation is None else Versions(session).version(activation.number)
+    if activation is None or version is None:
+        yield text(Reason("rules-none"))
+        return
+    since = f"{activation.activated_at:%Y-%m-%d %H:%M} UTC"
+    yield f"Version {version.number} of the rules decides, since {since} by {activation.author}."
+    if problem := _problem(node):
+        yield problem
+    file = node.settings.rules
+    if file is not None and _content(file) not in (None, version.content.encode()):
+        yield f"{file}, which a new node would start with, is not version {version.number}: import it, or leave it."
+
+
+def _content(file: Path) -> bytes | None:
+    try:
+        return file.read_bytes()
+    except OSError:  # only a new node needs it
+        return None
+
+
 def _problem(node: Node) -> str:
     """Return why the active version cannot decide here, empty when it can."""
     try:
@@ -214,18 +234,6 @@ def _problem(node: Node) -> str:
     except SettingsError as why:
         return text(why.reason)
     return ""
-
-
-def _seed_differs(node: Node, active: int | None) -> str | None:
-    """Return a sentence where the settings name a rule file that is not the active version."""
-    file = node.settings.rules
-    if file is None or active is None or not file.is_file():
-        return None
-    with node.database.read() as session:
-        same = Versions(session).version(active).content.encode() == file.read_bytes()
-    if same:
-        return None
-    return f"{file}, which the settings name for the first start, is not version {active}: import it, or leave it."
 
 
 def _version(row: RulesVersionRow) -> dict[str, Any]:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
+from sqlalchemy.exc import SQLAlchemyError
+
 from node.cli.output import console
 from node.cli.place import Config, Data, node_at
+from node.cli.rules import describe_active
 from node.observe.logs import configure_logging
 from node.processes.supervisor import Supervisor
 
@@ -20,5 +25,9 @@ def serve(config: Config = None, data: Data = None) -> None:
             f"synthnode is ready: {receive.ae_title}@{receive.host}:{receive.port}, data in {node.settings.data}.\n"
             "Research use only. Not a medical device."
         )
+        # A database that is busy at this moment must not end the node: `rules list` says the same.
+        with suppress(SQLAlchemyError):
+            for sentence in describe_active(node):
+                console().print(sentence, soft_wrap=True)
 
     Supervisor(node, config, announce).run()

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from models.packages import ModelPackage
 from node.network import Peer
 from node.rules.conditions import Condition
-from node.rules.findings import Finding
+from node.rules.findings import Finding, Severity
 from node.rules.ruleset import SERIES_FACTS, STUDY_FACTS, Rule, SlotRule
 from node.rules.schema import Models, Scans, WrittenRule, WrittenRules, WrittenSlot
 from node.rules.types import ConditionError, Type
@@ -77,6 +77,10 @@ class _Settler:
         destinations = tuple(dict.fromkeys(self._named(rule)))
         declaration = self._pipelines.get(rule.pipeline)
         self._check_scans(rule, destinations)
+        if not destinations:
+            problem = "no destination is meant: results are held, and released only to one that a person names"
+            remedy = "configure one (`peers`, `deliver`), or name those that there are"
+            self.findings.append(Finding(rule.name, "destinations", "", problem, remedy, Severity.WARNING))
         return Rule(
             name=rule.name,
             when=tuple(self._conditions(rule.name, "when", rule.when, STUDY_FACTS, keywords=False)),

@@ -21,7 +21,7 @@ def call(rooms, tmp_path: Path) -> Call:
     """Give a command; return what a program reads, or else what people do."""
 
     def give(*words: str, status: int = 0, as_json: bool = True) -> Any:
-        place = [] if words[0] == "schema" else ["--config", str(tmp_path / "node.yaml")]
+        place = [] if words[0] == "schema" or "--config" in words else ["--config", str(tmp_path / "node.yaml")]
         asked = ["--json"] if as_json and words[0] != "schema" else []
         done = CliRunner().invoke(app, ["rules", *words, *place, *asked])
         if isinstance(done.exception, NodeError):
@@ -90,7 +90,7 @@ def test_a_missing_version_is_named(call: Call) -> None:
 
 
 def test_a_file_of_the_settings_that_is_not_what_decides_is_said(call: Call, rooms, tmp_path: Path) -> None:
-    assert "first start" not in call("list", as_json=False)
+    assert "new node would start" not in call("list", as_json=False)
     (tmp_path / "rules.yaml").write_text(rooms.rules + "# edited, and nothing came of it\n")
     assert "is not version 1" in call("list", as_json=False).replace("\n", " ")
 
@@ -107,3 +107,34 @@ def test_notes_of_people_are_shown_and_not_obeyed(call: Call, file: Path) -> Non
     said = call("list", as_json=False)
     assert "[red]" in said
     assert "\x1b[2J" not in said
+
+
+@pytest.mark.hazard("HAZ-11")
+def test_a_version_that_cannot_be_used_any_more_is_said(call: Call, file: Path, rooms, tmp_path: Path) -> None:
+    file.write_text(rooms.rules.replace("all", "[clinic]"))
+    call("import", str(file), "--by", "a.lovelace", "--note", "to the clinic")
+    call("activate", "2", "--by", "a.lovelace", "--note", "agreed")
+    settings = tmp_path / "node.yaml"
+    settings.write_text(settings.read_text().replace("name: clinic", "name: hospital"))
+    assert "unknown destination clinic" in call("list")["problem"]
+    said = call("list", as_json=False)
+    assert "Version 2 of the rules decides, since" in said
+    assert "cannot be used here" in said
+    call("activate", "1", "--by", "a.lovelace", "--note", "until the settings are mended")
+    assert call("list")["problem"] == ""
+
+
+def test_a_rule_whose_results_would_go_nowhere_is_said(call: Call, rooms, tmp_path: Path) -> None:
+    (tmp_path / "alone.yaml").write_text("schema: 1\ndata: elsewhere\n")
+    (finding,) = call("check", str(tmp_path / "rules.yaml"), "--config", str(tmp_path / "alone.yaml"))["findings"]
+    assert (finding["severity"], finding["key"]) == ("warning", "destinations")
+
+
+def test_a_study_is_decided_again_by_name(call: Call, rooms, mr_study) -> None:
+    (image,) = mr_study(1)
+    rooms.file(image)
+    rooms.settle()
+    words = ("apply", image.StudyInstanceUID, "--by", "m.curie", "--reason", "other rules")
+    assert call(*words)["revision"] == 2
+    rooms.settle()
+    assert "revision 3" in call(*words, as_json=False).replace("\n", " ")

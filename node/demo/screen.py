@@ -17,6 +17,7 @@ from node.demo.journey import Follow
 from node.demo.result import DemoResult
 from node.demo.source import SourceStudy
 from node.demo.verification import RELEASED_BY
+from node.rules.explained import Answer, answers, shown_series
 from node.status import RunReport, StudyReport
 
 _STEPS = {
@@ -123,25 +124,23 @@ class Screen:
 
     def _show_decision(self, study: StudyReport) -> None:
         for rule in (study.decision or {}).get("rules", ()):
-            self._console.print(_rule(rule))
+            self._console.print(_rule(study.decision or {}, rule))
 
 
-def _rule(rule: Mapping[str, Any]) -> Table:
+def _rule(decision: Mapping[str, Any], rule: Mapping[str, Any]) -> Table:
     matched = "matched, because" if rule["matched"] else "did not match, because"
     table = _table(f"Rule {rule['rule']} {matched}", "Condition", "Verdict", "Seen")
-    for condition in (*rule["when"], *_match_series(rule)):
-        seen = [f"{key} = {_short(value)}" for key, value in condition["seen"].items()]
-        seen += [f"{key} is missing" for key in condition["missing"]]
-        verdict = Text(condition["verdict"], style="green" if condition["verdict"] == "true" else "yellow")
-        table.add_row(Text(condition["condition"]), verdict, Text(", ".join(seen)))
+    for answer in _answers(decision, rule):
+        verdict = Text(answer.verdict, style="green" if answer.verdict == "true" else "yellow")
+        table.add_row(Text(answer.condition), verdict, Text(answer.describe_seen()))
     return table
 
 
-def _match_series(rule: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+def _answers(decision: Mapping[str, Any], rule: Mapping[str, Any]) -> Iterator[Answer]:
+    yield from answers(decision, 0, rule["when"])
     for slot in rule["slots"]:
-        shown = [one for one in slot["series"] if one["series_uid"] == slot["chosen"]] or slot["series"][:1]
-        for series in shown:
-            yield from series["where"]
+        if (shown := shown_series(decision, slot)) is not None:
+            yield from answers(decision, shown, slot["where"])
 
 
 def _node_checks(run: RunReport) -> Table:
@@ -212,12 +211,6 @@ def _table(title: str, *headings: str) -> Table:
 def _few(source: SourceStudy) -> str:
     names = [path.name for path in source.passed_over]
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-
-
-def _short(value: object) -> str:
-    if isinstance(value, list):
-        return "\\".join(_short(one) for one in value)
-    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _named(sop_class_uid: str) -> str:

@@ -27,6 +27,7 @@ from node.routing.facts import study_facts
 from node.routing.orders import order_run, runs_of_same_computation
 from node.rules import Firing, decide
 from node.rules.active import ActiveRules, RulesInForce
+from node.rules.explanation import explain
 from node.rules.settle import Known
 from node.runs.events import run_directed, run_not_directed, run_queued, run_superseded
 from node.runs.identity import models_to_json, profile_to_json
@@ -147,7 +148,7 @@ class Router:
                 revision=study.revision,
                 ruleset_number=rules.number,
                 ruleset_version=rules.ruleset.version,
-                explanation=decision.to_json(),
+                explanation=explain(decision),
                 decided_at=now,
             )
         )

@@ -1,4 +1,4 @@
-"""Conditions: one CEL expression, judged in three values, bounded, without loops.
+"""Conditions: one CEL expression, evaluated in three values, bounded, without loops.
 
 Three-valued logic (Kleene 1952): a missing attribute makes what is said of it unknown, neither true nor false.
 
@@ -20,11 +20,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
 
 import cel
 
-from node.rules.grammar import GrammarError, parse_condition
+from node.rules.grammar import Binary, GrammarError, Node, parse_condition
 from node.rules.types import ConditionError, Type, check_types
 
 LONGEST = 500
@@ -40,45 +39,6 @@ class Ternary(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
-    """What one condition came to.
-
-    Attributes
-    ----------
-    condition
-        Its text.
-    verdict
-        True, false or unknown.
-    seen
-        Value of each name that it refers to and that has one.
-    missing
-        Names that it refers to and that have none.
-    built_in
-        Whether it stands in no rule file but holds for every slot.
-    notes
-        What its values were read from and how the series' instances differ in it, in words.
-    """
-
-    condition: str
-    verdict: Ternary
-    seen: Mapping[str, Any]
-    missing: tuple[str, ...]
-    built_in: bool = False
-    notes: tuple[str, ...] = ()
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the judgement as the explanation shows it."""
-        return {
-            "condition": self.condition,
-            "verdict": self.verdict.value,
-            "seen": dict(self.seen),
-            "missing": list(self.missing),
-            "built_in": self.built_in,
-            "notes": list(self.notes),
-        }
-
-
-@dataclass(frozen=True, slots=True)
 class Condition:
     """A checked condition.
 
@@ -88,11 +48,22 @@ class Condition:
         The CEL expression.
     names
         What it refers to: DICOM keywords and ready facts.
+    built_in
+        Whether it stands in no rule file but holds for every slot.
+    tree
+        Its parts.
+    operands
+        The conditions that ``&&`` joins, each by itself; none where it is not such.
+    has_patterns
+        Whether it holds a regular expression, which costs more than all the rest.
     """
 
     text: str
     names: tuple[str, ...]
     built_in: bool = False
+    tree: Node = field(repr=False, compare=False, kw_only=True)
+    operands: tuple[Condition, ...] = field(default=(), repr=False, compare=False, kw_only=True)
+    has_patterns: bool = field(default=False, repr=False, compare=False, kw_only=True)
     _program: cel.Program = field(repr=False, compare=False, kw_only=True)
 
     @classmethod
@@ -126,18 +97,34 @@ class Condition:
             program = cel.compile(typed.executable)
         except ValueError as error:
             raise ConditionError(_syntax(error), 'write it as CEL, e.g. Modality == "MR"') from error
-        return cls(text, typed.names, built_in, _program=program)
+        return cls(
+            text,
+            typed.names,
+            built_in,
+            tree=tree,
+            operands=tuple(
+                cls.checked(text[part.start : part.end], facts, keywords=keywords) for part in _joined_by_and(tree)
+            ),
+            has_patterns=typed.has_patterns,
+            _program=program,
+        )
 
-    def judge(self, values: Mapping[str, Any]) -> Judgement:
-        """Judge the condition on `values`, in which a missing attribute has no key; never raises."""
-        seen = {name: values[name] for name in self.names if name in values}
-        missing = tuple(name for name in self.names if name not in values)
+    def evaluate(self, context: cel.Context) -> Ternary:
+        """Evaluate the condition; a missing attribute is no variable of `context`. Never raises."""
         try:
-            result = self._program.execute(seen)
+            result = self._program.execute(context)
         except Exception:  # missing name, other type, out of range: all of them leave it open
-            result = None
-        verdict = Ternary.UNKNOWN if not isinstance(result, bool) else Ternary.TRUE if result else Ternary.FALSE
-        return Judgement(self.text, verdict, seen, missing, self.built_in)
+            return Ternary.UNKNOWN
+        if not isinstance(result, bool):
+            return Ternary.UNKNOWN
+        return Ternary.TRUE if result else Ternary.FALSE
+
+
+def _joined_by_and(tree: Node) -> tuple[Node, ...]:
+    if not (isinstance(tree, Binary) and tree.operator == "&&"):
+        return ()
+    parts = ((part, _joined_by_and(part)) for part in (tree.left, tree.right))
+    return tuple(one for part, within in parts for one in within or (part,))
 
 
 def _check_length(text: str) -> None:

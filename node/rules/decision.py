@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import cached_property
 
 from node.priority import Priority
-from node.rules.conditions import Judgement, Ternary
+from node.rules.conditions import Ternary
+from node.rules.subject import Judgement, Subject
 from pipelines.objects.profiles import PlanningProfile
-
-SCHEMA = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,37 +57,59 @@ class Firing:
 _COMPUTATION = ("pipeline", "models", "configuration", "profile", "slots")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SeriesVerdict:
-    """Whether a series may fill a slot, condition by condition, and what of it is no part of its volume."""
+    """Whether a series may fill a slot, condition by condition.
 
-    series_uid: str
-    instance_count: int
-    own: bool
+    Attributes
+    ----------
+    about
+        The series, or the volume of it that the slot takes.
+    where, prefer
+        What was asked of it.
+    """
+
+    about: Subject
     where: tuple[Judgement, ...]
     prefer: tuple[Judgement, ...]
-    set_aside: str = ""
+
+    @property
+    def series_uid(self) -> str:
+        """Series Instance UID."""
+        return self.about.series_uid
 
     @property
     def fits(self) -> bool:
         """Whether it is not of our own making and meets every condition."""
-        return not self.own and all(judgement.verdict is Ternary.TRUE for judgement in self.where)
+        return not self.about.own and not self.unmet
 
-    @property
+    @cached_property
     def unmet(self) -> tuple[Judgement, ...]:
         """The conditions that it does not meet."""
-        return tuple(judgement for judgement in self.where if judgement.verdict is not Ternary.TRUE)
+        return tuple([judgement for judgement in self.where if judgement.verdict is not Ternary.TRUE])
 
     @property
     def order(self) -> tuple[tuple[bool, ...], int, str]:
         """Sorts before those that it is preferred to: preferences in turn, more instances, lower UID."""
         unmet = tuple(judgement.verdict is not Ternary.TRUE for judgement in self.prefer)
-        return unmet, -self.instance_count, self.series_uid
+        return unmet, -self.about.instance_count, self.series_uid
+
+    @property
+    def distance(self) -> int:
+        """How much stands between it and the slot."""
+        return len(self.unmet) + self.about.own
+
+    @property
+    def nearness(self) -> tuple[int, int, int, str]:
+        """Sorts the nearest first: fewest conditions unmet, of these fewest built-in ones, fewest false ones."""
+        built_in = sum(judgement.built_in for judgement in self.unmet)
+        false = sum(judgement.verdict is Ternary.FALSE for judgement in self.unmet)
+        return self.distance, built_in, false, self.series_uid
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SlotVerdict:
-    """Which series fills a slot, and what was said of each.
+    """Which series fills a slot, and what was found of each.
 
     Attributes
     ----------
@@ -104,7 +125,7 @@ class SlotVerdict:
     required: bool
     series: tuple[SeriesVerdict, ...]
 
-    @property
+    @cached_property
     def fitting(self) -> tuple[SeriesVerdict, ...]:
         """The series that fit, best first."""
         return tuple(sorted((one for one in self.series if one.fits), key=lambda one: one.order))
@@ -122,10 +143,57 @@ class SlotVerdict:
         best, second = self.fitting[0].order, self.fitting[1].order
         return "preference" if best[0] != second[0] else "instances" if best[1] != second[1] else "uid"
 
+    @cached_property
+    def nearest(self) -> SeriesVerdict | None:
+        """The series that came nearest to filling the slot; None where the study has none."""
+        return min(self.series, key=lambda one: one.nearness, default=None)
+
+    @property
+    def distance(self) -> int:
+        """How much stands between the nearest series and the slot; more than any condition where there is no series."""
+        if self.chosen is not None or not self.required:
+            return 0
+        return _NO_SERIES if self.nearest is None else self.nearest.distance
+
+
+_NO_SERIES = 100
+
 
 @dataclass(frozen=True, slots=True)
+class Miss:
+    """What stood between a study and a rule that did not match.
+
+    Attributes
+    ----------
+    slot
+        The slot that nothing fills; empty for a condition on the study.
+    series_uid
+        The series that came nearest to filling it; empty where the study has none, and for a study's condition.
+    own
+        Whether that series is of this node's own making.
+    unmet
+        The conditions that are not true.
+    """
+
+    slot: str
+    series_uid: str
+    own: bool
+    unmet: tuple[Judgement, ...]
+
+    def describe(self) -> str:
+        """Return it in one line."""
+        described = [judgement.describe() for judgement in self.unmet]
+        if not self.slot:
+            return ", ".join(described)
+        if not self.series_uid:
+            return f"slot {self.slot}: the study has no series"
+        own = ["made by this node"] if self.own else []
+        return f"slot {self.slot}: series {self.series_uid}: {', '.join((*own, *described))}"
+
+
+@dataclass(frozen=True)
 class RuleVerdict:
-    """What was said of a rule.
+    """What came of a rule.
 
     Attributes
     ----------
@@ -145,24 +213,30 @@ class RuleVerdict:
     @property
     def matched(self) -> bool:
         """Whether the study meets the rule and every required slot is filled."""
-        return all(judgement.verdict is Ternary.TRUE for judgement in self.when) and all(
-            slot.chosen is not None or not slot.required for slot in self.slots
-        )
+        return self.distance == 0
 
-    @property
-    def misses(self) -> int:
+    @cached_property
+    def distance(self) -> int:
         """How many conditions stood between the study and this rule, for the series that came nearest."""
         study = sum(judgement.verdict is not Ternary.TRUE for judgement in self.when)
-        return study + sum(_distance(slot) for slot in self.slots if slot.required)
+        return study + sum(slot.distance for slot in self.slots)
 
-    def nearest(self) -> Iterator[str]:
-        """Yield what stood in the way, in words, for the series that came nearest."""
-        for judgement in self.when:
-            if judgement.verdict is not Ternary.TRUE:
-                yield _describe(judgement)
-        for slot in self.slots:
-            if slot.chosen is None and slot.required:
-                yield f"slot {slot.slot}: {_closest(slot)}"
+    @property
+    def misses(self) -> tuple[Miss, ...]:
+        """What stood in the way: the study's conditions, and for each slot the series that came nearest."""
+        study = [Miss("", "", False, (one,)) for one in self.when if one.verdict is not Ternary.TRUE]
+        slots = [
+            Miss(slot.slot, "", False, ())
+            if slot.nearest is None
+            else Miss(slot.slot, slot.nearest.series_uid, slot.nearest.about.own, slot.nearest.unmet)
+            for slot in self.slots
+            if slot.distance
+        ]
+        return (*study, *slots)
+
+    def describe_misses(self) -> str:
+        """Return what stood in the way, in one line."""
+        return f"rule {self.rule}: {'; '.join(miss.describe() for miss in self.misses)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +258,7 @@ class Conflict:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What the rules said of a study.
+    """What the rules decided for a study.
 
     Attributes
     ----------
@@ -194,13 +268,16 @@ class Decision:
         SHA-256 of the rule set that decided, and its number if it is a stored version.
     firings
         What is to be done, in the order of the rules.
+    about
+        The study, as conditions were asked of it.
     rules
-        What was said of every rule.
+        What came of every rule.
     """
 
     study_uid: str
     ruleset_version: str
     firings: tuple[Firing, ...]
+    about: Subject
     rules: tuple[RuleVerdict, ...]
     ruleset_number: int | None = None
 
@@ -216,85 +293,4 @@ class Decision:
     def nearest_miss(self) -> str:
         """The rule that came nearest without matching and what stood in its way; empty when all matched."""
         missed = [rule for rule in self.rules if not rule.matched]
-        if not missed:
-            return ""
-        nearest = min(missed, key=lambda rule: rule.misses)
-        return f"rule {nearest.rule}: {'; '.join(nearest.nearest())}"
-
-    @property
-    def explanation(self) -> dict[str, Any]:
-        """Every rule and condition with the values seen and the verdict, as JSON carries it."""
-        return {
-            "schema": SCHEMA,
-            "study_uid": self.study_uid,
-            "ruleset_version": self.ruleset_version,
-            "ruleset_number": self.ruleset_number,
-            "fired": [firing.rule for firing in self.firings],
-            "conflicts": [
-                {"task": one.task, "priority": one.priority.value, "rules": list(one.rules)} for one in self.conflicts
-            ],
-            "nearest_miss": self.nearest_miss,
-            "rules": [_rule(rule) for rule in self.rules],
-        }
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the decision as it is stored with the study."""
-        return self.explanation
-
-
-def _distance(slot: SlotVerdict) -> int:
-    if slot.chosen is not None:
-        return 0
-    return min((len(one.unmet) + one.own for one in slot.series), default=1)
-
-
-def _closest(slot: SlotVerdict) -> str:
-    if not slot.series:
-        return "the study has no series"
-    closest = min(slot.series, key=lambda one: (len(one.unmet) + one.own, one.series_uid))
-    said = [_describe(judgement) for judgement in closest.unmet]
-    if closest.own:
-        said.insert(0, "made by this node")
-    return f"series {closest.series_uid}: {', '.join(said)}"
-
-
-def _describe(judgement: Judgement) -> str:
-    seen = [f"{name} is {value!r}" for name, value in judgement.seen.items()]
-    seen += [f"{name} is missing" for name in judgement.missing]
-    seen += judgement.notes
-    return f"{judgement.condition} is {judgement.verdict} ({', '.join(seen)})"
-
-
-def _rule(rule: RuleVerdict) -> dict[str, Any]:
-    return {
-        "rule": rule.rule,
-        "pipeline": rule.pipeline,
-        "matched": rule.matched,
-        "repeats": rule.repeats,
-        "stopped_by": rule.stopped_by,
-        "when": [judgement.to_json() for judgement in rule.when],
-        "slots": [_slot(slot) for slot in rule.slots],
-        "nearest": list(rule.nearest()),
-    }
-
-
-def _slot(slot: SlotVerdict) -> dict[str, Any]:
-    return {
-        "slot": slot.slot,
-        "required": slot.required,
-        "chosen": slot.chosen,
-        "chosen_by": slot.chosen_by,
-        "passed_over": [one.series_uid for one in slot.fitting[1:]],
-        "series": [
-            {
-                "series_uid": one.series_uid,
-                "instances": one.instance_count,
-                "set_aside": one.set_aside,
-                "own": one.own,
-                "fits": one.fits,
-                "where": [judgement.to_json() for judgement in one.where],
-                "prefer": [judgement.to_json() for judgement in one.prefer],
-            }
-            for one in slot.series
-        ],
-    }
+        return min(missed, key=lambda rule: rule.distance).describe_misses() if missed else ""

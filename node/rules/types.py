@@ -91,11 +91,14 @@ class TypedCondition:
         The DICOM keywords and ready facts that it refers to, each once, in their order.
     patterns
         The regular expressions in it, as written.
+    has_patterns
+        Whether it matches a text with a regular expression, be it written in it or not.
     """
 
     executable: str
     names: tuple[str, ...]
     patterns: tuple[str, ...]
+    has_patterns: bool
 
 
 def check_types(text: str, tree: Node, facts: Mapping[str, Type], *, keywords: bool) -> TypedCondition:
@@ -119,7 +122,7 @@ def check_types(text: str, tree: Node, facts: Mapping[str, Type], *, keywords: b
     found = checker.type_of(tree)
     if found != BOOL:
         raise ConditionError(f"it is {found} and not true or false", "compare it, e.g. EchoTime > 0")
-    return TypedCondition(checker.executable, tuple(checker.names), tuple(checker.patterns))
+    return TypedCondition(checker.executable, tuple(checker.names), tuple(checker.patterns), checker.has_patterns)
 
 
 class _Checker:
@@ -128,6 +131,7 @@ class _Checker:
     def __init__(self, text: str, facts: Mapping[str, Type], keywords: bool) -> None:
         self.names: dict[str, None] = {}
         self.patterns: list[str] = []
+        self.has_patterns = False
         self._text = text
         self._facts = facts
         self._keywords = keywords
@@ -332,6 +336,7 @@ class _Checker:
             if node.function == "contains" and types == (Type("list", TEXT), TEXT):
                 raise ConditionError(f"{said} is {types[0]}", f"write {self._said(operands[1])} in {said}")
             raise ConditionError(f"{node.function} does not take {_joined(types)}", f"write {accepted.example}")
+        self.has_patterns |= node.function == "matches"
         self.patterns += [
             self._said(one) for one in node.arguments if node.function == "matches" and isinstance(one, Literal)
         ]

@@ -139,7 +139,7 @@ def _filled(study: FolderStudy, rule: Rule, verdict: RuleVerdict, named: Mapping
             continue
         if slot.chosen is None:
             if slot.required:
-                raise Permanent("run-series-missing", slot=slot.slot, found=_nearest(verdict))
+                raise Permanent("run-series-missing", slot=slot.slot, found=verdict.describe_misses())
             continue
         if slot.chosen_by in _NO_CHOICE:
             _only(study, slot.slot, _best(slot))
@@ -158,10 +158,6 @@ def _only(study: FolderStudy, slot: str, fitting: list[str]) -> str:
         descriptions = ", ".join(study.describe(uid) for uid in fitting)
         raise Permanent("run-series-ambiguous", slot=slot, found=len(fitting), descriptions=descriptions)
     return fitting[0]
-
-
-def _nearest(verdict: RuleVerdict) -> str:
-    return f"rule {verdict.rule}: {'; '.join(verdict.nearest())}"
 
 
 def _computation(filled: Filled) -> tuple[object, ...]:

@@ -19,6 +19,7 @@ import node.rules
 from models.volumes import Grid, Volume
 from node.archive.attributes import attributes, differing
 from node.rules import RuleSet, SeriesFacts, StudyFacts, decide
+from node.rules.explanation import explain
 from pipelines.contract import Declaration
 from pipelines.headers.volumes import VolumeChoice
 from pipelines.phantoms.series import mr_series
@@ -55,8 +56,8 @@ def test_one_header_without_an_attribute_hides_it_from_nobody(
     del headers[which]["BodyPartExamined"], headers[which]["MRAcquisitionType"]
     decision = decide(shipped_rules, study_of(facts_of(headers)))
     assert [firing.rule for firing in decision.firings] == ["head-t1-to-synthetic-ct"]
-    (series,) = decision.explanation["rules"][0]["slots"][0]["series"]
-    notes = {note for judged in series["where"] for note in judged["notes"]}
+    (series,) = decision.rules[0].slots[0].series
+    notes = {note for judged in series.where for note in judged.notes}
     assert {"1 of 60 lacks BodyPartExamined", "1 of 60 lacks MRAcquisitionType"} <= notes
 
 
@@ -68,8 +69,8 @@ def test_a_localizer_in_the_series_decides_nothing_wherever_it_came(
     headers.insert(at, localizer(mprage))
     decision = decide(shipped_rules, study_of(facts_of(headers)))
     assert decision.firings
-    (series,) = decision.explanation["rules"][0]["slots"][0]["series"]
-    assert (series["instances"], series["set_aside"]) == (60, "1 of 61 is a localizer")
+    (series,) = decision.rules[0].slots[0].series
+    assert (series.about.instance_count, series.about.set_aside) == (60, "1 of 61 is a localizer")
 
 
 @pytest.mark.hazard("HAZ-07")
@@ -107,8 +108,8 @@ def enhanced_phantom(**second_half: Any) -> dict[str, Any]:
 def test_an_enhanced_object_is_routed_by_what_its_frames_say(shipped_rules: RuleSet, study_of: StudyOf) -> None:
     decision = decide(shipped_rules, study_of(facts_of([enhanced_phantom()])))
     assert [firing.rule for firing in decision.firings] == ["head-t1-to-synthetic-ct"]
-    (series,) = decision.explanation["rules"][0]["slots"][0]["series"]
-    assert series["instances"] == 60
+    (series,) = decision.rules[0].slots[0].series
+    assert series.about.instance_count == 60
 
 
 @pytest.mark.hazard("HAZ-07")
@@ -195,4 +196,6 @@ def test_any_order_gives_the_same_decision(
         headers[index].update(data.draw(changes))
     shuffled = headers[:]
     random.Random(seed).shuffle(shuffled)
-    assert decide(shipped_rules, study_of(facts_of(shuffled))) == decide(shipped_rules, study_of(facts_of(headers)))
+    once, again = (decide(shipped_rules, study_of(facts_of(one))) for one in (headers, shuffled))
+    assert once == again
+    assert explain(once) == explain(again)

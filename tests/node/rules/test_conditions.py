@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from node.rules.conditions import Condition, Ternary
 from node.rules.ruleset import SERIES_FACTS
+from node.rules.subject import Subject
 from node.rules.types import ConditionError
 
 NAMES = ("EchoTime", "RepetitionTime", "FlipAngle")
@@ -22,7 +23,7 @@ def checked(text: str) -> Condition:
 
 
 def verdict(text: str, **values: Any) -> Ternary:
-    return checked(text).judge(values).verdict
+    return Subject(values).judge(checked(text)).verdict
 
 
 def kleene_not(a: Ternary) -> Ternary:
@@ -68,7 +69,7 @@ headers = st.dictionaries(st.sampled_from(NAMES), st.sampled_from([1.0, 9.0]))
 def test_every_expression_follows_the_three_valued_table(expression: tuple[str, Any], values: dict[str, float]) -> None:
     text, by_table = expression
     if len(text) <= 500:
-        assert checked(text).judge(values).verdict is by_table(values)
+        assert Subject(values).judge(checked(text)).verdict is by_table(values)
 
 
 @given(expressions, headers, headers)
@@ -77,13 +78,13 @@ def test_filling_in_what_is_missing_never_turns_an_answer_round(
 ) -> None:
     text, _ = expression
     if len(text) <= 500:
-        before = checked(text).judge(values).verdict
-        after = checked(text).judge({**more, **values}).verdict
+        before = Subject(values).judge(checked(text)).verdict
+        after = Subject({**more, **values}).judge(checked(text)).verdict
         assert before in (UNKNOWN, after)
 
 
 def test_a_missing_attribute_matches_neither_the_condition_nor_its_negation() -> None:
-    judged = checked('BodyPartExamined == "HEAD"').judge({})
+    judged = Subject({}).judge(checked('BodyPartExamined == "HEAD"'))
     assert judged.verdict is UNKNOWN
     assert judged.missing == ("BodyPartExamined",)
     assert verdict('!(BodyPartExamined == "HEAD")') is UNKNOWN
@@ -95,16 +96,28 @@ def test_a_value_of_another_type_leaves_the_condition_open() -> None:
     assert verdict("1 / instance_count > 1", instance_count=0) is UNKNOWN
 
 
-def test_the_judgement_says_what_was_seen() -> None:
-    judged = checked('Modality == "MR" && EchoTime < 5').judge({"Modality": "CT", "Rows": 3})
-    assert judged.to_json() == {
-        "condition": 'Modality == "MR" && EchoTime < 5',
-        "verdict": "false",
-        "seen": {"Modality": "CT"},
-        "missing": ["EchoTime"],
-        "built_in": False,
-        "notes": [],
-    }
+def test_the_judgement_says_what_was_seen_and_what_is_wanted() -> None:
+    judged = Subject({"Modality": "CT", "Rows": 3}).judge(checked('Modality == "MR" && EchoTime < 5'))
+    assert (judged.verdict, judged.seen, judged.missing) == (Ternary.FALSE, {"Modality": "CT"}, ("EchoTime",))
+    assert judged.wanted == "Modality MR and EchoTime under 5"
+    assert judged.describe() == ("Modality == \"MR\" && EchoTime < 5 is false (Modality is 'CT', EchoTime is missing)")
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("!is_derived", "is_derived false"),
+        ("is_axial", "is_axial true"),
+        ("5 <= instance_count", "instance_count at least 5"),
+        ("!(instance_count > 5)", "instance_count at most 5"),
+        ('!("P" in ImageType)', "no P in ImageType"),
+        ('body_part in ["HEAD", "NECK"]', "body_part one of HEAD, NECK"),
+        ("Rows > 3 && (Columns > 3 && Modality != 'CT')", "Columns over 3 and Modality other than CT"),
+        ("EchoTime < 5 || EchoTime > 80", "EchoTime < 5 || EchoTime > 80"),
+    ],
+)
+def test_what_a_condition_wants_is_said_in_words(text: str, wanted: str) -> None:
+    assert Subject({"Rows": 4, "Columns": 2, "Modality": "CT"}).judge(checked(text)).wanted == wanted
 
 
 @pytest.mark.parametrize(
@@ -159,4 +172,4 @@ def test_any_text_is_a_condition_or_refused_as_one(text: str) -> None:
         condition = checked(text)
     except ConditionError:
         return
-    condition.judge({"Rows": 3})
+    Subject({"Rows": 3}).judge(condition)

@@ -15,6 +15,8 @@ from pydicom.datadict import keyword_dict
 
 from node.rules import RuleSet, SeriesFacts, StudyFacts, decide
 from node.rules.conditions import Ternary
+from node.rules.explained import answers
+from node.rules.explanation import explain
 
 StudyOf = Callable[..., StudyFacts]
 LoadText = Callable[[str], RuleSet]
@@ -27,9 +29,9 @@ def test_a_head_mprage_fires_the_shipped_rule(
     (firing,) = decision.firings
     assert (firing.pipeline, firing.slots, firing.destinations) == ("synthetic-ct-head", {"t1": "1.1"}, ("lab",))
     assert decision.nearest_miss == ""
-    (slot,) = decision.explanation["rules"][0]["slots"]
-    assert slot["chosen_by"] == "only"
-    assert {judged["verdict"] for judged in slot["series"][0]["where"]} == {"true"}
+    (slot,) = decision.rules[0].slots
+    assert slot.chosen_by == "only"
+    assert {judged.verdict for judged in slot.series[0].where} == {Ternary.TRUE}
 
 
 @pytest.mark.parametrize(
@@ -84,8 +86,8 @@ def test_of_several_the_preferred_then_the_larger_then_the_lower_uid(
 
     def chosen(*series: SeriesFacts) -> tuple[str | None, str, list[str]]:
         decision = decide(shipped_rules, study_of(*series))
-        slot = decision.explanation["rules"][0]["slots"][0]
-        return slot["chosen"], slot["chosen_by"], slot["passed_over"]
+        slot = decision.rules[0].slots[0]
+        return slot.chosen, slot.chosen_by, [one.series_uid for one in slot.fitting[1:]]
 
     assert chosen(small, large, other, preferred) == ("1.9", "preference", ["1.2", "1.3", "1.1"])
     assert chosen(other, small) == ("1.3", "instances", ["1.1"])
@@ -150,8 +152,16 @@ def test_no_header_stops_a_decision_and_every_decision_is_json(
     series = tuple(SeriesFacts(f"1.{i}", header, counts, own) for i, header in enumerate(headers))
     study = StudyFacts("1.2", "A", "B", series)
     decision = decide(shipped_rules, study)
-    assert json.loads(json.dumps(decision.to_json(), allow_nan=False))["schema"] == 1
-    assert decide(shipped_rules, study) == decision
+    kept = json.loads(json.dumps(explain(decision), allow_nan=False))
+    assert kept["schema"] == 2
+    assert explain(decide(shipped_rules, study)) == explain(decision)
+    for rule, verdict in zip(kept["rules"], decision.rules, strict=True):
+        for slot, filled in zip(rule["slots"], verdict.slots, strict=True):
+            for one, series_verdict in zip(slot["series"], filled.series, strict=True):
+                read = list(answers(kept, one["subject"], slot["where"]))
+                assert [a.verdict for a in read] == [j.verdict.value for j in series_verdict.where]
+                assert [a.missing for a in read] == [j.missing for j in series_verdict.where]
+                assert all(isinstance(a.describe_seen(), str) for a in read)
     for firing in decision.firings:
         assert firing.slots["t1"] in {one.series_uid for one in series}
     for judgement in (j for rule in decision.rules for slot in rule.slots for one in slot.series for j in one.where):

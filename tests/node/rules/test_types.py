@@ -11,6 +11,7 @@ from pydicom.datadict import keyword_dict
 from node.rules.conditions import Condition, Ternary
 from node.rules.grammar import DEEPEST, GrammarError, parse_condition
 from node.rules.ruleset import SERIES_FACTS
+from node.rules.subject import Subject
 from node.rules.types import INT, TEXT, ConditionError, Type, check_types, keyword_type
 from pipelines.headers.values import typed_value
 
@@ -27,7 +28,7 @@ VALUES = {
 
 
 def verdict(text: str) -> Ternary:
-    return Condition.checked(text, SERIES_FACTS, keywords=True).judge(VALUES).verdict
+    return Subject(VALUES).judge(Condition.checked(text, SERIES_FACTS, keywords=True)).verdict
 
 
 @pytest.mark.parametrize(

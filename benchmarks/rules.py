@@ -175,7 +175,9 @@ def answer(code: CodeType, values: dict[str, Any]) -> bool | None:
         return None
 
 
-def agree(decision: Decision, asked: Sequence[Asked], plain: Sequence[CodeType], values: Sequence[dict[str, Any]]) -> None:
+def agree(
+    decision: Decision, asked: Sequence[Asked], plain: Sequence[CodeType], values: Sequence[dict[str, Any]]
+) -> None:
     """Check that the peer says the same of every series."""
     names = {True: "true", False: "false", None: "unknown"}
     for place, seen in enumerate(values):

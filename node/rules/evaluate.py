@@ -8,10 +8,11 @@ from typing import Any
 from node.rules.conditions import Ternary
 from node.rules.decision import Decision, Firing, RuleVerdict, SeriesVerdict, SlotVerdict
 from node.rules.facts import SeriesFacts, StudyFacts
-from node.rules.predicates import READ_FROM, READY, describe_fact
+from node.rules.predicates import READY, describe_fact
 from node.rules.ruleset import Rule, RuleSet, SlotRule
 from node.rules.subject import Repeated, Subject
 from pipelines.headers import Header, typed_attributes
+from pipelines.headers.coverage import EXTENT_FROM
 
 
 def decide(ruleset: RuleSet, study: StudyFacts) -> Decision:
@@ -40,9 +41,7 @@ def decide(ruleset: RuleSet, study: StudyFacts) -> Decision:
                 firings[same] = firings[same].joined_with(firing)
                 verdict = replace(verdict, repeats=firings[same].rule)
         verdicts.append(verdict)
-    return Decision(
-        study.study_uid, ruleset.version, tuple(firings), subjects.study, tuple(verdicts), ruleset.number
-    )
+    return Decision(study.study_uid, ruleset.version, tuple(firings), subjects.study, tuple(verdicts), ruleset.number)
 
 
 class _Notes:
@@ -54,7 +53,7 @@ class _Notes:
     def __call__(self, name: str) -> tuple[str, ...]:
         if name == "instance_count":
             return (self._series.set_aside,) if self._series.set_aside else ()
-        differing = [self._series.differing.get(keyword) for keyword in READ_FROM.get(name, (name,))]
+        differing = [self._series.differing.get(keyword) for keyword in _read_from(name)]
         read_from = describe_fact(name, Header.from_attributes(self._series.attributes)) if name in READY else ""
         return tuple(note for note in (read_from, *differing) if note)
 
@@ -91,13 +90,25 @@ class _Subjects:
     def _values(self, series: SeriesFacts) -> dict[str, Any]:
         header = Header.from_attributes(series.attributes)
         written = {keyword: value for keyword, value in series.attributes.items() if keyword in self._names}
-        ready = {name: READY[name](header) for name in self._names & READY.keys()}
+        ready = {name: READY[name].read(header) for name in self._names & READY.keys()}
         return {
             **typed_attributes(written),
             **{name: value for name, value in ready.items() if value is not None},
             "instance_count": series.instance_count,
+            **_extent(series),
             **self._from,
         }
+
+
+def _read_from(name: str) -> tuple[str, ...]:
+    if name in READY:
+        return READY[name].read_from
+    return EXTENT_FROM if name in ("slice_spacing", "coverage") else (name,)
+
+
+def _extent(series: SeriesFacts) -> dict[str, float]:
+    lie = series.extent
+    return {} if lie is None else {"slice_spacing": lie.spacing, "coverage": lie.coverage}
 
 
 def _fill(slot: SlotRule, series: tuple[SeriesFacts, ...], subjects: _Subjects) -> SlotVerdict:

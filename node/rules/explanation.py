@@ -3,8 +3,9 @@
 A hundred rules over thirty series ask fifteen thousand times: conditions, and the values of a series, stand in it once,
 and each series has one character a condition. Schema 2::
 
-    {"schema": 2, "study_uid": ..., "ruleset_version": SHA-256, "ruleset_number": 3, "fired": [rule, ...], "conflicts": [{"task": ..., "priority": ..., "rules": [...]}],
-     "nearest_miss": sentence,
+    {"schema": 2, "study_uid": ..., "ruleset_version": SHA-256, "ruleset_number": 3,
+     "fired": [rule, ...], "nearest_miss": sentence,
+     "conflicts": [{"task": ..., "priority": ..., "rules": [...]}, ...],
      "conditions": [{"condition": text, "names": [...], "built_in": false}, ...],
      "subjects": [{"series_uid": ..., "volume": "", "instances": 192, "own": false, "set_aside": "",
                    "values": {name: value}, "notes": {name: [...]}, "verdicts": "tfu-"}, ...],

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from pipelines.headers import Header
+from pipelines.headers.coverage import Extent, extent
 from pipelines.headers.functional_groups import ENHANCED, PER_FRAME
 from pipelines.headers.parts import divide
 from pipelines.headers.series import common_header, spread
@@ -40,6 +41,8 @@ class SeriesFacts:
     volumes
         The facts of each volume where a series holds several by their names (echoes, b-values, Dixon images, time
         points); else none.
+    extent
+        How its slices lie; None where the headers do not say it.
     """
 
     series_uid: str
@@ -49,6 +52,7 @@ class SeriesFacts:
     differing: Mapping[str, str] = field(default_factory=dict)
     set_aside: str = ""
     volumes: Mapping[VolumeName, SeriesFacts] = field(default_factory=dict)
+    extent: Extent | None = None
 
     def of_volume(self, choice: VolumeChoice) -> SeriesFacts | None:
         """Return the facts of the one volume that a slot takes; None where there is none, or more than one."""
@@ -108,6 +112,7 @@ def _facts(
         own,
         {found.keyword: found.describe() for found in spreads if not found.is_uniform},
         set_aside,
+        extent=extent(headers),
     )
 
 

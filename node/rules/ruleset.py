@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from node.priority import Priority
 from node.rules.conditions import Condition
-from node.rules.predicates import READY_TYPES
+from node.rules.predicates import READY
 from node.rules.types import DOUBLE, INT, TEXT, Type
 from pipelines.headers.volumes import VolumeChoice
 from pipelines.objects.profiles import PlanningProfile
@@ -19,7 +19,14 @@ STUDY_FACTS: Mapping[str, Type] = MappingProxyType(
 """What conditions on a study may use."""
 
 SERIES_FACTS: Mapping[str, Type] = MappingProxyType(
-    {**READY_TYPES, "calling_ae": TEXT, "called_ae": TEXT, "instance_count": INT}
+    {
+        **{name: fact.type for name, fact in READY.items()},
+        "calling_ae": TEXT,
+        "called_ae": TEXT,
+        "coverage": DOUBLE,
+        "instance_count": INT,
+        "slice_spacing": DOUBLE,
+    }
 )
 """What conditions on a series may use, besides DICOM keywords."""
 

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
+from types import MappingProxyType
 
 from pipelines.headers.header import Header
 
 _DAYS_A_YEAR = 365.25
 _AGE_UNITS = {"Y": 1.0, "M": 1.0 / 12.0, "W": 7.0 / _DAYS_A_YEAR, "D": 1.0 / _DAYS_A_YEAR}
 _STRONGEST_TESLA = 100.0
+_MANUFACTURERS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "SIEMENS": ("SIEMENS",),
+        "GE": ("GE MEDICAL", "GE HEALTHCARE", "GEMS", "GENERAL ELECTRIC"),
+        "PHILIPS": ("PHILIPS",),
+        "CANON": ("CANON", "TOSHIBA"),
+        "FUJIFILM": ("FUJI", "HITACHI"),
+        "UNITED IMAGING": ("UIH", "UNITED IMAGING"),
+    }
+)
 
 
 def age_years(header: Header) -> float | None:
@@ -36,6 +48,13 @@ def is_distortion_corrected(header: Header) -> bool:
     Other vendors' headers may not say it at all; what is not said is not taken for done.
     """
     return bool({"DIS2D", "DIS3D"} & set(header.codes("ImageType")))
+
+
+def manufacturer(header: Header) -> str | None:
+    """Return who made the scanner, under one name for all spellings; an unknown one as written, in capitals."""
+    written = header.text("Manufacturer").upper()
+    known = (name for name, spellings in _MANUFACTURERS.items() if any(one in written for one in spellings))
+    return next(known, written or None)
 
 
 def has_contrast_agent(header: Header) -> bool:

@@ -7,7 +7,7 @@ MRI Pulse Sequences, 2004: chapters 14 and 16). The limits are the textbook's re
 from __future__ import annotations
 
 import math
-from enum import Enum, auto
+from enum import StrEnum
 
 from pipelines.headers.header import Header
 
@@ -20,6 +20,9 @@ WEIGHTINGS = ("T1", "T2", "T2*", "PD", "FLAIR", "DIFFUSION")
 CONTRAST_FROM = (*TIMING, "ScanningSequence", "SequenceVariant")
 """What the contrast of most series is read from."""
 
+SEQUENCE_FROM = ("ScanningSequence", "SequenceVariant", "RepetitionTime", "EchoTrainLength")
+"""What the type of a sequence is read from."""
+
 _TISSUE_T1_MS = 1000.0
 """White and grey matter at 1.5 T and 3 T lie between 600 and 1600 ms (Stanisz et al., Magn Reson Med 2005)."""
 
@@ -30,10 +33,14 @@ _SHORT_REPETITION_MS = 100.0
 """No spin echo comes back so soon."""
 
 
-class _Kind(Enum):
-    GRADIENT_ECHO = auto()
-    SPIN_ECHO = auto()
-    ECHO_PLANAR = auto()
+class _Kind(StrEnum):
+    GRADIENT_ECHO = "GRADIENT_ECHO"
+    SPIN_ECHO = "SPIN_ECHO"
+    ECHO_PLANAR = "ECHO_PLANAR"
+
+
+SEQUENCE_TYPES = tuple(kind.value for kind in _Kind)
+"""What `sequence_type` returns."""
 
 
 def weighting(header: Header) -> str | None:
@@ -46,6 +53,14 @@ def weighting(header: Header) -> str | None:
     if kind is _Kind.ECHO_PLANAR:
         return "DIFFUSION" if _is_diffusion(header) else None
     return _of_gradient_echo(header, echo_ms) if kind is _Kind.GRADIENT_ECHO else _of_spin_echo(header, echo_ms)
+
+
+def sequence_type(header: Header) -> str | None:
+    """Return SPIN_ECHO, GRADIENT_ECHO or ECHO_PLANAR; None where the header of an MR series fits none."""
+    if (header.text("Modality") or "MR") != "MR":
+        return None
+    kind = _kind(header)
+    return None if kind is None else kind.value
 
 
 def _kind(header: Header) -> _Kind | None:

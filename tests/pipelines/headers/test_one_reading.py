@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 
 from pipelines.headers import Header, typed_attributes
+from pipelines.headers.acquisition import manufacturer
 from pipelines.headers.body_part import body_part
-from pipelines.headers.coverage import is_axial
+from pipelines.headers.coverage import Extent, extent, is_axial, plane
+from pipelines.headers.descriptions import description_words
 from pipelines.headers.origin import is_derived, is_localizer
-from pipelines.headers.weighting import weighting
+from pipelines.headers.weighting import sequence_type, weighting
 
 read = Header.from_attributes
 
@@ -141,6 +143,80 @@ def test_localizers_are_known_by_type_or_words() -> None:
     assert is_localizer(read({"SeriesDescription": "3-plane_Loc"})) is True
     assert is_localizer(read({"SeriesDescription": "local anaesthesia"})) is False
     assert is_localizer(read({})) is None
+
+
+@pytest.mark.parametrize(
+    ("cosines", "expected"),
+    [
+        ([1.0, 0, 0, 0, 1.0, 0], "AXIAL"),
+        ([0, 1.0, 0, 0, 0, -1.0], "SAGITTAL"),
+        ([1.0, 0, 0, 0, 0.1, -0.995], "CORONAL"),
+        ([1.0, 0, 0, 0, 0.7071, -0.7071], "OBLIQUE"),
+        ([0, 0, 0, 0, 0, 0], None),
+        (None, None),
+    ],
+)
+def test_the_plane_follows_from_the_normal(cosines: list[float] | None, expected: str | None) -> None:
+    assert plane(Header.from_attributes({"ImageOrientationPatient": cosines})) == expected
+
+
+@pytest.mark.parametrize(
+    ("attributes", "expected"),
+    [
+        ({"ScanningSequence": "SE"}, "SPIN_ECHO"),
+        ({"ScanningSequence": ["GR", "IR"]}, "GRADIENT_ECHO"),
+        ({"ScanningSequence": ["SE", "EP"]}, "ECHO_PLANAR"),
+        ({"ScanningSequence": "SE", "Modality": "CT"}, None),
+        ({}, None),
+    ],
+)
+def test_the_type_of_a_sequence(attributes: dict[str, Any], expected: str | None) -> None:
+    assert sequence_type(Header.from_attributes(attributes)) == expected
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("SIEMENS", "SIEMENS"),
+        ("Siemens Healthineers", "SIEMENS"),
+        ("GE MEDICAL SYSTEMS", "GE"),
+        ("Philips Medical Systems", "PHILIPS"),
+        ("TOSHIBA", "CANON"),
+        ("Esaote", "ESAOTE"),
+        ("", None),
+    ],
+)
+def test_a_manufacturer_has_one_name(written: str, expected: str | None) -> None:
+    assert manufacturer(Header.from_attributes({"Manufacturer": written})) == expected
+
+
+def test_the_words_of_descriptions() -> None:
+    header = Header.from_attributes({"SeriesDescription": "t1_mprage-SAG t1", "ProtocolName": "T2* Schädel"})
+    assert description_words(header) == ["T1", "MPRAGE", "SAG", "T2*", "SCHÄDEL"]
+    assert description_words(Header.from_attributes({})) is None
+
+
+def _slices(step: float, count: int, **more: Any) -> list[Header]:
+    axial = {"ImageOrientationPatient": [1.0, 0, 0, 0, 1.0, 0], **more}
+    return [
+        Header.from_attributes({**axial, "ImagePositionPatient": [3.0, 4.0, -7 + index * step]})
+        for index in range(count)
+    ]
+
+
+def test_how_slices_lie_follows_from_their_positions_in_any_order() -> None:
+    slices = _slices(3.0000004, 20)
+    assert extent(slices[::-1]) == extent(slices + slices) == Extent(3.0, 60.0)
+    assert extent(slices[:1]) is None
+    assert extent([*slices, *_slices(1.0, 2, ImageOrientationPatient=[0, 1.0, 0, 0, 0, -1.0])]) is None
+    assert extent([*slices, Header.from_attributes({"ImagePositionPatient": ["?"]})]) is None
+    assert extent([]) is None
+
+
+def test_frames_without_positions_lie_as_spacing_between_slices_says() -> None:
+    frames = [Header.from_attributes({"SpacingBetweenSlices": 2.5})] * 30
+    assert extent(frames) == Extent(2.5, 75.0)
+    assert extent([*frames, Header.from_attributes({"SpacingBetweenSlices": 3.0})]) is None
 
 
 def test_axial_is_judged_from_the_normal() -> None:

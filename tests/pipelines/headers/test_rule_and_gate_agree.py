@@ -97,7 +97,8 @@ def as_file(values: dict[str, object], replaced: tuple[bytes, bytes] = (b"", b""
 
 
 def answers(header: Header) -> dict[str, object]:
-    return {name: fact(header) for name, fact in {**READY, **ACQUISITION}.items()}
+    ready = {name: fact.read for name, fact in READY.items()}
+    return {name: read(header) for name, read in {**ready, **ACQUISITION}.items()}
 
 
 @pytest.mark.parametrize(("values", "expected"), HEADERS.values(), ids=HEADERS)

@@ -76,7 +76,7 @@ def _differences(test: WrittenTest, decision: Decision) -> Iterator[str]:
     for name in expected.keys() - fired.keys():
         verdict = verdicts[name]
         why = verdict.stopped_by or verdict.repeats
-        said = f"rule {why} came before it" if why else "; ".join(verdict.nearest())
+        said = f"rule {why} came before it" if why else "; ".join(miss.describe() for miss in verdict.misses)
         yield f"rule {name} does not fire: {said}"
     for name in fired.keys() - expected.keys():
         yield f"rule {name} fires, on {_filled(fired[name].slots)}"

@@ -18,10 +18,11 @@ from pipelines.headers.coverage import EXTENT_FROM
 def decide(ruleset: RuleSet, study: StudyFacts) -> Decision:
     """Say which rules fire for a study, and why each of the others does not.
 
-    All rules that match fire, unless an earlier one that matches stops. Of several series that fit a slot the preferred one fills it, then the one with the
-    most instances, then the one with the lowest UID; the explanation says which of these decided and who was passed
-    over. A rule that orders the very computation that an earlier one orders does not fire again; its destinations join
-    the earlier one's. Objects of this node's own making fill no slot.
+    All rules that match fire, unless an earlier one that matches stops. Of several series that fit a slot the
+    preferred one fills it, then the one with the most instances, then the one with the lowest UID; the explanation
+    says which of these decided and who was passed over. A rule that orders the very computation that an earlier one
+    orders does not fire again; its destinations join the earlier one's. Objects of this node's own making fill no
+    slot.
     """
     subjects = _Subjects(ruleset, study)
     stopped_by: str | None = None

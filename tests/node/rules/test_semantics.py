@@ -11,6 +11,7 @@ import pytest
 
 from node.errors import SettingsError
 from node.rules import RuleSet, SeriesFacts, StudyFacts, decide
+from node.rules.explanation import explain
 
 LoadText = Callable[[str], RuleSet]
 StudyOf = Callable[..., StudyFacts]
@@ -40,7 +41,7 @@ def test_all_rules_that_match_fire_unless_one_before_them_stops(load_rules_text:
     decision = decide(ruleset, head)
     assert [firing.rule for firing in decision.firings] == ["first"]
     assert decision.rules[1].matched
-    assert [rule["stopped_by"] for rule in decision.explanation["rules"]] == [None, "first"]
+    assert [rule["stopped_by"] for rule in explain(decision)["rules"]] == [None, "first"]
 
 
 def test_a_rule_that_does_not_match_stops_nothing(load_rules_text: LoadText, head: StudyFacts) -> None:

@@ -14,6 +14,7 @@ from node.rules.conditions import Condition, Ternary
 from node.rules.limits import contradictions, exclude_each_other, limits_of
 from node.rules.reach import find_unreachable
 from node.rules.ruleset import SERIES_FACTS
+from node.rules.subject import Subject
 
 LoadText = Callable[[str], RuleSet]
 
@@ -61,7 +62,7 @@ VALUES = st.fixed_dictionaries(
 
 def all_hold(conditions: list[str], values: dict[str, Any]) -> bool:
     checked = [Condition.checked(text, SERIES_FACTS, keywords=True) for text in conditions]
-    return all(one.judge(values).verdict is Ternary.TRUE for one in checked)
+    return all(Subject(values).judge(one).verdict is Ternary.TRUE for one in checked)
 
 
 @given(st.lists(PARTS, min_size=1, max_size=4), VALUES)

@@ -8,6 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from models.packages import ModelPackage, installed, package_installed
+from node.archive.completion import StudyService
 from node.archive.files import ArchiveFiles
 from node.archive.freshness import Freshness
 from node.archive.ingest import Ingest
@@ -120,6 +121,11 @@ class Node:
     def quarantine(self) -> QuarantineService:
         """The acts of people on what is set apart."""
         return QuarantineService(self.database, self.trail, self.files, self.clock)
+
+    @cached_property
+    def studies(self) -> StudyService:
+        """The acts of people on studies that are being received."""
+        return StudyService(self.trail, self.clock)
 
     @cached_property
     def rules(self) -> RulesService:

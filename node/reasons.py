@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from pipelines import reasons as pipeline_reasons
 from pipelines.contract import Reason
@@ -126,6 +127,7 @@ TEXTS: Mapping[str, str] = {
     "order a new run, or reinstall that model.",
     "model-folder-missing": "The folder of model packages is not there now ({found}): mount it again; the run waits.",
     "model-missing": "The model {model} is not installed (any more).",
+    "model-role-unknown": "The run has no model in the role {role}; it has: {accepted}.",
     "model-unusable": "The installed model cannot be used ({found}): install that package again.",
     "no-dicom-file": "No DICOM file: {found}.",
     "no-node-here": "There is no node in {data} (database {database}): name the data folder by --data or the settings "
@@ -205,7 +207,8 @@ TEXTS: Mapping[str, str] = {
     "rules-version-known": "This file is version {number} of the rules already.",
     "rules-version-unknown": "There is no version {number} of the rules; the latest is {latest}.",
     "run-crashed": "The computation ended with an unexpected {error}; the log has the trace.",
-    "run-needs-reason": "To compute again needs a reason: say what was wrong with run {run}.",
+    "run-cancelled": "Ended by {by} before it had a result: {reason}.",
+    "run-needs-reason": "To compute run {run} again, or to end it, needs a reason: say it with --reason.",
     "run-not-ended": "Run {run} is {state}: it can be computed again when it has ended.",
     "run-not-released": "Run {run} is not released.",
     "run-not-started": "Run {run} has not started.",
@@ -253,9 +256,11 @@ TEXTS: Mapping[str, str] = {
     "study-file-cut": "{file} is not whole ({found}): copy it again from where it came, or take it out of the folder.",
     "study-further-destinations": "The rules send run {run} to {destinations} as well, but it is {state} already: "
     "release it further to them, or leave it.",
+    "study-needs-reason": "To declare study {study} complete needs a reason: how is it known that nothing more comes?",
     "study-no-dicom": "{folder} holds no DICOM object; its first file is {file}. Name the folder with the study's "
     "DICOM files.",
     "study-no-folder": "{file} is a file, not a folder: name the folder that holds the study's DICOM files.",
+    "study-not-receiving": "Study {study} is {state}: it waits for nothing more.",
     "study-quarantined": "{count} instances of this study were set apart ({codes}): what is here may not be the whole "
     "study. Send the right instances again; conflicting ones need a person.",
     "study-receiving": "More images of study {study} came in: wait until it has settled, then look at what is held.",
@@ -284,3 +289,8 @@ def text(reason: Reason) -> str:
         except (KeyError, IndexError):
             pass
     return pipeline_reasons.text(reason)
+
+
+def sentence(code: str | None, parameters: Mapping[str, Any] | None) -> str:
+    """Return the sentence for a reason as rows keep it; empty where there is none."""
+    return "" if code is None else text(Reason(code, parameters or {}))

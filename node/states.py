@@ -40,6 +40,8 @@ class RunState(StrEnum):
     """A destination did not get every object, and no attempt is made any more until a person sends again."""
     FAILED = "failed"
     """The computation ended without a result."""
+    CANCELLED = "cancelled"
+    """A named person ended it before it had a result."""
     SUPERSEDED = "superseded"
     """A later revision of the study's inputs replaced it before every destination had it."""
 
@@ -66,10 +68,17 @@ TRANSITIONS: Mapping[type[State], Mapping[State, frozenset[State]]] = {
         StudyState.REBUILT: frozenset({StudyState.RECEIVING}),
     },
     RunState: {
-        RunState.QUEUED: frozenset({RunState.RUNNING, RunState.FAILED, RunState.SUPERSEDED}),
+        RunState.QUEUED: frozenset({RunState.RUNNING, RunState.FAILED, RunState.CANCELLED, RunState.SUPERSEDED}),
         # A worker that died while it ran leaves the run in RUNNING; the next attempt enters it again.
         RunState.RUNNING: frozenset(
-            {RunState.RUNNING, RunState.HELD, RunState.REFUSED, RunState.FAILED, RunState.SUPERSEDED}
+            {
+                RunState.RUNNING,
+                RunState.HELD,
+                RunState.REFUSED,
+                RunState.FAILED,
+                RunState.CANCELLED,
+                RunState.SUPERSEDED,
+            }
         ),
         RunState.HELD: frozenset({RunState.RELEASED, RunState.REJECTED, RunState.SUPERSEDED}),
         RunState.RELEASED: frozenset({RunState.DELIVERED, RunState.UNDELIVERED, RunState.SUPERSEDED}),
@@ -79,6 +88,7 @@ TRANSITIONS: Mapping[type[State], Mapping[State, frozenset[State]]] = {
         RunState.REFUSED: frozenset(),
         RunState.REJECTED: frozenset(),
         RunState.FAILED: frozenset(),
+        RunState.CANCELLED: frozenset(),
         RunState.SUPERSEDED: frozenset(),
     },
     DeliveryState: {

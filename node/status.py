@@ -14,7 +14,7 @@ from node.archive.catalogue import Catalogue
 from node.archive.tables import QuarantineRow, StudyRow
 from node.deliver.tables import DeliveryItemRow, DeliveryRow
 from node.observe.processes import read_failing
-from node.reasons import text
+from node.reasons import sentence, text
 from node.runs.results import Results
 from node.runs.tables import DecisionRow, RunObjectRow, RunRow
 from pipelines.contract import Reason
@@ -198,7 +198,7 @@ def _studies(
         StudyReport(
             study_uid=study.study_uid,
             state=study.state,
-            reason=_sentence(study.reason_code, study.reason_parameters),
+            reason=sentence(study.reason_code, study.reason_parameters),
             revision=study.revision,
             instances=instances.get(study.study_uid, 0),
             decision=explanations.get(study.study_uid),
@@ -266,7 +266,7 @@ def _deliveries(session: Session, study_uids: Sequence[str]) -> Mapping[str, Seq
             sent=sent,
             total=total,
             unwanted=unwanted,
-            reason=_sentence(delivery.reason_code, delivery.reason_parameters),
+            reason=sentence(delivery.reason_code, delivery.reason_parameters),
         )
         found.setdefault(delivery.run_id, []).append(report)
     return found
@@ -279,7 +279,7 @@ def _run(results: Results, run: RunRow, objects: Sequence[_Object], deliveries: 
     return RunReport(
         run_id=run.run_id,
         state=run.state,
-        reason=_sentence(run.reason_code, run.reason_parameters),
+        reason=sentence(run.reason_code, run.reason_parameters),
         rule=run.rule,
         pipeline=run.pipeline,
         models={role: ModelReport(**model) for role, model in run.models.items()},
@@ -307,12 +307,8 @@ def _check(check: Mapping[str, Any]) -> CheckReport:
 def _quarantined(row: QuarantineRow) -> QuarantineReport:
     return QuarantineReport(
         entry=row.id,
-        reason=_sentence(row.reason_code, row.reason_parameters),
+        reason=sentence(row.reason_code, row.reason_parameters),
         code=row.reason_code,
         sop_instance_uid=row.sop_instance_uid,
         location=row.location,
     )
-
-
-def _sentence(code: str | None, parameters: Mapping[str, Any] | None) -> str:
-    return "" if code is None else text(Reason(code, parameters or {}))

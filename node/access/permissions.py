@@ -17,6 +17,8 @@ class Permission(StrEnum):
     RELEASE_FURTHER = "release-further"
     DELIVER_AGAIN = "deliver-again"
     ORDER_AGAIN = "order-again"
+    CANCEL_RUN = "cancel-run"
+    COMPLETE_STUDY = "complete-study"
     SETTLE_QUARANTINE = "settle-quarantine"
     ERASE_IDENTITY = "erase-identity"
     BEGIN_TRAIL = "begin-trail"
@@ -31,6 +33,7 @@ PERMISSIONS: Mapping[Role, frozenset[Permission]] = MappingProxyType(
         Role.ADMINISTRATOR: frozenset(
             {
                 Permission.DELIVER_AGAIN,
+                Permission.COMPLETE_STUDY,
                 Permission.SETTLE_QUARANTINE,
                 Permission.ERASE_IDENTITY,
                 Permission.BEGIN_TRAIL,
@@ -47,12 +50,14 @@ PERMISSIONS: Mapping[Role, frozenset[Permission]] = MappingProxyType(
                 Permission.RELEASE_FURTHER,
                 Permission.DELIVER_AGAIN,
                 Permission.ORDER_AGAIN,
+                Permission.CANCEL_RUN,
+                Permission.COMPLETE_STUDY,
                 Permission.SETTLE_QUARANTINE,
                 Permission.ROUTE_AGAIN,
                 Permission.IMPORT_RULES,
             }
         ),
-        Role.PLANNER: frozenset({Permission.DELIVER_AGAIN}),
+        Role.PLANNER: frozenset({Permission.DELIVER_AGAIN, Permission.COMPLETE_STUDY}),
         Role.AUDITOR: frozenset(),
     }
 )

@@ -40,6 +40,8 @@ class Catalogue:
     def studies_to_settle(self, before: datetime, after: datetime) -> Sequence[StudyRow]:
         """Return the studies that are receiving and whose last instance came until `before` or since `after`.
 
+        One that a person declared complete after its last instance is among them at once.
+
         Nothing comes in the future: who has an instance of then was received before the clock was set back, and would
         wait until it is that time again. Oldest first.
         """
@@ -47,7 +49,9 @@ class Catalogue:
             select(StudyRow)
             .where(
                 StudyRow.state == StudyState.RECEIVING,
-                (StudyRow.last_instance_at <= before) | (StudyRow.last_instance_at >= after),
+                (StudyRow.last_instance_at <= before)
+                | (StudyRow.last_instance_at >= after)
+                | (StudyRow.completed_at >= StudyRow.last_instance_at),
             )
             .order_by(StudyRow.last_instance_at, StudyRow.study_uid)
         )

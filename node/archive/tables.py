@@ -51,6 +51,8 @@ class StudyRow(Base):
     last_instance_at
         When its last instance from outside came, or a person settled what was set apart of it; NULL while it has only
         objects of our own.
+    completed_at
+        When a person said that nothing more of it would come; an instance that comes later makes it void.
     correlation_id
         The same in logs, jobs and audit; 32 hexadecimal digits.
     calling_ae, called_ae
@@ -74,6 +76,7 @@ class StudyRow(Base):
     revision: Mapped[int]
     first_received_at: Mapped[datetime]
     last_instance_at: Mapped[datetime | None]
+    completed_at: Mapped[datetime | None]
     correlation_id: Mapped[str]
     calling_ae: Mapped[str]
     called_ae: Mapped[str]

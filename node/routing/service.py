@@ -1,8 +1,9 @@
-"""The service of orders: a named person has a run computed again, under a new run number."""
+"""The service of orders: a named person has a run computed again, under a new run number, or ends one."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -18,7 +19,7 @@ from node.errors import Permanent, Refusal
 from node.jobs.queue import JobQueue
 from node.priority import Priority, due_second
 from node.routing.orders import order_run, runs_of_same_computation
-from node.runs.events import repetition_refused, run_repeated, run_superseded
+from node.runs.events import cancellation_refused, repetition_refused, run_cancelled, run_repeated, run_superseded
 from node.runs.identity import models_to_json, profile_to_json
 from node.runs.models import installed_model
 from node.runs.tables import RunInputRow, RunRow
@@ -71,6 +72,7 @@ class OrderService:
         reason: str,
         destinations: Sequence[str] | None = None,
         priority: Priority = Priority.ROUTINE,
+        models: Mapping[str, str] = MappingProxyType({}),
     ) -> str:
         """Have an ended run computed again and return the new run: the same inputs, with what is installed now.
 
@@ -86,6 +88,8 @@ class OrderService:
             Names of destinations in place of the earlier run's.
         priority
             How urgent it is.
+        models
+            Names of packages in place of the earlier run's, by role.
 
         Raises
         ------
@@ -93,6 +97,7 @@ class OrderService:
             ``run-unknown``, those of `node.access.check`, ``run-needs-reason``; ``run-not-ended``; ``run-superseded``
             when another took its place; ``run-ordered-already`` while the same computation is queued or running;
             ``destination-other-profile`` when the destinations ask for different ones; ``run-pipeline-missing``;
+            ``model-role-unknown`` when the pipeline has no such role;
             or why it does not stand for its study any more
             (`Freshness`). A refusal is audited as well.
         Permanent
@@ -108,10 +113,10 @@ class OrderService:
             check(by, Permission.ORDER_AGAIN)
             if not reason.strip():
                 raise Refusal("run-needs-reason", run=run_id)
-            version, models = self._installed(earlier)
+            version, used = self._installed(earlier, models)
             for name in destinations or ():
                 self._settings.destination(name)
-            return self._order(run_id, version, models, by, reason, destinations, priority)
+            return self._order(run_id, version, used, by, reason, destinations, priority)
         except Permanent as refusal:
             with self._trail.recording() as recording:
                 run = recording.session.get(RunRow, run_id)
@@ -119,14 +124,49 @@ class OrderService:
                     recording.record(repetition_refused(run, by, refusal.reason))
             raise
 
-    def _installed(self, run: RunRow) -> tuple[str, Mapping[str, ModelIdentity]]:
+    def cancel(self, run_id: str, by: Actor, reason: str) -> None:
+        """End a run that has no result yet. One at work stops at its next report, and keeps nothing.
+
+        Parameters
+        ----------
+        run_id
+            The run, queued or running.
+        by, reason
+            The person who wants it, and why.
+
+        Raises
+        ------
+        Refusal
+            ``run-unknown``, those of `node.access.check`, ``run-needs-reason``, or ``state-transition`` when it has
+            ended already. A refusal is audited as well.
+        """
+        try:
+            with self._trail.recording() as recording:
+                run = _known(recording.session, run_id)
+                check(by, Permission.CANCEL_RUN)
+                if not reason.strip():
+                    raise Refusal("run-needs-reason", run=run_id)
+                change_state(recording.session, run, RunState.CANCELLED)
+                run.reason_code, run.reason_parameters = "run-cancelled", {"by": by.name, "reason": reason}
+                run.finished_at = self._clock.now()
+                recording.record(run_cancelled(run, by, reason))
+        except Permanent as refusal:
+            with self._trail.recording() as recording:
+                refused = recording.session.get(RunRow, run_id)
+                if refused is not None:
+                    recording.record(cancellation_refused(refused, by, refusal.reason))
+            raise
+
+    def _installed(self, run: RunRow, chosen: Mapping[str, str]) -> tuple[str, Mapping[str, ModelIdentity]]:
         """Return the version of the run's pipeline and the models by role, as they are installed now."""
         declaration = self._declarations.get(run.pipeline)
         if declaration is None:
             raise Refusal("run-pipeline-missing", pipeline=run.pipeline)
-        models = {
-            role: ModelIdentity.of(installed_model(self._package, model["name"])) for role, model in run.models.items()
-        }
+        for role in chosen:
+            if role not in run.models:
+                raise Refusal("model-role-unknown", role=role, accepted=", ".join(sorted(run.models)))
+        names = {role: chosen.get(role, model["name"]) for role, model in run.models.items()}
+        models = {role: ModelIdentity.of(installed_model(self._package, name)) for role, name in names.items()}
         return declaration.version, models
 
     def _profile(self, run: RunRow) -> dict[str, Any]:

@@ -195,8 +195,16 @@ class _ProgressRow:
                 .values(stage=stage, progress=share)
                 .returning(RunRow.run_id)
             ).first()
-            if at_work is None and session.get_one(RunRow, self._run_id).state == RunState.SUPERSEDED:
-                raise Permanent("run-superseded", by="(a later run)")
+            if at_work is None:
+                _check_not_ended(session.get_one(RunRow, self._run_id))
+
+
+def _check_not_ended(run: RunRow) -> None:
+    """Stop a computation that nobody wants any more; of a run that is merely not at work, nothing is said."""
+    if run.state == RunState.SUPERSEDED:
+        raise Permanent("run-superseded", by="(a later run)")
+    if run.state == RunState.CANCELLED:
+        raise Permanent(run.reason_code or "run-cancelled", **(run.reason_parameters or {}))
 
 
 def _key(pipeline: str, models: Mapping[str, ModelIdentity]) -> _WarmKey:

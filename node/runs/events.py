@@ -26,6 +26,16 @@ def repetition_refused(run: RunRow, by: Actor, reason: Reason) -> AuditEvent:
     return replace(_event(AuditCode.RUN_REPEATED, run, by, reason=reason.code), outcome="failure")
 
 
+def run_cancelled(run: RunRow, by: Actor, reason: str) -> AuditEvent:
+    """Return that a person ended a run before it had a result, and why."""
+    return _event(AuditCode.RUN_CANCELLED, run, by, reason=reason)
+
+
+def cancellation_refused(run: RunRow, by: Actor, reason: Reason) -> AuditEvent:
+    """Return that a person was refused to end a run, with the reason's code."""
+    return replace(_event(AuditCode.RUN_CANCELLED, run, by, reason=reason.code), outcome="failure")
+
+
 def run_started(run: RunRow, by: Actor) -> AuditEvent:
     """Return that a run's first attempt began, with which models."""
     models = [model["name"] for _, model in sorted(run.models.items())]

@@ -62,6 +62,14 @@ def order_again(rooms: Any, by: Actor) -> None:
     rooms.node.orders.order_again(run_of(rooms).run_id, by, "another model")
 
 
+def cancel(rooms: Any, by: Actor) -> None:
+    rooms.node.orders.cancel(run_of(rooms).run_id, by, "another patient was meant")
+
+
+def complete(rooms: Any, by: Actor) -> None:
+    rooms.node.studies.complete(run_of(rooms).study_uid, by, "the last series came")
+
+
 def take(rooms: Any, by: Actor) -> None:
     rooms.node.quarantine.take([entry_of(rooms)], by, "the newer one")
 
@@ -92,6 +100,8 @@ ACTS: dict[Callable[[Any, Actor], None], Permission] = {
     release_further: Permission.RELEASE_FURTHER,
     deliver_again: Permission.DELIVER_AGAIN,
     order_again: Permission.ORDER_AGAIN,
+    cancel: Permission.CANCEL_RUN,
+    complete: Permission.COMPLETE_STUDY,
     take: Permission.SETTLE_QUARANTINE,
     discard: Permission.SETTLE_QUARANTINE,
     erase: Permission.ERASE_IDENTITY,

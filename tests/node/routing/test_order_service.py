@@ -215,3 +215,35 @@ def test_only_a_named_person_with_a_reason_orders(failed) -> None:
     with pytest.raises(SettingsError, match="destination-unknown"):
         rooms.node.orders.order_again(run_id, PHYSICIST, "because", ["gone"])
     assert list(runs(rooms)) == [1]
+
+
+def test_a_cancelled_run_is_not_computed_and_a_person_can_order_it_again(ordered) -> None:
+    rooms, run_id = ordered
+    rooms.node.orders.cancel(run_id, PHYSICIST, "the wrong patient was asked for")
+    assert runs(rooms)[1].state == RunState.CANCELLED
+    row = last_audit(rooms)
+    assert (row.code, row.outcome) == ("run-cancelled", "success")
+    with pytest.raises(Permanent):
+        rooms.compute(run_id)
+    assert runs(rooms)[1].state == RunState.CANCELLED
+    assert not runs(rooms)[1].objects
+    again = rooms.node.orders.order_again(run_id, PHYSICIST, "the right one after all")
+    rooms.compute(again)
+    assert runs(rooms)[2].state == RunState.HELD
+
+
+def test_a_held_run_is_not_cancelled_and_that_is_audited(ordered) -> None:
+    rooms, run_id = ordered
+    rooms.compute(run_id)
+    with pytest.raises(Refusal, match="state-transition"):
+        rooms.node.orders.cancel(run_id, PHYSICIST, "too late")
+    assert runs(rooms)[1].state == RunState.HELD
+    assert (last_audit(rooms).code, last_audit(rooms).outcome) == ("run-cancelled", "failure")
+
+
+def test_a_role_that_the_run_has_not_is_refused(failed) -> None:
+    rooms, run_id = failed
+    with pytest.raises(Refusal, match="model-role-unknown"):
+        rooms.node.orders.order_again(run_id, PHYSICIST, "try another", models={"painter": "head-mr-to-ct"})
+    with pytest.raises(Permanent, match="model-missing"):
+        rooms.node.orders.order_again(run_id, PHYSICIST, "try another", models={"generator": "no-such-package"})

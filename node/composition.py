@@ -22,6 +22,8 @@ from node.deliver.sender import DeliverySender
 from node.deliver.service import DeliveryService
 from node.jobs.queue import JobQueue
 from node.layout import Layout
+from node.release.notes import NoteWriter
+from node.release.recall import RecallService
 from node.release.service import ReleaseService
 from node.routing.again import RoutingService
 from node.routing.router import Router
@@ -90,8 +92,25 @@ class Node:
     def release_service(self) -> ReleaseService:
         """The service that holds, releases and rejects results."""
         return ReleaseService(
-            self.database, self.trail, self.files, self.queue, self.settings, self.freshness, self.clock
+            self.database,
+            self.trail,
+            self.files,
+            self.queue,
+            self.settings,
+            self.freshness,
+            self.clock,
+            self.note_writer,
         )
+
+    @cached_property
+    def note_writer(self) -> NoteWriter:
+        """What writes rejection notes."""
+        return NoteWriter(self.files, self.settings.node.name, version("synthnode"))
+
+    @cached_property
+    def recalls(self) -> RecallService:
+        """The service that takes back what was released."""
+        return RecallService(self.database, self.trail, self.files, self.queue, self.clock, self.note_writer)
 
     @cached_property
     def freshness(self) -> Freshness:

@@ -12,20 +12,22 @@ from node.archive.ingest import BATCH, Ingest
 from node.composition import Node
 from node.database.migrate import check_revision
 from node.jobs.dbos_process import DbosProcess, Slots
-from node.jobs.queue import DELIVERY
+from node.jobs.queue import DELIVERY, NOTIFICATION
 from node.observe.logs import configure_logging
 from node.processes.child import run_child
 from node.processes.timers import Timers
 from node.routing.router import Router
 from node.settings import load_settings
 from node.workflows.reaper import Reaper
-from node.workflows.workflows import register_delivery
+from node.workflows.workflows import register_delivery, register_notification
 
 NAME = "engine"
 INTAKE_EVERY_S = 1.0
 REAP_EVERY_S = 15.0
 DELIVERY_SLOTS = Slots(per_partition=1)
 """One association a destination at one time, however many destinations there are."""
+NOTIFICATION_SLOTS = Slots(per_partition=1)
+"""A channel that does not answer holds up no other."""
 
 
 def start(node: Node) -> Callable[[], None]:
@@ -33,10 +35,19 @@ def start(node: Node) -> Callable[[], None]:
     check_revision(node.database)
     router, ingest = node.router, node.ingest
     node.routing.retry_failed(Actor.service(NAME))
-    reaper = Reaper(node.database, node.queue, node.release_service, node.sender, node.clock, Actor.service(NAME))
+    reaper = Reaper(
+        node.database,
+        node.queue,
+        node.release_service,
+        node.sender,
+        node.notification_sender,
+        node.clock,
+        Actor.service(NAME),
+    )
 
     register_delivery(node.sender)
-    jobs = DbosProcess(node.database.url, NAME, {DELIVERY: DELIVERY_SLOTS})
+    register_notification(node.notification_sender)
+    jobs = DbosProcess(node.database.url, NAME, {DELIVERY: DELIVERY_SLOTS, NOTIFICATION: NOTIFICATION_SLOTS})
     # What a worker left that the settings do not have any more, nobody else would take up.
     node.queue.take_back({NAME, *node.settings.compute.workers})
     jobs.launch()

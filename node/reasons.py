@@ -98,6 +98,11 @@ TEXTS: Mapping[str, str] = {
     "made for: have it computed again for destinations of one profile.",
     "destination-unknown": "No destination is called {name}; the settings know: {known}.",
     "device-unusable": "The device of this worker cannot be used now ({found}): see its driver; the run waits.",
+    "draft-pipeline-unknown": "There is no pipeline {pipeline}; installed are {known}.",
+    "draft-series-none": "No series {series} of the study can fill slot {slot}: {found}.",
+    "draft-series-several": "Several series of the study can fill slot {slot}, say which with --series {slot}=UID: "
+    "{found}.",
+    "draft-slot-unknown": "Pipeline {pipeline} has no slot {slot}; its slots are {known}.",
     "file-damaged": "The bytes of {file} are not those that were kept: restore it from a backup or have it sent again.",
     "file-missing": "The file {file} of instance {sop_instance} is not there: restore it from a backup.",
     "file-not-dicom": "{file} is no DICOM file that can be sent ({error}): take it out of the folder or repair it.",
@@ -207,6 +212,8 @@ TEXTS: Mapping[str, str] = {
     "rules-need-note": "Say what is new in it, or why: --note. The note stays with the version and in the audit log.",
     "rules-none": "No rules are active: start the node once (`synthnode serve`), or activate a version.",
     "rules-not-activated": "Version {number} of the rules was not activated: {findings}.",
+    "rules-not-decided": "The rules have not decided study {study}: it has not settled, or an instance is set apart "
+    "(`synthnode status {study}` tells).",
     "rules-not-yaml": "The rule file {file} is not plain YAML: {error}. Correct it there, quote conditions that begin "
     "with `!` or a quotation mark, and do without aliases.",
     "rules-nothing-before": "The active rules are the first ones: there is nothing to return to.",

@@ -14,6 +14,9 @@ from rich.text import Text
 from node.cli.output import AsJson, console, print_json
 from node.cli.person import By, person
 from node.cli.place import Config, Data, existing_node, node_at
+from node.cli.rules_draft import draft_from
+from node.cli.rules_explain import explain_study
+from node.cli.rules_replay import replay
 from node.composition import Node
 from node.database.migrate import check_revision
 from node.errors import SettingsError
@@ -26,6 +29,9 @@ from node.rules.versions import Versions, difference
 from pipelines.contract import Reason
 
 app = typer.Typer(help="The rules: versions, and which of them decides.", no_args_is_help=True)
+app.command("explain")(explain_study)
+app.command("replay")(replay)
+app.command("draft")(draft_from)
 
 SCHEMA = 1
 

@@ -54,7 +54,7 @@ def test_two_rules_for_one_task_at_one_priority_are_named(load_rules_text: LoadT
     first, second = "name: first, destinations: [lab]", "name: second, models: other, destinations: [lab]"
     (conflict,) = decide(load_rules_text(rules(first, second)), head).conflicts
     assert (conflict.rules, conflict.priority) == (("first", "second"), "URGENT")
-    (shown,) = decide(load_rules_text(rules(first, second)), head).explanation["conflicts"]
+    (shown,) = explain(decide(load_rules_text(rules(first, second)), head))["conflicts"]
     assert shown["rules"] == ["first", "second"]
 
 

@@ -68,9 +68,9 @@ class Actor:
         return cls(ActorKind.TIMER, name)
 
     @classmethod
-    def service(cls, name: str) -> Actor:
-        """Return the node's own process of that name."""
-        return cls(ActorKind.SERVICE, name)
+    def service(cls, name: str, machine: str = "") -> Actor:
+        """Return the node's own process of that name, on that machine."""
+        return cls(ActorKind.SERVICE, name, machine)
 
     def __str__(self) -> str:
         where = f"@{self.address}" if self.address else ""

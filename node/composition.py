@@ -22,11 +22,9 @@ from node.deliver.sender import DeliverySender
 from node.deliver.service import DeliveryService
 from node.jobs.queue import JobQueue
 from node.layout import Layout
-from node.notify.outbox import Outbox
-from node.notify.sender import NotificationSender
-from node.notify.service import NotificationService
-from node.release.notes import NoteWriter
-from node.release.recall import RecallService
+from node.machines.leases import Lease
+from node.machines.machine import Machine, this_machine
+from node.machines.shared_folder import SharedFolder
 from node.release.service import ReleaseService
 from node.routing.again import RoutingService
 from node.routing.router import Router
@@ -58,7 +56,26 @@ class Node:
         self.settings = settings
         self._database = database
         self.clock = clock or SystemClock()
-        self.layout = Layout(settings.data)
+        self.layout = Layout(settings.data, settings.shared_folder)
+
+    @cached_property
+    def machine(self) -> Machine:
+        """This machine; it needs its data folder."""
+        return this_machine(self.settings.node.machine, self.layout.machine)
+
+    @cached_property
+    def shared(self) -> SharedFolder:
+        """The proof that this machine sees the node's shared folder."""
+        return SharedFolder(self.layout.shared, self.database)
+
+    def lease(self, process: str) -> Lease:
+        """Return the lease of a process of this machine that takes jobs."""
+        return Lease(self.database, self.queue, self.machine, process, self.version, self.settings.node.lease_seconds)
+
+    @property
+    def version(self) -> str:
+        """The release of this software."""
+        return version("synthnode")
 
     @cached_property
     def database(self) -> Database:
@@ -69,22 +86,7 @@ class Node:
     @cached_property
     def trail(self) -> AuditTrail:
         """The audit trail."""
-        return AuditTrail(self.database, self.anchor, self.clock, (self.outbox.enter,))
-
-    @cached_property
-    def outbox(self) -> Outbox:
-        """What enters notifications."""
-        return Outbox(self.queue, self.clock, self.settings.notify.channels, self.settings.node.name)
-
-    @cached_property
-    def notifications(self) -> NotificationService:
-        """The acts of people on notifications."""
-        return NotificationService(self.trail, self.settings)
-
-    @cached_property
-    def notification_sender(self) -> NotificationSender:
-        """The sender of notifications."""
-        return NotificationSender(self.database, self.queue, self.settings, self.clock)
+        return AuditTrail(self.database, self.anchor, self.clock)
 
     @cached_property
     def anchor(self) -> Anchor:
@@ -94,7 +96,7 @@ class Node:
     @cached_property
     def files(self) -> ArchiveFiles:
         """The archive's files."""
-        return ArchiveFiles(self.layout.archive)
+        return ArchiveFiles(self.layout.archive, self.machine.id)
 
     @cached_property
     def queue(self) -> JobQueue:
@@ -104,31 +106,14 @@ class Node:
     @cached_property
     def results(self) -> Results:
         """Kept results."""
-        return Results(self.layout.results)
+        return Results(self.layout.results, self.machine.id)
 
     @cached_property
     def release_service(self) -> ReleaseService:
         """The service that holds, releases and rejects results."""
         return ReleaseService(
-            self.database,
-            self.trail,
-            self.files,
-            self.queue,
-            self.settings,
-            self.freshness,
-            self.clock,
-            self.note_writer,
+            self.database, self.trail, self.files, self.queue, self.settings, self.freshness, self.clock
         )
-
-    @cached_property
-    def note_writer(self) -> NoteWriter:
-        """What writes rejection notes."""
-        return NoteWriter(self.files, self.settings.node.name, version("synthnode"))
-
-    @cached_property
-    def recalls(self) -> RecallService:
-        """The service that takes back what was released."""
-        return RecallService(self.database, self.trail, self.files, self.queue, self.clock, self.note_writer)
 
     @cached_property
     def freshness(self) -> Freshness:
@@ -243,6 +228,7 @@ class Node:
             self.clock,
             self.package,
             build_on_device,
+            self.shared.check_node,
             station=self.settings.node.name,
-            software_version=version("synthnode"),
+            software_version=self.version,
         )

@@ -53,6 +53,9 @@ TEXTS: Mapping[str, str] = {
     "altered or put back: it does not fit the key, or this machine has recorded later. Run `synthnode audit verify`.",
     "audit-subject-unknown": "No identifiers are kept for subject {subject}: unknown, or erased before.",
     "audit-tail-cut": "The audit log ends before its time: rows {first} to {last} were cut off.",
+    "audit-trail-unsealed": "The audit log in {database} was written by a release that did not seal it, and cannot be "
+    "gone on with as it is. Run `synthnode audit begin --by NAME --reason TEXT`, which migrates the database and "
+    "begins another trail after it; then start the node.",
     "audit-trail-whole": "The audit log verifies: there is no reason to begin a new trail.",
     "audit-witness-contradicted": "Audit row {first} is not the one that was noted elsewhere with hash {head}: log "
     "and anchor were put back to an older state, or replaced.",
@@ -69,7 +72,6 @@ TEXTS: Mapping[str, str] = {
     "conflicting-patient": "Study {study} belongs to a patient with another {attributes}: correct the wrong one at "
     "its source and send it again under a new study UID.",
     "conflicting-series": "Series {series} belongs to study {first} already: have the sender correct the UID.",
-    "channel-unknown": "The settings know no channel {channel} under `notify`: add it, or correct the name.",
     "context-refused": "{peer} does not take SOP class {sop_class} in transfer syntax {transfer_syntax}: "
     "enable it there, or choose another destination.",
     "data-set-empty": "The request for instance {sop_instance} has no data set: a fault of the sender.",
@@ -125,14 +127,17 @@ TEXTS: Mapping[str, str] = {
     "job-given-up": "The job engine gave the job up ({status}); the log has the cause.",
     "journal-not-writable": "The receipt journal in {folder} cannot be written ({error}): check its disk; nothing is "
     "acknowledged until it can.",
+    "lease-lost": "This process was taken for dead, since its lease in the database had run out: what it worked on "
+    "went to others. It starts anew by itself; if this repeats, look at the machine's load and at the network.",
+    "machine-name-taken": "Another machine of this node has the name {machine} and runs {executor}: give each machine "
+    "a name of its own (node.machine).",
+    "machine-version": "This machine has release {found}, the node was started with {expected}: install that here.",
+    "node-not-started": "No `synthnode serve` has worked on the database {database} yet: start it first, on its "
+    "machine.",
     "journal-position": "The journal of {receiver} was read by another process meanwhile (expected {expected}, found "
     "{found}).",
     "journal-schema": "The receipt journal has {found}, this software reads schema {accepted}: install the release "
     "that wrote it.",
-    "mail-refused": "The mail server of channel {channel} refused the message or a recipient (status {status}): see "
-    "the addresses and the server's log.",
-    "mail-unreachable": "The mail server of channel {channel} cannot be reached, or not securely ({error}): see its "
-    "address, its certificate and `security`.",
     "model-changed": "The installed model {model} has hash {found}, the run was ordered with {expected}: "
     "order a new run, or reinstall that model.",
     "model-folder-missing": "The folder of model packages is not there now ({found}): mount it again; the run waits.",
@@ -180,13 +185,7 @@ TEXTS: Mapping[str, str] = {
     "receipts-unread": "Images were received that are not in the catalogue yet, of study {study} perhaps: see that the "
     "engine runs (`synthnode status`), then try again.",
     "reject-needs-reason": "A rejection needs a reason: --reason.",
-    "recall-needs-reason": "A recall needs a reason: --reason.",
-    "recall-nothing": "Nothing of study {study} was released, is held or is to be computed: there is nothing to "
-    "recall.",
-    "recall-unreadable": "No object of run {run} can be read, so that no rejection note can be written: restore the "
-    "archive from a backup, then recall it again.",
     "rejected-by-person": "{by} rejected it: {reason}",
-    "rejection-first": "The note that rejects run {run} must be at {destination} first: see its delivery.",
     "release-destination-doubled": "Run {run} has a delivery to {destination} already: have that one sent again.",
     "release-needs-reason": "The verdict is {verdict}: a release needs a reason (--reason).",
     "release-never": "A rejected {checks} can never be released.",
@@ -234,9 +233,7 @@ TEXTS: Mapping[str, str] = {
     "run-ordered-already": "Run {run} of the same computation is {state}: wait until it has ended, then look at it.",
     "run-outdated": "More images came in, and the study as it now is orders no such run: see there why.",
     "run-pipeline-missing": "The pipeline {pipeline} is not installed any more.",
-    "run-recalled": "{by} recalled it: {reason}",
     "run-repeated": "A named person had it computed again, as run {by}.",
-    "run-replaced": "Run {by} was released in its place: more images had come in.",
     "run-superseded": "Replaced by run {by}: more images came in.",
     "run-unknown": "No run is called {run}.",
     "schema-references": "After the migration rows of the database would refer to rows that are not there ({found}): "
@@ -264,13 +261,20 @@ TEXTS: Mapping[str, str] = {
     "run-role-unknown": "{pipeline} has no model in the role {role}; it has {known}.",
     "run-slot-unknown": "There is no slot {slot}; the pipeline has {known}.",
     "run-time-invalid": "The time {found} is no ISO time with an offset, as 2026-01-31T12:00:00+00:00 is.",
-    "secret-unusable": "The secret of channel {channel} cannot be used ({found}): name a file that this node can read "
-    "and that holds at least 16 bytes.",
     "settings-invalid": "{file}: {findings}",
     "settings-not-yaml": "{file} is no YAML of settings: {error}",
     "settings-unreadable": "{file} cannot be read: {error}.",
     "state-changed": "The {thing} is not in state {seen} any more: another changed it at the same moment. "
     "Look at its state, then try again if it still makes sense.",
+    "shared-folder-copy": "{folder} is a copy of the node's shared folder, or an old state of it: mount the one that "
+    "the node works on.",
+    "shared-folder-foreign": "{folder} belongs to another node than the database {database}: look at the settings "
+    "shared, data and database.url.",
+    "shared-folder-missing": "{folder} does not hold the node's files: mount the shared folder there, or put it back "
+    "from the backup.",
+    "shared-mount-unsafe": "{folder} lies on {mounted}, mounted with `{found}`: {why}. Mount it `hard`, with NFS 4.",
+    "worker-needs-postgresql": "A worker on a machine of its own works on the database of its node, and that must be "
+    "PostgreSQL (database.url).",
     "state-transition": "A {thing} in state {current} cannot become {new}.",
     "store-not-now": "{peer} could not store instance {sop_instance} (status {status}) and is tried again: see its "
     "disk and database.",
@@ -285,7 +289,6 @@ TEXTS: Mapping[str, str] = {
     "study-not-receiving": "Study {study} is {state}: it waits for nothing more.",
     "study-quarantined": "{count} instances of this study were set apart ({codes}): what is here may not be the whole "
     "study. Send the right instances again; conflicting ones need a person.",
-    "study-recalled": "{by} recalled what was computed for this study: {reason}",
     "study-receiving": "More images of study {study} came in: wait until it has settled, then look at what is held.",
     "study-rules-conflict": "Rules {rules} order different computations of one task at priority {priority}: each "
     "result is held. Release one and reject the other, and correct the rules: `synthnode rules check`.",
@@ -296,9 +299,6 @@ TEXTS: Mapping[str, str] = {
     "too-many-contexts": "{found} combinations of SOP class and transfer syntax do not fit one association "
     "(at most {accepted}): send fewer kinds at once.",
     "uid-invalid": "{attribute} of the request is no UID ({found}): a fault of the sender.",
-    "webhook-refused": "The receiver of channel {channel} answered with status {status}: see its log.",
-    "webhook-unreachable": "The receiver of channel {channel} cannot be reached ({error}): see that it runs, and its "
-    "address and certificate.",
 }
 """English template by code, in alphabetical order."""
 

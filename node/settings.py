@@ -22,8 +22,11 @@ from pydantic_settings.sources import EnvSettingsSource
 
 from node.actor import Role
 from node.errors import SettingsError
-from node.network import AeTitle, Mail, Name, Peer, Port, Right, Webhook
+from node.network import AeTitle, Name, Peer, Port, Right
 from pipelines.objects.profiles import DEFAULT, PlanningProfile
+
+MachineName = Annotated[str, StringConstraints(min_length=1, max_length=40, pattern=r"^[A-Za-z0-9_-]+$")]
+"""A host name without its domain."""
 
 Device = Annotated[str, StringConstraints(pattern=r"^(cpu|cuda:\d+)$")]
 
@@ -50,6 +53,12 @@ class NodeSection(Section):
     )
     time_zone: Annotated[str, AfterValidator(_check_time_zone)] = Field(
         "UTC", description="The site's time zone, such as `Europe/Zurich`, in which rules ask for the hour and the day."
+    )
+    machine: MachineName | None = Field(
+        None, description="This machine's name among those of the node. Default: its host name without the domain."
+    )
+    lease_seconds: Annotated[float, Field(ge=2, le=600)] = Field(
+        20.0, description="After so long without a word from a process others take its jobs; the same on all machines."
     )
 
 
@@ -94,7 +103,8 @@ class ComputeSection(Section):
         ("cpu",), min_length=1, description="One worker process each: `cpu`, `cuda:0`, `cuda:1`."
     )
     packages: Path | None = Field(
-        None, description="A folder of model packages beside the shipped ones. Default: `models` in the data folder."
+        None,
+        description="A folder of model packages beside the shipped ones. Default: `models` in the shared folder.",
     )
 
     @property
@@ -138,18 +148,6 @@ class AuditSection(Section):
     )
 
 
-class NotifySection(Section):
-    """Who is notified of what; nobody by default."""
-
-    webhooks: tuple[Webhook, ...] = Field((), description="HTTP addresses that notifications are posted to, signed.")
-    mails: tuple[Mail, ...] = Field((), description="Mailboxes that notifications are sent to.")
-
-    @property
-    def channels(self) -> tuple[Webhook | Mail, ...]:
-        """All channels."""
-        return (*self.webhooks, *self.mails)
-
-
 class AccessSection(Section):
     """What people may do."""
 
@@ -166,6 +164,11 @@ class Settings(BaseSettings):
 
     schema_: Literal[1] = Field(1, alias="schema", description="Version of this file's schema.")
     data: Path = Field(Path("synthnode-data"), description="The folder that holds everything this node keeps.")
+    shared: Path | None = Field(
+        None,
+        description="The folder of archive, journals and results, which all machines of the node see. Default: the "
+        "data folder.",
+    )
     node: NodeSection = NodeSection()
     database: DatabaseSection = DatabaseSection()
     receive: ReceiveSection = ReceiveSection()
@@ -188,7 +191,6 @@ class Settings(BaseSettings):
     compute: ComputeSection = ComputeSection()
     audit: AuditSection = AuditSection()
     access: AccessSection = AccessSection()
-    notify: NotifySection = NotifySection()
 
     @classmethod
     def settings_customise_sources(
@@ -210,7 +212,12 @@ class Settings(BaseSettings):
     @property
     def packages_folder(self) -> Path:
         """The folder of model packages that this site added."""
-        return self.compute.packages or self.data / "models"
+        return self.compute.packages or self.shared_folder / "models"
+
+    @property
+    def shared_folder(self) -> Path:
+        """The folder of archive, journals and results."""
+        return self.shared or self.data
 
     @property
     def destinations(self) -> tuple[Peer, ...]:
@@ -283,6 +290,7 @@ def load_settings(file: Path | None = None, *, data: Path | None = None) -> Sett
     return settings.model_copy(
         update={
             "data": (data or base / settings.data).resolve(),
+            "shared": None if settings.shared is None else (base / settings.shared).resolve(),
             "rules": None if settings.rules is None else base / settings.rules,
             "compute": compute,
             "audit": audit,
@@ -320,10 +328,6 @@ def _check(settings: Settings, file: str) -> None:
     doubled = sorted({name for name in names if names.count(name) > 1})
     if doubled:
         raise SettingsError("settings-invalid", file=file, findings=f"peers: name used twice: {', '.join(doubled)}")
-    channels = [channel.name for channel in settings.notify.channels]
-    doubled = sorted({name for name in channels if channels.count(name) > 1})
-    if doubled:
-        raise SettingsError("settings-invalid", file=file, findings=f"notify: name used twice: {', '.join(doubled)}")
     for destination in settings.destinations:
         if destination.profile is not None and destination.profile not in settings.profiles:
             known = ", ".join(settings.profiles) or "(none)"

@@ -1,4 +1,4 @@
-"""The states of studies, runs, deliveries and notifications, and which may follow which: the one such table."""
+"""The states of studies, runs and deliveries, and which may follow which. There is no other such table."""
 
 from __future__ import annotations
 
@@ -44,8 +44,6 @@ class RunState(StrEnum):
     """A named person ended it before it had a result."""
     SUPERSEDED = "superseded"
     """A later revision of the study's inputs replaced it before every destination had it."""
-    RECALLED = "recalled"
-    """It was released, and then a named person recalled it or released another in its place."""
 
 
 class DeliveryState(StrEnum):
@@ -57,21 +55,9 @@ class DeliveryState(StrEnum):
     DELIVERED = "delivered"
     FAILED = "failed"
     """Given up with a reason; a person can send again."""
-    CANCELLED = "cancelled"
-    """Its result was recalled before the destination had every object; nothing more of it is sent."""
 
 
-class NotificationState(StrEnum):
-    """Where one notification to one channel stands."""
-
-    PENDING = "pending"
-    SENT = "sent"
-    """The channel took it."""
-    FAILED = "failed"
-    """Given up with a reason."""
-
-
-State = StudyState | RunState | DeliveryState | NotificationState
+State = StudyState | RunState | DeliveryState
 
 TRANSITIONS: Mapping[type[State], Mapping[State, frozenset[State]]] = {
     # By type: states of different things can have the same value, and are then equal as keys.
@@ -95,44 +81,26 @@ TRANSITIONS: Mapping[type[State], Mapping[State, frozenset[State]]] = {
             }
         ),
         RunState.HELD: frozenset({RunState.RELEASED, RunState.REJECTED, RunState.SUPERSEDED}),
-        RunState.RELEASED: frozenset(
-            {RunState.DELIVERED, RunState.UNDELIVERED, RunState.SUPERSEDED, RunState.RECALLED}
-        ),
+        RunState.RELEASED: frozenset({RunState.DELIVERED, RunState.UNDELIVERED, RunState.SUPERSEDED}),
         # A person sends what was released before to a further destination, or again to one that did not get it.
-        RunState.DELIVERED: frozenset({RunState.RELEASED, RunState.RECALLED}),
-        RunState.UNDELIVERED: frozenset({RunState.RELEASED, RunState.SUPERSEDED, RunState.RECALLED}),
+        RunState.DELIVERED: frozenset({RunState.RELEASED}),
+        RunState.UNDELIVERED: frozenset({RunState.RELEASED, RunState.SUPERSEDED}),
         RunState.REFUSED: frozenset(),
         RunState.REJECTED: frozenset(),
         RunState.FAILED: frozenset(),
         RunState.CANCELLED: frozenset(),
-        # Some of it may have been sent before it was superseded.
-        RunState.SUPERSEDED: frozenset({RunState.RECALLED}),
-        RunState.RECALLED: frozenset(),
+        RunState.SUPERSEDED: frozenset(),
     },
     DeliveryState: {
         # Of two attempts that met after a crash one may wait already when the other has sent everything.
-        DeliveryState.PENDING: frozenset(
-            {DeliveryState.SENDING, DeliveryState.DELIVERED, DeliveryState.FAILED, DeliveryState.CANCELLED}
-        ),
+        DeliveryState.PENDING: frozenset({DeliveryState.SENDING, DeliveryState.DELIVERED, DeliveryState.FAILED}),
         # A sender that died leaves SENDING; the next attempt enters it again.
         DeliveryState.SENDING: frozenset(
-            {
-                DeliveryState.SENDING,
-                DeliveryState.PENDING,
-                DeliveryState.DELIVERED,
-                DeliveryState.FAILED,
-                DeliveryState.CANCELLED,
-            }
+            {DeliveryState.SENDING, DeliveryState.PENDING, DeliveryState.DELIVERED, DeliveryState.FAILED}
         ),
         DeliveryState.DELIVERED: frozenset(),
         # A person sends again what has no recorded status.
-        DeliveryState.FAILED: frozenset({DeliveryState.PENDING, DeliveryState.CANCELLED}),
-        DeliveryState.CANCELLED: frozenset(),
-    },
-    NotificationState: {
-        NotificationState.PENDING: frozenset({NotificationState.SENT, NotificationState.FAILED}),
-        NotificationState.SENT: frozenset(),
-        NotificationState.FAILED: frozenset(),
+        DeliveryState.FAILED: frozenset({DeliveryState.PENDING}),
     },
 }
 """Which states may follow which, for each kind of thing that has states."""

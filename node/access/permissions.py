@@ -14,7 +14,6 @@ class Permission(StrEnum):
 
     RELEASE = "release"
     REJECT = "reject"
-    RECALL = "recall"
     RELEASE_FURTHER = "release-further"
     DELIVER_AGAIN = "deliver-again"
     ORDER_AGAIN = "order-again"
@@ -22,7 +21,6 @@ class Permission(StrEnum):
     COMPLETE_STUDY = "complete-study"
     SETTLE_QUARANTINE = "settle-quarantine"
     ERASE_IDENTITY = "erase-identity"
-    TEST_NOTIFICATIONS = "test-notifications"
     BEGIN_TRAIL = "begin-trail"
     REBUILD_ARCHIVE = "rebuild-archive"
     ROUTE_AGAIN = "route-again"
@@ -38,7 +36,6 @@ PERMISSIONS: Mapping[Role, frozenset[Permission]] = MappingProxyType(
                 Permission.COMPLETE_STUDY,
                 Permission.SETTLE_QUARANTINE,
                 Permission.ERASE_IDENTITY,
-                Permission.TEST_NOTIFICATIONS,
                 Permission.BEGIN_TRAIL,
                 Permission.REBUILD_ARCHIVE,
                 Permission.ROUTE_AGAIN,
@@ -50,7 +47,6 @@ PERMISSIONS: Mapping[Role, frozenset[Permission]] = MappingProxyType(
             {
                 Permission.RELEASE,
                 Permission.REJECT,
-                Permission.RECALL,
                 Permission.RELEASE_FURTHER,
                 Permission.DELIVER_AGAIN,
                 Permission.ORDER_AGAIN,

@@ -53,10 +53,13 @@ class ArchiveFiles:
     ----------
     root
         The folder; made on the first `keep`.
+    machine
+        Id of this machine; what others are writing is left alone.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, machine: str = "local") -> None:
         self._root = root
+        self._machine = machine
         self._preparing = threading.Lock()
         self._prepared: Staging | None = None
 
@@ -170,7 +173,7 @@ class ArchiveFiles:
     def _staging(self) -> Staging:
         with self._preparing:
             if self._prepared is None:
-                staging = Staging(self._root / "staging")
+                staging = Staging(self._root / "staging" / self._machine)
                 for number in range(256):
                     (self._root / f"{number:02x}").mkdir(exist_ok=True)
                 flush_folder(self._root)

@@ -18,7 +18,8 @@ class Staging:
     Parameters
     ----------
     folder
-        Shared by all writers of an archive; made when it does not exist.
+        Shared by the writers of one machine, never by those of two: over a network file system a lock may hold on
+        its own machine alone, and what another machine is writing would be cleared away. Made when it does not exist.
 
     Raises
     ------

@@ -8,10 +8,13 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from sqlalchemy import func, inspect, select
 from sqlalchemy.orm import Session
 
 from node.audit.chain import START, Mark, canonical
-from node.audit.tables import AuditSeal
+from node.audit.tables import AuditRow, AuditSeal
+from node.database import Database
+from node.errors import Permanent
 
 _SCHEMA = 1
 _ONLY = 1
@@ -65,6 +68,29 @@ def sealed_text(session: Session) -> str | None:
     """Return the signed seal that the database holds, None when it holds none."""
     row = session.get(AuditSeal, _ONLY)
     return None if row is None else str(row.signed)
+
+
+def is_sealed(database: Database) -> bool:
+    """Return whether the database's trail is one that has a seal; that of a release before revision 0008 has none."""
+    if not database.exists:
+        return True
+    found = inspect(database.engine)
+    if not found.has_table(AuditRow.__tablename__) or found.has_table(AuditSeal.__tablename__):
+        return True
+    with database.read() as session:
+        return session.scalar(select(func.count()).select_from(AuditRow)) == 0
+
+
+def check_sealed(database: Database) -> None:
+    """Check, before the database is migrated, that its trail can be gone on with.
+
+    Raises
+    ------
+    Permanent
+        ``audit-trail-unsealed``: migrated, an old trail would look like one whose seal was removed.
+    """
+    if not is_sealed(database):
+        raise Permanent("audit-trail-unsealed", database=database.name)
 
 
 def put_seal(session: Session, signed: str) -> None:

@@ -52,11 +52,12 @@ def rebuild(as_json: AsJson = False, config: Config = None, data: Data = None) -
     if not node.layout.archive.is_dir():
         raise SettingsError("no-node-here", data=str(node.settings.data), database=node.database.name)
     who = person(node.settings, getpass.getuser())
-    with alone(node.layout.data / "node.lock", wait_s=2.0), node.database.alone():
+    with alone(node.layout.lock, wait_s=2.0), node.database.alone():
+        node.shared.check_node()
         if not is_migrated(node.database):
             # Until the catalogue is in it, the new database must not be taken for the node's.
             node.layout.unfinished_rebuild.touch()
-            flush_folder(node.layout.data)
+            flush_folder(node.layout.shared)
         migrate(node.database)
         # Judged by the trail and not by the absence of a file, so that a rebuild that was cut short can be run again.
         trail = verify_trail(node.database, node.anchor)

@@ -8,13 +8,17 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
+from node.access import Permission, check
 from node.audit.chain import Mark
 from node.audit.identities import subjects_with
+from node.audit.seal import is_sealed
 from node.audit.verify import verify as verify_trail
 from node.cli.output import AsJson, console, print_json
 from node.cli.person import By, person
 from node.cli.place import Config, Data, existing_node, node_at
+from node.database import migrate
 from node.errors import Refusal
+from node.processes.child import alone
 from node.reasons import text
 
 app = typer.Typer(help="The audit log.", no_args_is_help=True)
@@ -89,9 +93,14 @@ def begin(
 ) -> None:
     """Close an audit log that does not verify, as it is found, and begin another after it."""
     node = existing_node(config, data)
+    who = person(node.settings, by)
+    if not is_sealed(node.database):
+        check(who, Permission.BEGIN_TRAIL)
+        with alone(node.layout.lock, wait_s=2.0), node.database.alone():
+            migrate(node.database)
     if verify_trail(node.database, node.anchor).valid:
         raise Refusal("audit-trail-whole")
-    node.trail.begin_new_trail(reason, person(node.settings, by))
+    node.trail.begin_new_trail(reason, who)
     console().print("The audit log was closed as it was found; a new trail goes on from its last number.")
 
 

@@ -10,13 +10,13 @@ from node.cli.output import console
 from node.cli.place import Config, Data, node_at
 from node.cli.rules import describe_active
 from node.observe.logs import configure_logging
-from node.processes.supervisor import Supervisor
+from node.processes.machines import run_main_machine
 
 
 def serve(config: Config = None, data: Data = None) -> None:
     """Run the node until it is stopped: receiver, engine and one compute worker a device."""
     node = node_at(config, data)
-    node.layout.make()
+    node.layout.make_own()
     configure_logging("supervisor", node.layout.logs)
     receive = node.settings.receive
 
@@ -30,4 +30,4 @@ def serve(config: Config = None, data: Data = None) -> None:
             for sentence in describe_active(node):
                 console().print(sentence, soft_wrap=True)
 
-    Supervisor(node, config, announce).run()
+    run_main_machine(node, config, announce)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, create_engine, event, func, select
+from sqlalchemy import URL, BigInteger, ColumnElement, cast, create_engine, event, func, select, text
 from sqlalchemy.orm import Session
 
 from node.errors import Transient
@@ -22,6 +21,11 @@ gone, holds its locks no longer. Reading the headers of a batch takes seconds.""
 
 _EXCLUSIVE_WRITERS = 0x73796E74
 """Key of PostgreSQL's advisory lock for `Database.write_exclusively`; any number that nobody else uses."""
+
+_BRIEF_WRITERS = 0x73796E76
+"""Key of PostgreSQL's advisory lock for `Database.write_briefly`."""
+
+_BRIEF_PAUSE_MS = 3_000
 
 _ONE_NODE = 0x73796E75
 """Key of PostgreSQL's advisory lock for `Database.alone`."""
@@ -43,13 +47,15 @@ class Database:
 
     def __init__(self, url: str, longest_pause_ms: int = LONGEST_PAUSE_MS) -> None:
         self.url = url
+        self._longest_pause_ms = longest_pause_ms
+        self._user = ""
         if url.startswith("sqlite"):
             self.engine = create_engine(url)
             event.listen(self.engine, "connect", _prepare_sqlite)
         else:
             # Whatever the server's default is: `change_state` and `write_exclusively` rest on this level.
             self.engine = create_engine(url, pool_pre_ping=True, isolation_level="READ COMMITTED")
-            event.listen(self.engine, "connect", partial(_prepare_postgresql, longest_pause_ms))
+            event.listen(self.engine, "connect", self._prepare_postgresql)
 
     @classmethod
     def embedded(cls, file: Path) -> Database:
@@ -71,6 +77,14 @@ class Database:
         return URL.create(
             "postgresql", url.username, host=url.host, port=url.port, database=url.database
         ).render_as_string()
+
+    @property
+    def now_ms(self) -> ColumnElement[int]:
+        """The database's own time within a statement, in milliseconds since 1970: one clock for all machines."""
+        if self.engine.dialect.name == "sqlite":
+            days = func.julianday("now") - 2440587.5  # the Julian day of 1970-01-01
+            return cast(days * 86_400_000, BigInteger)
+        return cast(func.extract("epoch", func.clock_timestamp()) * 1000, BigInteger)
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -112,6 +126,39 @@ class Database:
             yield session
 
     @contextmanager
+    def write_briefly(self) -> Iterator[Session]:
+        """Open a session for a change of milliseconds that others wait for, one at a time among all machines.
+
+        It waits for none of `write_exclusively`. On PostgreSQL whoever is stopped in the middle loses it after seconds.
+        """
+        with self.write() as session:
+            if self.engine.dialect.name == "postgresql":
+                session.connection().exec_driver_sql(
+                    f"SET LOCAL idle_in_transaction_session_timeout = {_BRIEF_PAUSE_MS}"
+                )
+                session.execute(select(func.pg_advisory_xact_lock(_BRIEF_WRITERS)))
+            yield session
+
+    def open_as(self, user: str) -> None:
+        """Name this process's connections, 63 characters at most, so that they can be ended by that name."""
+        self._user = user
+        self.engine.dispose()
+
+    def end_connections(self, session: Session, users: Collection[str]) -> None:
+        """Have the server end the connections that were opened under these names, with all that they hold locked.
+
+        SQLite has no server; there a process's locks end with the process.
+        """
+        if self.engine.dialect.name == "postgresql" and users:
+            session.execute(
+                text(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() "
+                    "AND pid <> pg_backend_pid() AND application_name = ANY(:users)"
+                ),
+                {"users": list(users)},
+            )
+
+    @contextmanager
     def alone(self) -> Iterator[None]:
         """Keep other nodes from this database within the block; with SQLite the data folder's own lock does that.
 
@@ -138,10 +185,11 @@ class Database:
         """Close all pooled connections."""
         self.engine.dispose()
 
-
-def _prepare_postgresql(longest_pause_ms: int, connection: Any, _record: Any) -> None:
-    connection.execute(f"SET idle_in_transaction_session_timeout = {longest_pause_ms}")
-    connection.commit()
+    def _prepare_postgresql(self, connection: Any, _record: Any) -> None:
+        connection.execute(f"SET idle_in_transaction_session_timeout = {self._longest_pause_ms}")
+        if self._user:
+            connection.execute("SELECT set_config('application_name', %s, false)", (self._user,))
+        connection.commit()
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

@@ -6,11 +6,12 @@ or not at all, and an identifier that repeats makes a second enqueue harmless.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from dbos import DBOSClient, DBOSPortableJSONSerializer, EnqueueOptions
+from sqlalchemy import ColumnElement, Select, column, exists, select, table, update
 from sqlalchemy.orm import Session
 
 INFERENCE = "inference"
@@ -20,12 +21,8 @@ DELIVERY = "delivery"
 """Queue of deliveries, one partition a destination, so that one that stalls holds up nobody but itself; the engine
 process listens to it, so that a dead PACS never blocks a run."""
 
-NOTIFICATION = "notification"
-"""Queue of notifications, one partition a channel; the engine process listens to it."""
-
 SYNTHESISE = "synthesise"
 DELIVER = "deliver"
-NOTIFY = "notify"
 
 APPLICATION_VERSION = "1"
 """Jobs belong to a version of the workflows' code; it changes only with a plan to drain, not with every release."""
@@ -41,7 +38,7 @@ class BadEnd:
     Attributes
     ----------
     kind
-        ``run``, ``delivery`` or ``notification``.
+        ``run`` or ``delivery``.
     identifier, attempt
         Whose it was, and which attempt at it; 0 where the job's name has no number.
     status
@@ -65,6 +62,9 @@ class JobQueue:
 
     def __init__(self, url: str) -> None:
         self._client = DBOSClient(system_database_url=url, serializer=DBOSPortableJSONSerializer(), lazy=True)
+        columns = ("workflow_uuid", "status", "queue_name", "executor_id", "owner_xid", "started_at_epoch_ms")
+        schema = None if url.startswith("sqlite") else "dbos"
+        self._jobs = table("workflow_status", *(column(name) for name in columns), schema=schema)
 
     def enqueue_run(self, session: Session, run_id: str, due: int, *, attempt: int = 1, delay_s: float = 0.0) -> None:
         """Enqueue an attempt at the run within the session's transaction."""
@@ -88,18 +88,6 @@ class JobQueue:
         }
         self._enqueue(session, job, delivery_id, delay_s)
 
-    def enqueue_notification(
-        self, session: Session, notification_id: str, channel: str, *, attempt: int = 1, delay_s: float = 0.0
-    ) -> None:
-        """Enqueue an attempt at the notification, behind others to its channel, within the session's transaction."""
-        job: EnqueueOptions = {
-            "queue_name": NOTIFICATION,
-            "workflow_name": NOTIFY,
-            "workflow_id": f"notification/{notification_id}/{attempt}",
-            "queue_partition_key": channel,
-        }
-        self._enqueue(session, job, notification_id, delay_s)
-
     def _enqueue(self, session: Session, job: EnqueueOptions, argument: str, delay_s: float) -> None:
         if delay_s > 0:
             job["delay_seconds"] = delay_s
@@ -113,18 +101,26 @@ class JobQueue:
                 identifier, _, attempt = rest.rpartition("/")
                 yield BadEnd(kind, identifier, int(attempt) if attempt.isdecimal() else 0, status)
 
-    def take_back(self, executors: Collection[str]) -> int:
-        """Put the jobs that executors other than these began back into their queues, and return how many.
+    def any_begun(self, session: Session, living: Select[tuple[str]]) -> bool:
+        """Return whether there are jobs that executors other than `living` (a question) began and did not end."""
+        return bool(session.scalar(select(exists().where(*self._begun_by_others(living)))))
 
-        The engine gives an executor's jobs back to an executor of that name alone; one that is not started any more,
-        such as the worker of a device that was taken out of the settings, would keep them for ever.
+    def take_back(self, session: Session, living: Select[tuple[str]]) -> int:
+        """Put the jobs that executors other than `living` began back into their queues, and return how many.
+
+        The engine gives an executor's jobs back to an executor of that name alone; those of a machine that is gone
+        would wait for it for ever. The engine has no call for this in a transaction of ours; what is written here is
+        what its own recovery writes (3.4), the count of recoveries is kept, and whoever still works on such a job is
+        fenced: it is not its owner any more.
         """
-        begun = self._client.list_workflows(status="PENDING", load_input=False, load_output=False)
-        left = [job for job in begun if job.queue_name and job.executor_id not in executors]
-        for job in left:
-            # Without its name the job would go to a queue that nobody of ours listens to.
-            self._client.resume_workflow(job.workflow_id, queue_name=job.queue_name)
-        return len(left)
+        back = {"status": "ENQUEUED", "owner_xid": None, "started_at_epoch_ms": None}
+        question = update(self._jobs).where(*self._begun_by_others(living)).values(back)
+        return len(session.execute(question.returning(self._jobs.c.workflow_uuid)).all())
+
+    def _begun_by_others(self, living: Select[tuple[str]]) -> tuple[ColumnElement[bool], ...]:
+        jobs = self._jobs.c
+        # A job without a queue is the engine's own.
+        return jobs.status == "PENDING", jobs.queue_name.is_not(None), jobs.executor_id.not_in(living)
 
     def hasten(self, now: datetime) -> int:
         """Make due at once what waits for its time and was enqueued before the clock was set back; return how many.

@@ -125,5 +125,11 @@ def run_child(name: str, run_folder: Path, start: Callable[[], Callable[[], None
         stop()
 
 
+def end_at_once(run_folder: Path, name: str, reason: Reason) -> None:
+    """End this process, whatever it is doing, and leave word why; its supervisor starts it anew."""
+    write_end(run_folder, name, reason)
+    os._exit(1)
+
+
 def _reason_of(why: Exception) -> Reason:
     return why.reason if isinstance(why, NodeError) else Reason("process-crashed", {"error": type(why).__name__})

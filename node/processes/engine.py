@@ -10,46 +10,39 @@ from pathlib import Path
 from node.actor import Actor
 from node.archive.ingest import BATCH, Ingest
 from node.composition import Node
-from node.database.migrate import check_revision
+from node.database import check_revision
 from node.jobs.dbos_process import DbosProcess, Slots
-from node.jobs.queue import DELIVERY, NOTIFICATION
+from node.jobs.queue import DELIVERY
+from node.machines.keeper import LeaseKeeper
 from node.observe.logs import configure_logging
-from node.processes.child import run_child
+from node.processes.child import end_at_once, run_child
 from node.processes.timers import Timers
 from node.routing.router import Router
 from node.settings import load_settings
 from node.workflows.reaper import Reaper
-from node.workflows.workflows import register_delivery, register_notification
+from node.workflows.workflows import register_delivery
 
 NAME = "engine"
 INTAKE_EVERY_S = 1.0
 REAP_EVERY_S = 15.0
 DELIVERY_SLOTS = Slots(per_partition=1)
 """One association a destination at one time, however many destinations there are."""
-NOTIFICATION_SLOTS = Slots(per_partition=1)
-"""A channel that does not answer holds up no other."""
 
 
 def start(node: Node) -> Callable[[], None]:
     """Start the engine's work and return what stops it."""
     check_revision(node.database)
     router, ingest = node.router, node.ingest
-    node.routing.retry_failed(Actor.service(NAME))
-    reaper = Reaper(
-        node.database,
-        node.queue,
-        node.release_service,
-        node.sender,
-        node.notification_sender,
-        node.clock,
-        Actor.service(NAME),
-    )
+    actor = Actor.service(NAME, node.machine.name)
+    node.routing.retry_failed(actor)
+    reaper = Reaper(node.database, node.queue, node.release_service, node.sender, node.clock, actor)
 
+    lease = node.lease(NAME)
+    lease.take()
+    keeper = LeaseKeeper(lease, partial(end_at_once, node.layout.run, NAME))
+    keeper.start()
     register_delivery(node.sender)
-    register_notification(node.notification_sender)
-    jobs = DbosProcess(node.database.url, NAME, {DELIVERY: DELIVERY_SLOTS, NOTIFICATION: NOTIFICATION_SLOTS})
-    # What a worker left that the settings do not have any more, nobody else would take up.
-    node.queue.take_back({NAME, *node.settings.compute.workers})
+    jobs = DbosProcess(node.database.url, lease.executor, {DELIVERY: DELIVERY_SLOTS})
     jobs.launch()
     timers = Timers({partial(take_in, ingest, router): INTAKE_EVERY_S, reaper.reap: REAP_EVERY_S})
     timers.start()
@@ -57,6 +50,7 @@ def start(node: Node) -> Callable[[], None]:
     def stop() -> None:
         timers.stop()
         jobs.stop()
+        keeper.stop()
 
     return stop
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from node.clock import SystemClock
 from node.layout import Layout
+from node.machines.machine import Machine, this_machine
+from node.machines.mark import read_mark
 from node.observe.logs import configure_logging
 from node.processes.child import run_child
 from node.receive.admission import Admission
@@ -18,11 +20,12 @@ from node.settings import Settings, load_settings
 NAME = "receive"
 
 
-def options_of(settings: Settings, layout: Layout) -> ReceiveOptions:
+def options_of(settings: Settings, layout: Layout, machine: Machine) -> ReceiveOptions:
     """Return what the settings ask for."""
     section = settings.receive
     return ReceiveOptions(
-        name=NAME,
+        name=machine.receiver,
+        machine=machine.id,
         archive=layout.archive,
         journal=layout.journal,
         host=section.host,
@@ -43,11 +46,14 @@ def main() -> None:
     parser.add_argument("--data", type=Path)
     arguments = parser.parse_args()
     settings = load_settings(arguments.config, data=arguments.data)
-    layout = Layout(settings.data)
+    layout = Layout(settings.data, settings.shared_folder)
+    machine = this_machine(settings.node.machine, layout.machine)
     configure_logging(NAME, layout.logs)
 
     def begin() -> Callable[[], None]:
-        return Reception.open(options_of(settings, layout), SystemClock()).close
+        # In an empty mount point everything would be received, and nobody would ever see it.
+        read_mark(layout.shared)
+        return Reception.open(options_of(settings, layout, machine), SystemClock()).close
 
     run_child(NAME, layout.run, begin)
 

@@ -1,4 +1,4 @@
-"""The supervisor: one a data folder. It migrates, spawns the children, and restarts those that die or hang."""
+"""The supervisor of a machine: it spawns the children, watches them, and restarts those that die or hang."""
 
 from __future__ import annotations
 
@@ -11,80 +11,42 @@ from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 
-import structlog
-
-from node.actor import Actor
-from node.audit import AuditCode, AuditEvent
-from node.composition import Node
-from node.database import is_migrated, migrate
-from node.errors import Permanent, SettingsError
 from node.observe.processes import Processes, write_processes
-from node.processes.child import alone
 from node.processes.children import Child, ChildPlan, KeptChild
 
 _WATCH_S = 0.2
 _GRACE_S = 10.0
 
-_log = structlog.get_logger(__name__)
-
 
 class Supervisor:
-    """Runs a node's processes until it is told to stop.
+    """Runs the processes of a machine until it is told to stop.
 
     Parameters
     ----------
-    node
-        The node.
-    config
-        The settings file that the children read, if any.
+    run_folder
+        Where the processes' locks, heartbeats and ready marks lie.
+    plans
+        The children.
     announce
         Called once, when every child is ready.
     """
 
-    def __init__(self, node: Node, config: Path | None, announce: Callable[[], None]) -> None:
-        self._node = node
+    def __init__(self, run_folder: Path, plans: Sequence[ChildPlan], announce: Callable[[], None]) -> None:
+        self._run_folder = run_folder
+        self._plans = plans
         self._announce = announce
-        self._plans = _plans(node, config)
         self._stop = threading.Event()
         self._written: Processes | None = None
 
     def run(self) -> None:
-        """Run until SIGTERM or SIGINT.
-
-        Raises
-        ------
-        Transient
-            ``already-running``: another node has this data folder. ``database-in-use``: another one has the database.
-        Permanent
-            ``database-missing``: there are files, but no database; it must be rebuilt, not begun anew.
-            ``rebuild-unfinished``: a rebuild was begun and cut short.
-        """
-        self._node.layout.make()
-        with alone(self._node.layout.data / "node.lock", wait_s=2.0), self._node.database.alone():
-            _check_database_kept(self._node)
-            migrate(self._node.database)
-            self._node.results.sweep()
-            # What cannot work must be said here, once and in words, not by children that die in a circle.
-            self._check_rules()
-            self._record(AuditCode.NODE_STARTED)
-            for number in (signal.SIGTERM, signal.SIGINT):
-                signal.signal(number, self._on_signal)
-            children = [KeptChild(plan, self._node.layout.run) for plan in self._plans]
-            try:
-                self._watch(children)
-            finally:
-                _stop_all([kept.child for kept in children])
-                self._record(AuditCode.NODE_STOPPED)
-
-    def _check_rules(self) -> None:
-        """Seed the rules at the first start; say later when the active version cannot be used: studies wait then."""
-        node = self._node
-        node.packages()
-        node.rules.seed(node.settings.rules_file)
+        """Run until SIGTERM or SIGINT."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._on_signal)
+        children = [KeptChild(plan, self._run_folder) for plan in self._plans]
         try:
-            node.active_rules.read()
-        except SettingsError as why:
-            _log.error("rules cannot be used", reason=why.reason.code)
+            self._watch(children)
+        finally:
+            _stop_all([kept.child for kept in children])
 
     def _watch(self, children: Sequence[KeptChild]) -> None:
         announced = False
@@ -103,38 +65,11 @@ class Supervisor:
             return
         # A full disk must not end the node: its receiver tells senders to try again later. So does this list.
         with suppress(OSError):
-            write_processes(self._node.layout.run, processes)
+            write_processes(self._run_folder, processes)
             self._written = processes
-
-    def _record(self, code: AuditCode) -> None:
-        with self._node.trail.recording() as recording:
-            recording.record(AuditEvent(code, Actor.service("supervisor")))
 
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
         self._stop.set()
-
-
-def _plans(node: Node, config: Path | None) -> tuple[ChildPlan, ...]:
-    common = ["--data", str(node.settings.data)]
-    if config is not None:
-        common += ["--config", str(config)]
-    workers = [
-        ChildPlan(name, ("node.processes.worker", "--name", name, "--device", device, *common))
-        for name, device in node.settings.compute.workers.items()
-    ]
-    return (
-        ChildPlan("receive", ("node.processes.receive", *common)),
-        ChildPlan("engine", ("node.processes.engine", *common)),
-        *workers,
-    )
-
-
-def _check_database_kept(node: Node) -> None:
-    """Refuse to begin an empty database beside an archive: every study would be received and run again."""
-    if node.layout.unfinished_rebuild.exists():
-        raise Permanent("rebuild-unfinished", data=str(node.layout.data))
-    if not is_migrated(node.database) and any(node.layout.journal.iterdir()):
-        raise Permanent("database-missing", database=node.database.name, data=str(node.layout.data))
 
 
 def _stop_all(children: Sequence[Child]) -> None:

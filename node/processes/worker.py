@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import structlog
 
 from node.actor import Actor
 from node.composition import Node
-from node.database.migrate import check_revision
+from node.database import check_revision
 from node.errors import SettingsError
 from node.jobs.dbos_process import DbosProcess, Slots
 from node.jobs.queue import INFERENCE
+from node.machines.keeper import LeaseKeeper
 from node.observe.logs import configure_logging
-from node.processes.child import run_child
+from node.processes.child import end_at_once, run_child
 from node.settings import load_settings
 from node.workflows.workflows import register_synthesis
 from pipelines.installed import declarations
@@ -26,15 +28,26 @@ _log = structlog.get_logger(__name__)
 def start(node: Node, name: str, device: str) -> Callable[[], None]:
     """Start taking runs and return what stops it."""
     check_revision(node.database)
+    node.shared.check_current(node.version)
+    lease = node.lease(name)
+    lease.take()
+    keeper = LeaseKeeper(lease, partial(end_at_once, node.layout.run, name))
+    keeper.start()
     computation = node.computation(device)
     ordered = _ordered(node)
     for problem in computation.warm(one for name, one in declarations().items() if name in ordered):
         # A model that cannot be used fails its own runs, by name; others must still run.
         _log.warning("model not warm", reason=getattr(problem, "code", type(problem).__name__))
-    register_synthesis(computation, node.results, node.release_service, Actor.service(name))
-    jobs = DbosProcess(node.database.url, name, {INFERENCE: Slots(at_once=1)})
+    actor = Actor.service(name, node.machine.name)
+    register_synthesis(computation, node.results, node.release_service, actor)
+    jobs = DbosProcess(node.database.url, lease.executor, {INFERENCE: Slots(at_once=1)})
     jobs.launch()
-    return jobs.stop
+
+    def stop() -> None:
+        jobs.stop()
+        keeper.stop()
+
+    return stop
 
 
 def _ordered(node: Node) -> set[str]:

@@ -22,6 +22,8 @@ class ReceiveOptions:
     ----------
     name
         The receiver's name in journals; one process each.
+    machine
+        Id of this machine.
     archive, journal
         Folders of the files and of the journals.
     host, port
@@ -33,6 +35,7 @@ class ReceiveOptions:
     """
 
     name: str
+    machine: str
     archive: Path
     journal: Path
     host: str
@@ -68,7 +71,7 @@ class Reception:
         """
         journal = Journal(options.journal, options.name, clock)
         options.archive.mkdir(parents=True, exist_ok=True)
-        intake = Intake(ArchiveFiles(options.archive), journal, clock)
+        intake = Intake(ArchiveFiles(options.archive, options.machine), journal, clock)
         # In the archive's own file system: who has room for an object there has room for it while it comes in.
         receiver = Receiver(intake, options.admission, options.limits, options.archive)
         return cls(receiver, journal, receiver.start(options.host, options.port))

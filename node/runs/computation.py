@@ -48,6 +48,8 @@ class Computation:
         Loads the installed model package of a name, verifying its hash; no other package is looked at.
     build
         Builds a pipeline.
+    check_folder
+        Raises while this machine does not see the node's files.
     station, software_version
         What outputs say of this node.
     """
@@ -61,6 +63,7 @@ class Computation:
         clock: Clock,
         package: Callable[[str], ModelPackage],
         build: PipelineBuilder,
+        check_folder: Callable[[], None],
         station: str,
         software_version: str,
     ) -> None:
@@ -71,6 +74,7 @@ class Computation:
         self._clock = clock
         self._package = package
         self._build = build
+        self._check_folder = check_folder
         self._station = station
         self._software_version = software_version
         self._warm: dict[_WarmKey, Pipeline] = {}
@@ -109,16 +113,14 @@ class Computation:
         Permanent
             The run was ended meanwhile, its model is not the one that the decision named, or an input was damaged.
         Transient
-            The disk or the database did not answer, or the device or the folder of packages is not there now.
+            The disk or the database did not answer, or the device, the folder of packages or the shared folder is not
+            there now.
         """
         identity, inputs = self._begin(run_id, worker)
         if self._results.kept(run_id) is not None:
             return
         pipeline = self._pipeline(identity)
-        sources = {
-            slot: [SourceInstance(_read(self._files.whole(row.location)), row.sha256) for row in rows]
-            for slot, rows in inputs.items()
-        }
+        sources = self._read(inputs)
         outcome = pipeline.run(sources, identity, _ProgressRow(self._database, run_id))
         self._keep(run_id, outcome)
 
@@ -133,6 +135,17 @@ class Computation:
             for row in run.inputs:
                 inputs.setdefault(row.slot, []).append(row)
             return identity_of(run, self._station, self._software_version), inputs
+
+    def _read(self, inputs: Mapping[str, Sequence[RunInputRow]]) -> Mapping[str, Sequence[SourceInstance]]:
+        try:
+            return {
+                slot: [SourceInstance(_dataset(self._files.whole(row.location)), row.sha256) for row in rows]
+                for slot, rows in inputs.items()
+            }
+        except Permanent:
+            # A file that is gone because the folder is gone says nothing of the file.
+            self._check_folder()
+            raise
 
     def _pipeline(self, identity: RunIdentity) -> Pipeline:
         key = _key(identity.pipeline, identity.models)
@@ -211,5 +224,5 @@ def _key(pipeline: str, models: Mapping[str, ModelIdentity]) -> _WarmKey:
     return pipeline, tuple(sorted((role, model.sha256) for role, model in models.items()))
 
 
-def _read(path: Path) -> Dataset:
+def _dataset(path: Path) -> Dataset:
     return dcmread(path)

@@ -66,12 +66,14 @@ class Results:
     Parameters
     ----------
     folder
-        Made when it does not exist.
+        All machines of the node see it; it is never made here, where a mount may be missing.
+    machine
+        Id of this machine; what others are writing is left alone.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, machine: str = "local") -> None:
         self._folder = folder
-        folder.mkdir(parents=True, exist_ok=True)
+        self._staging = folder / ".staging" / machine
 
     def kept(self, run_id: str) -> Manifest | None:
         """Return the kept result of the run, or None.
@@ -93,10 +95,12 @@ class Results:
         """Keep the result and return the one that counts: this one, or an earlier one of the same run.
 
         All files are flushed before the folder takes its name in one rename, so a result is there whole or not at all.
+        A rename that was done and whose answer a network lost is reported as failed: then too what counts is there.
         """
-        staged = self._folder / f".{manifest.run_id}.{uuid.uuid4().hex}"
+        staged = self._staging / f"{manifest.run_id}.{uuid.uuid4().hex}"
         try:
-            staged.mkdir()
+            for folder in (self._staging.parent, self._staging, staged):
+                folder.mkdir(exist_ok=True)
             for name, content in previews.items():
                 _write(staged / name, content)
             _write(staged / _MANIFEST, json.dumps(manifest.to_json(), indent=1, ensure_ascii=False).encode())
@@ -116,9 +120,8 @@ class Results:
         return manifest
 
     def sweep(self) -> None:
-        """Remove what attempts that died left half-written; only while no worker runs."""
-        for leftover in self._folder.glob(".*.*"):
-            shutil.rmtree(leftover, ignore_errors=True)
+        """Remove what attempts that died on this machine left half-written; only while none of its workers runs."""
+        shutil.rmtree(self._staging, ignore_errors=True)
 
     def folder_of(self, run_id: str) -> Path:
         """Return where the run's manifest and previews lie."""

@@ -9,7 +9,6 @@ from pydicom import Dataset
 from pydicom.uid import (
     UID,
     CTImageStorage,
-    KeyObjectSelectionDocumentStorage,
     MRImageStorage,
     ParametricMapStorage,
     RTStructureSetStorage,
@@ -27,7 +26,6 @@ _MODALITIES = {
     str(RTStructureSetStorage): "RTSTRUCT",
     str(ParametricMapStorage): "OT",
     str(SegmentationStorage): "SEG",
-    str(KeyObjectSelectionDocumentStorage): "KO",
 }
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from dcmtk import dcmsend, echoes
 from orthanc import Orthanc
@@ -37,14 +38,26 @@ class Hospital:
 
     @classmethod
     def opened(
-        cls, folder: Path, *, sends_back: bool = False, quiet_seconds: float = 5.0, database_url: str | None = None
+        cls,
+        folder: Path,
+        *,
+        sends_back: bool = False,
+        quiet_seconds: float = 5.0,
+        database_url: str | None = None,
+        environment: Mapping[str, str] | None = None,
+        **sections: Any,
     ) -> Hospital:
-        """Start both; `sends_back` lets Orthanc forward to the node at once all that it receives."""
-        node = RunningNode(folder / "node", quiet_seconds=quiet_seconds, database_url=database_url)
+        """Start both; `sends_back` lets Orthanc forward to the node at once all that it receives.
+
+        `environment` is as for `RunningNode`, `sections` as for its `configure`.
+        """
+        node = RunningNode(
+            folder / "node", quiet_seconds=quiet_seconds, database_url=database_url, environment=environment
+        )
         pacs = Orthanc(folder / "pacs", node.port, sends_back=sends_back)
         hospital = cls(folder, node, pacs)
         destination = {"name": "pacs", "ae_title": pacs.ae_title, "host": "127.0.0.1", "port": pacs.port}
-        node.configure([{**destination, "deliver": {"research": True, "wants": list(EVERYTHING)}}])
+        node.configure([{**destination, "deliver": {"research": True, "wants": list(EVERYTHING)}}], **sections)
         try:
             pacs.start()
             node.start()

@@ -42,9 +42,24 @@ class PostgresqlServer:
     """A running server."""
 
     folder: Path
+    _launch: tuple[str, ...]
+    _running: list[subprocess.Popen[bytes]] = field(default_factory=list)
     _numbers: Iterator[int] = field(default_factory=count)
     password: str = field(default_factory=secrets.token_hex, repr=False)
     """The site user's."""
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        with (self.folder / "server.log").open("ab") as log:
+            self._running.append(subprocess.Popen(self._launch, stdout=log, stderr=log, cwd=self.folder))
+        ready = [program("pg_isready"), f"--host={self.folder}", "--quiet"]
+        wait_for(lambda: subprocess.run(ready, check=False).returncode == 0, within=30, what="PostgreSQL to answer")
+
+    def stop(self) -> None:
+        """Stop it: every connection breaks, and what was not committed is gone."""
+        running = self._running.pop()
+        running.send_signal(signal.SIGINT)  # its fast way: SIGTERM waits for connections that a test left open
+        running.wait(timeout=30)
 
     def create_database(self, template: str = "template0", owner: str = _USER) -> str:
         """Make a database, a copy of `template`, and return its name."""
@@ -99,20 +114,17 @@ def postgresql_server() -> Iterator[PostgresqlServer]:
     initdb = [program("initdb"), f"--pgdata={data}", f"--username={_USER}", "--auth=trust", "--encoding=UTF8"]
     # Nothing here must outlive a power loss: no flushes, which take most of a test's time.
     server = [program("postgres"), "-D", str(data), "-k", str(folder), "-h", "", "-F"]
+    launch = ["setpriv", *as_user, "--pdeathsig=INT"]
     with (folder / "server.log").open("wb") as log:
-        launch = ["setpriv", *as_user, "--pdeathsig=INT"]
         subprocess.run([*launch, *initdb, "--no-locale", "--no-sync"], check=True, stdout=log, stderr=log, cwd=folder)
-        rules = data / "pg_hba.conf"
-        # The first line that fits counts.
-        rules.write_text(f"local all {SITE_USER} scram-sha-256\n" + rules.read_text())
-        running = subprocess.Popen([*launch, *server], stdout=log, stderr=log, cwd=folder)
-    ready = [program("pg_isready"), f"--host={folder}", "--quiet"]
+    rules = data / "pg_hba.conf"
+    # The first line that fits counts.
+    rules.write_text(f"local all {SITE_USER} scram-sha-256\n" + rules.read_text())
+    server_here = PostgresqlServer(folder, (*launch, *server))
     try:
-        wait_for(lambda: subprocess.run(ready, check=False).returncode == 0, within=30, what="PostgreSQL to answer")
-        server_here = PostgresqlServer(folder)
+        server_here.start()
         server_here.create_users()
         yield server_here
     finally:
-        running.send_signal(signal.SIGINT)  # its fast way: SIGTERM waits for connections that a test left open
-        running.wait(timeout=30)
+        server_here.stop()
         shutil.rmtree(folder, ignore_errors=True)

@@ -75,6 +75,7 @@ def main() -> None:
     root = arguments.root
     options = ReceiveOptions(
         name="receive",
+        machine="local",
         archive=root / "archive",
         journal=root / "journal",
         host="127.0.0.1",

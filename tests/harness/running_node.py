@@ -37,17 +37,27 @@ class RunningNode:
         After which a study settles.
     database_url
         As in the settings file; None: SQLite in the data folder.
+    environment
+        What its processes find in their environment beside the tests' own.
     """
 
     ae_title = "SYNTHNODE"
 
-    def __init__(self, folder: Path, *, quiet_seconds: float = 5.0, database_url: str | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        quiet_seconds: float = 5.0,
+        database_url: str | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self.folder = folder
         self.port = free_port()
         self.data = folder / "data"
         self.settings_file = folder / "synthnode.yaml"
         self._quiet_seconds = quiet_seconds
         self._database_url = database_url
+        self.environment = {**os.environ, **(environment or {})}
         self._process: subprocess.Popen[bytes] | None = None
         folder.mkdir(parents=True)
 
@@ -92,6 +102,7 @@ class RunningNode:
                 stdout=log,
                 stderr=log,
                 stdin=subprocess.DEVNULL,
+                env=self.environment,
             )
         wait_for(lambda: self._runs() and self.log.count(READY) > before, within=300, what="the node to be ready")
         assert echoes(self.port, self.ae_title)
@@ -132,6 +143,10 @@ class RunningNode:
         wait_for(lambda: not any(_runs(child) for child in below), within=60, what="orphans to end by themselves")
         return pid
 
+    def kill_child(self, pid: int) -> None:
+        """SIGKILL one of its processes by its process id."""
+        _kill(pid)
+
     @property
     def pid(self) -> int:
         """The process id of its supervisor."""
@@ -166,7 +181,7 @@ class RunningNode:
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run a ``synthnode`` command with this node's settings."""
-        environment = {**os.environ, "SYNTHNODE_CONFIG": str(self.settings_file)}
+        environment = {**self.environment, "SYNTHNODE_CONFIG": str(self.settings_file)}
         return subprocess.run(
             [*SYNTHNODE, *arguments], env=environment, capture_output=True, text=True, timeout=120, check=False
         )
@@ -219,12 +234,13 @@ class RunningNode:
             "SELECT count(*) FROM quarantine",
         )
         try:
-            with self._database().connect() as database:
+            with self.database().connect() as database:
                 return [sorted(map(tuple, database.execute(text(question)))) for question in questions]
         except DBAPIError:
             return None
 
-    def _database(self) -> Engine:
+    def database(self) -> Engine:
+        """Return its database, to look into beside it."""
         if self._database_url is None:
             url = f"sqlite:///file:{self.data / 'node.db'}?mode=ro&uri=true"
         else:
@@ -249,7 +265,7 @@ class RunningNode:
     def audit_codes(self, study_uid: str | None) -> list[str]:
         """Return the codes of the audit rows of a study, or of those that belong to none, in their order."""
         question = "SELECT code FROM audit_rows WHERE coalesce(study_uid, '') = :study ORDER BY sequence"
-        with self._database().connect() as database:
+        with self.database().connect() as database:
             return list(database.execute(text(question), {"study": study_uid or ""}).scalars())
 
     def kept(self, sop_instance_uids: Collection[str]) -> dict[str, list[bytes]]:

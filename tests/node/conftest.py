@@ -193,6 +193,7 @@ class Rooms:
             self.clock,
             package or {self.model.card.name: self.model}.__getitem__,
             build or (lambda _name, _package: self.pipeline),
+            self.node.shared.check_node,
             station="TEST",
             software_version="0",
         )

@@ -134,14 +134,20 @@ def test_a_file_that_was_damaged_meanwhile_is_replaced_when_it_comes_again(tmp_p
 
 
 def test_leftovers_of_the_dead_are_cleared_and_those_of_the_living_are_not(tmp_path: Path) -> None:
-    staging = tmp_path / "staging"
-    living = ArchiveFiles(tmp_path)
+    staging = tmp_path / "staging" / "this"
+    living = ArchiveFiles(tmp_path, "this")
     living.keep(io.BytesIO(file_of(ct(1))))
     prefix = next(staging.glob("*.lock")).stem
     (staging / f"{prefix}.99.part").write_bytes(b"being written")
     (staging / "dead.lock").touch()
     (staging / "dead.0.part").write_bytes(b"left")
-    ArchiveFiles(tmp_path).keep(io.BytesIO(file_of(ct(2))))
+    # Another machine's lock may look free from here, over a network file system: what it writes is left alone.
+    other = tmp_path / "staging" / "other"
+    other.mkdir()
+    (other / "unlocked.lock").touch()
+    (other / "unlocked.0.part").write_bytes(b"being written")
+    ArchiveFiles(tmp_path, "this").keep(io.BytesIO(file_of(ct(2))))
+    assert (other / "unlocked.0.part").exists()
     assert [path.name for path in staging.glob("*.part")] == [f"{prefix}.99.part"]
     assert not (staging / "dead.lock").exists()
 

@@ -12,7 +12,7 @@ import pytest
 from node.cli import archive
 from node.database import Database
 from node.errors import Permanent
-from node.processes.supervisor import Supervisor
+from node.processes.machines import run_main_machine
 from node.status import report
 
 pytestmark = pytest.mark.slow
@@ -53,7 +53,7 @@ def test_a_node_does_not_start_on_a_rebuild_that_was_cut_short(rooms, data: Path
         with pytest.raises(KeyboardInterrupt):
             archive.rebuild(data=data)
     with pytest.raises(Permanent, match="rebuild-unfinished"):
-        Supervisor(rooms.node, None, lambda: None).run()
+        run_main_machine(rooms.node, None, lambda: None)
     archive.rebuild(data=data)
     assert not rooms.node.layout.unfinished_rebuild.exists()
 

@@ -7,16 +7,22 @@ import shutil
 from pathlib import Path
 
 import pytest
+from alembic import command
 from click.testing import Result
 from sqlalchemy import select
 from typer.testing import CliRunner
 
 from node.actor import Actor
 from node.audit import AuditCode, AuditEvent, PatientIdentity
+from node.audit.chain import START, row_hash
 from node.audit.tables import AuditIdentity, AuditRow
 from node.cli.app import app
 from node.composition import Node
-from node.errors import Refusal
+from node.database import check_revision
+from node.database.migrate import alembic_config
+from node.errors import Permanent, Refusal
+from node.processes.machines import run_main_machine
+from node.reasons import text
 from node.settings import load_settings
 
 pytestmark = pytest.mark.hazard("HAZ-12")
@@ -122,3 +128,47 @@ def test_a_machine_without_an_anchor_joins_and_says_so(node: Node, tmp_path: Pat
     with node.database.read() as session:
         last = session.scalars(select(AuditRow).order_by(AuditRow.sequence.desc()).limit(1)).one()
     assert (last.code, last.actor_name) == (AuditCode.ANCHOR_BEGUN, "admin")
+
+
+@pytest.fixture
+def unsealed(tmp_path: Path) -> Node:
+    """A node whose trail was written before there were seals (revision 0007), with the anchor of that time."""
+    made = Node(load_settings(None, data=tmp_path))
+    made.layout.make()
+    command.upgrade(alembic_config(made.database), "0007")
+    row = {
+        "sequence": 1,
+        "row_schema": 1,
+        "at": "2026-01-01T00:00:00+00:00",
+        "code": "node-started",
+        "outcome": "success",
+        "actor_kind": "service",
+        "actor_name": "supervisor",
+        "actor_address": "",
+        "correlation": "",
+        "details": "{}",
+        "previous_hash": START.head,
+    }
+    row["hash"] = row_hash({**row, "study_uid": None, "subject": None})
+    with made.database.engine.begin() as connection:
+        connection.execute(AuditRow.__table__.insert(), row)
+    made.anchor.key_file.touch(mode=0o600)
+    made.anchor.key_file.write_bytes(b"k" * 32)
+    made.anchor.file.write_bytes(b"three slots of another form")
+    return made
+
+
+def test_a_trail_from_before_the_seal_is_named_before_anything_is_migrated(unsealed: Node, tmp_path: Path) -> None:
+    with pytest.raises(Permanent, match="audit-trail-unsealed") as refusal:
+        run_main_machine(unsealed, None, lambda: None)
+    assert "synthnode audit begin" in text(refusal.value.reason)
+    with pytest.raises(Permanent, match=r"schema-revision.*0007"):
+        check_revision(unsealed.database)
+    begin = ["audit", "begin", "--by", "m.curie", "--reason", "from before the seal", "--data", str(tmp_path)]
+    done = CliRunner().invoke(app, begin)
+    assert done.exit_code == 0, done.exception
+    check_revision(unsealed.database)
+    assert run(tmp_path)[0] == 0
+    again = CliRunner().invoke(app, begin)
+    assert isinstance(again.exception, Refusal)
+    assert again.exception.reason.code == "audit-trail-whole"

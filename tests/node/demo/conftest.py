@@ -76,7 +76,9 @@ class ThreadedNode(RunningNode):
         self.node.layout.make()
         migrate(self.node.database)
         self.node.rules.seed(self.node.settings.rules_file)
-        self._reception = Reception.open(options_of(self.node.settings, self.node.layout), self.node.clock)
+        self._reception = Reception.open(
+            options_of(self.node.settings, self.node.layout, self.node.machine), self.node.clock
+        )
         self._thread = threading.Thread(target=self._work)
         self._thread.start()
         return self
@@ -103,6 +105,7 @@ class ThreadedNode(RunningNode):
             self.node.clock,
             self.node.package,
             lambda _name, _package: self._pipeline,
+            self.node.shared.check_node,
             station="TEST",
             software_version="0",
         )

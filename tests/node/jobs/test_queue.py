@@ -1,4 +1,4 @@
-"""The queue's door: what an executor left that is not started any more goes back to its queue."""
+"""The queue's door: what waits for its time, and what the engine keeps."""
 
 from __future__ import annotations
 
@@ -9,37 +9,9 @@ import pytest
 from postgresql import BOTH_DATABASES
 from sqlalchemy import select, text
 
-from node.jobs.queue import INFERENCE
 from node.runs.tables import RunRow
 
 pytestmark = BOTH_DATABASES
-
-
-def jobs(rooms) -> list[tuple[str, str]]:
-    with rooms.node.database.read() as session:
-        return [tuple(row) for row in session.execute(text("SELECT status, queue_name FROM workflow_status"))]
-
-
-def begun_by(rooms, executor: str) -> None:
-    with rooms.node.database.write() as session:
-        session.execute(text("UPDATE workflow_status SET status = 'PENDING', executor_id = :who"), {"who": executor})
-
-
-@pytest.mark.hazard("HAZ-11")
-def test_the_job_of_a_worker_that_is_no_more_is_taken_up_by_another(rooms, mr_study) -> None:
-    rooms.file(*mr_study())
-    rooms.settle()
-    begun_by(rooms, "worker-1")
-    assert rooms.node.queue.take_back({"engine", "worker-0"}) == 1
-    assert jobs(rooms) == [("ENQUEUED", INFERENCE)]
-
-
-def test_the_job_of_a_worker_that_is_started_stays_its_own(rooms, mr_study) -> None:
-    rooms.file(*mr_study())
-    rooms.settle()
-    begun_by(rooms, "worker-1")
-    assert rooms.node.queue.take_back({"engine", "worker-0", "worker-1"}) == 0
-    assert jobs(rooms) == [("PENDING", INFERENCE)]
 
 
 @pytest.mark.hazard("HAZ-11")

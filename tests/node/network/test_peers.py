@@ -10,6 +10,7 @@ from pydicom.uid import CTImageStorage
 
 from node.errors import SettingsError
 from node.layout import Layout
+from node.machines.machine import Machine
 from node.network import DeliverySettings, Peer, PeerAddress, ResultClass, Right
 from node.processes.receive import options_of
 from node.receive.admission import Rejection
@@ -45,7 +46,7 @@ def settings(tmp_path: Path) -> Settings:
 def test_only_a_peer_that_may_store_is_admitted(
     settings: Settings, ae_title: str, host: str, rejection: Rejection | None
 ) -> None:
-    admission = options_of(settings, Layout(settings.data)).admission
+    admission = options_of(settings, Layout(settings.data, settings.data), Machine("m", "0" * 32)).admission
     assert admission.check_titles(ae_title, "SYNTHNODE", host) is rejection
 
 

@@ -45,7 +45,7 @@ def test_a_list_of_processes_that_cannot_be_written_is_written_later(
 ) -> None:
     node = Node(load_settings(None, data=tmp_path))
     node.layout.make()
-    supervisor = Supervisor(node, None, lambda: None)
+    supervisor = Supervisor(node.layout.run, (), lambda: None)
     child = SimpleNamespace(plan=SimpleNamespace(name="engine"), pid=7)
     children = [SimpleNamespace(child=child, failing=None)]
     with monkeypatch.context() as disk:

@@ -71,6 +71,7 @@ def opened(tmp_path: Path) -> Iterator[Opener]:
         root = tmp_path / "node"
         options = ReceiveOptions(
             name="receive",
+            machine="local",
             archive=root / "archive",
             journal=root / "journal",
             host="127.0.0.1",

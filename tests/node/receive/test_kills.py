@@ -93,12 +93,12 @@ def test_the_next_start_clears_what_was_half_written(tmp_path: Path) -> None:
     with RawScu(receiver.port) as scu:
         assert scu.store(f"{ROOT}.1.1.1", data_set_bytes(file_of(ct(1)))) == 0
         receiver.end()
-    part = next((tmp_path / "archive" / "staging").glob("*.lock")).stem
-    (tmp_path / "archive" / "staging" / f"{part}.7.part").write_bytes(b"half")
+    part = next((tmp_path / "archive" / "staging" / "local").glob("*.lock")).stem
+    (tmp_path / "archive" / "staging" / "local" / f"{part}.7.part").write_bytes(b"half")
     again = started(tmp_path)
     with RawScu(again.port) as scu:
         assert scu.store(f"{ROOT}.1.1.2", data_set_bytes(file_of(ct(2)))) == 0
     again.end()
-    assert list((tmp_path / "archive" / "staging").glob("*.part")) == []
+    assert list((tmp_path / "archive" / "staging" / "local").glob("*.part")) == []
     entries = [line.entry for line in JournalReader(tmp_path / "journal").read("receive")]
     assert sum(isinstance(entry, ReceiverStarted) for entry in entries) == 2

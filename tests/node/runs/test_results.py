@@ -38,18 +38,20 @@ def test_of_two_attempts_the_first_kept_wins(tmp_path: Path) -> None:
     counts = results.keep(manifest(sha="second"), {"montage.png": b"2"})
     assert counts.objects[0].sha256 == "first"
     assert (results.folder_of("r1") / "montage.png").read_bytes() == b"1"
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["r1"]
+    assert sorted(path.name for path in tmp_path.iterdir() if path.name != ".staging") == ["r1"]
+    assert list((tmp_path / ".staging").rglob("*.*")) == []
 
 
 @pytest.mark.hazard("HAZ-20")
 def test_half_written_attempts_are_no_results_and_are_swept(tmp_path: Path) -> None:
-    staged = tmp_path / ".r1.dead"
-    staged.mkdir()
-    (staged / "manifest.json").write_text(json.dumps(manifest().to_json()))
-    results = Results(tmp_path)
+    for machine in ("this", "other"):
+        staged = tmp_path / ".staging" / machine / "r1.dead"
+        staged.mkdir(parents=True)
+        (staged / "manifest.json").write_text(json.dumps(manifest().to_json()))
+    results = Results(tmp_path, "this")
     assert results.kept("r1") is None
     results.sweep()
-    assert list(tmp_path.iterdir()) == []
+    assert [path.name for path in (tmp_path / ".staging").iterdir()] == ["other"], "another machine may be at work"
 
 
 def test_a_spoilt_manifest_is_named(tmp_path: Path) -> None:
@@ -63,6 +65,5 @@ def test_a_spoilt_manifest_is_named(tmp_path: Path) -> None:
 @pytest.mark.hazard("HAZ-20")
 def test_a_folder_that_cannot_be_written_is_a_passing_fault(tmp_path: Path) -> None:
     results = Results(tmp_path / "results")
-    (tmp_path / "results").rmdir()
     with pytest.raises(Transient, match="result-not-kept"):
         results.keep(manifest(), {})

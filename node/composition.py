@@ -27,6 +27,7 @@ from node.machines.machine import Machine, this_machine
 from node.machines.shared_folder import SharedFolder
 from node.release.service import ReleaseService
 from node.routing.again import RoutingService
+from node.routing.early import EarlyOrders
 from node.routing.router import Router
 from node.routing.service import OrderService
 from node.rules.active import ActiveRules
@@ -179,6 +180,11 @@ class Node:
             self.clock,
             self.active_rules,
         )
+
+    @cached_property
+    def early_orders(self) -> EarlyOrders:
+        """What orders runs before their study has settled."""
+        return EarlyOrders(self.database, self.trail, self.queue, self.settings, self.clock, self.active_rules)
 
     @cached_property
     def routing(self) -> RoutingService:

@@ -17,6 +17,7 @@ from node.machines.keeper import LeaseKeeper
 from node.observe.logs import configure_logging
 from node.processes.child import end_at_once, run_child
 from node.processes.timers import Timers
+from node.routing.early import EarlyOrders
 from node.routing.router import Router
 from node.settings import load_settings
 from node.workflows.reaper import Reaper
@@ -44,7 +45,7 @@ def start(node: Node) -> Callable[[], None]:
     register_delivery(node.sender)
     jobs = DbosProcess(node.database.url, lease.executor, {DELIVERY: DELIVERY_SLOTS})
     jobs.launch()
-    timers = Timers({partial(take_in, ingest, router): INTAKE_EVERY_S, reaper.reap: REAP_EVERY_S})
+    timers = Timers({partial(take_in, ingest, router, node.early_orders): INTAKE_EVERY_S, reaper.reap: REAP_EVERY_S})
     timers.start()
 
     def stop() -> None:
@@ -55,15 +56,17 @@ def start(node: Node) -> Callable[[], None]:
     return stop
 
 
-def take_in(ingest: Ingest, router: Router) -> None:
-    """Take in the receipts that wait, then settle: a study must not settle while receipts of it wait to be read.
+def take_in(ingest: Ingest, router: Router, early: EarlyOrders) -> None:
+    """Take in the receipts that wait, then settle, then order what may begin before its study has settled.
 
+    A study must not settle while receipts of it wait to be read.
     A batch that is not full has read all that there was. To go on until nothing comes would keep every study from
     settling for as long as anybody sends.
     """
     while ingest.step() >= BATCH:
         pass
     router.settle_due()
+    early.order_due()
 
 
 def main() -> None:

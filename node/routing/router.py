@@ -21,20 +21,17 @@ from node.clock import Clock
 from node.database import Database, change_state, is_database_trouble
 from node.errors import SettingsError, Transient
 from node.jobs.queue import JobQueue
-from node.priority import due_second
 from node.routing.events import ROUTING_FAILED, study_routed, study_unrouted
 from node.routing.facts import study_facts
-from node.routing.orders import order_run, runs_of_same_computation
+from node.routing.orders import ended_without_result, order_run, ordered_run, runs_of_same_computation
 from node.rules import Firing, decide
 from node.rules.active import ActiveRules, RulesInForce
 from node.rules.explanation import explain
-from node.rules.settle import Known
 from node.runs.events import run_directed, run_not_directed, run_queued, run_superseded
-from node.runs.identity import models_to_json, profile_to_json
-from node.runs.tables import DecisionRow, RunInputRow, RunRow
+from node.runs.tables import DecisionRow, RunRow
 from node.settings import Settings
 from node.states import RunState, StudyState
-from pipelines.contract import ModelIdentity, Reason
+from pipelines.contract import Reason
 
 _TROUBLE_LASTS = timedelta(minutes=2)
 """A database that does not answer is away for all studies; one that answers all but one has trouble with that one."""
@@ -178,10 +175,11 @@ class Router:
 
     def _order(self, recording: Recording, study: StudyRow, rules: RulesInForce, firing: Firing) -> str:
         session = recording.session
-        run = self._ordered_run(session, study, rules.known, firing)
+        run = ordered_run(session, study, rules.known, firing, self._clock.now())
         earlier = runs_of_same_computation(session, run)
         for one in earlier:
-            if not _ended_without_result(one):
+            # One that began before the study settled, and failed, was this revision's attempt.
+            if not ended_without_result(one) or (one.state == RunState.FAILED and one.revision == study.revision):
                 # The same bytes through the same computation: what was made of them stands, for this revision too.
                 one.revision = study.revision
                 _direct(recording, study, one, firing.destinations)
@@ -189,33 +187,6 @@ class Router:
         order_run(session, self._queue, run, earlier[0].run_number + 1 if earlier else 1)
         recording.record(run_queued(run, SETTLING))
         return run.run_id
-
-    def _ordered_run(self, session: Session, study: StudyRow, known: Known, firing: Firing) -> RunRow:
-        """Return a run of what a rule orders, with its frozen inputs; it has no number and is in no session yet."""
-        declaration = known.pipelines[firing.pipeline]
-        packages = known.packages or {}
-        models = {role: ModelIdentity.of(packages[name]) for role, name in firing.models.items()}
-        now = self._clock.now()
-        return RunRow(
-            study_uid=study.study_uid,
-            revision=study.revision,
-            correlation_id=study.correlation_id,
-            rule=firing.rule,
-            pipeline=declaration.name,
-            pipeline_version=declaration.version,
-            models=models_to_json(models),
-            configuration=dict(firing.configuration),
-            profile=profile_to_json(firing.profile),
-            due=due_second(now, firing.priority),
-            destinations=list(firing.destinations),
-            state=RunState.QUEUED,
-            queued_at=now,
-            inputs=[
-                RunInputRow(slot=slot, sop_instance_uid=i.sop_instance_uid, sha256=i.sha256, location=i.location)
-                for slot, series_uid in sorted(firing.slots.items())
-                for i in Catalogue(session).instances_of(series_uid)
-            ],
-        )
 
     def _supersede(self, recording: Recording, study: StudyRow, ordered: Mapping[str, str]) -> None:
         """End the unsent runs of this study that its present revision does not order: `ordered` are runs by rule."""
@@ -258,11 +229,6 @@ def _ordered_by_person(session: Session, run: RunRow) -> bool:
         AuditRow.study_uid == run.study_uid, AuditRow.code == AuditCode.RUN_REPEATED, AuditRow.outcome == "success"
     )
     return any(json.loads(details)["run"] == run.run_id for details in session.scalars(repeated))
-
-
-def _ended_without_result(run: RunRow) -> bool:
-    """Return whether a run ended without a result, or its result was taken back before every destination had it."""
-    return run.state in {RunState.SUPERSEDED, RunState.FAILED}
 
 
 def _what_is_apart(apart: Sequence[QuarantineRow]) -> dict[str, str | int]:

@@ -66,6 +66,8 @@ class Rule:
         What its pipeline is for, in the declaration's words: two pipelines of one task do the same for a patient.
     stop
         Whether no later rule fires for a study that it matches.
+    begins_early
+        Whether its run begins when the series of its slots are quiet, and not only when the study is.
     """
 
     name: str
@@ -80,6 +82,7 @@ class Rule:
     release: str
     task: str = ""
     stop: bool = False
+    begins_early: bool = False
 
 
 @dataclass(frozen=True, slots=True)

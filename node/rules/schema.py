@@ -71,6 +71,11 @@ class WrittenRule(_Part):
         "only where every destination is marked research.",
     )
     stop: bool = Field(False, description="Whether the rules after this one are left out when it matches.")
+    begin: Literal["study", "series"] = Field(
+        "study",
+        description="`study`: when the whole study is quiet; `series`: as soon as the series of the slots are. Nothing "
+        "is released before the study is quiet and orders the same.",
+    )
     release: Literal["hold"] = Field("hold", description="`hold`: the result waits for a named person.")
 
 

@@ -77,6 +77,7 @@ class _Settler:
         destinations = tuple(dict.fromkeys(self._named(rule)))
         declaration = self._pipelines.get(rule.pipeline)
         self._check_scans(rule, destinations)
+        self._check_begin(rule)
         if not destinations:
             problem = "no destination is meant: results are held, and released only to one that a person names"
             remedy = "configure one (`peers`, `deliver`), or name those that there are"
@@ -94,6 +95,7 @@ class _Settler:
             release=rule.release,
             task="" if declaration is None else declaration.task,
             stop=rule.stop,
+            begins_early=rule.begin == "series",
         )
 
     def _slots(self, rule: WrittenRule) -> Iterator[SlotRule]:
@@ -164,6 +166,12 @@ class _Settler:
         """Find the site's models of pipelines that there are not."""
         for name in self._site_models.keys() - self._pipelines.keys():
             self._add("", f"models.{name}", f"unknown pipeline {name}", _known(name, self._pipelines))
+
+    def _check_begin(self, rule: WrittenRule) -> None:
+        for number, text in enumerate(rule.when, 1):
+            if rule.begin == "series" and "series_count" in text:
+                problem = "how many series the study has is not known when the rule begins with its series"
+                self._add(rule.name, f"when[{number}]", problem, "take it out, or write `begin: study`", text)
 
     def _check_scans(self, rule: WrittenRule, destinations: Iterable[str]) -> None:
         clinical = [one.name for one in self._destinations if one.name in set(destinations) and not one.research]

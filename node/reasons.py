@@ -101,7 +101,7 @@ TEXTS: Mapping[str, str] = {
     "destination-unknown": "No destination is called {name}; the settings know: {known}.",
     "device-unusable": "The device of this worker cannot be used now ({found}): see its driver; the run waits.",
     "draft-pipeline-unknown": "There is no pipeline {pipeline}; installed are {known}.",
-    "draft-series-none": "No series {series} of the study can fill slot {slot}: {found}.",
+    "draft-series-none": "No series of the study can fill slot {slot}; of the nearest one {found}.",
     "draft-series-several": "Several series of the study can fill slot {slot}, say which with --series {slot}=UID: "
     "{found}.",
     "draft-slot-unknown": "Pipeline {pipeline} has no slot {slot}; its slots are {known}.",

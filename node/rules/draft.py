@@ -202,7 +202,7 @@ def _examples(
         elif not chosen and (verdict.required or named):
             nearest = verdict.nearest
             why = "" if nearest is None else ", ".join(one.describe() for one in nearest.unmet)
-            raise Refusal("draft-series-none", slot=verdict.slot, series=named or "", found=why or "no series")
+            raise Refusal("draft-series-none", slot=verdict.slot, found=why or "nothing is known")
         elif chosen and verdict.required:
             listed = "; ".join(f"{uid} ({_described(by_uid[uid])})" for uid in chosen)
             raise Refusal("draft-series-several", slot=verdict.slot, found=listed)

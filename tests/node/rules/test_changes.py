@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from node.rules import RuleSet, SeriesFacts, StudyFacts, decide
 from node.rules.changes import StudyChange, compare_decisions
 
@@ -19,6 +21,7 @@ def changed(load: LoadText, study: StudyFacts, before: str, after: str) -> Study
     return compare_decisions(first, second)
 
 
+@pytest.mark.hazard("HAZ-25")
 def test_each_kind_of_change_is_named(load_rules_text: LoadText, study_of: StudyOf, mprage: dict[str, Any]) -> None:
     study = study_of(SeriesFacts("1.1", mprage, 192), SeriesFacts("1.2", mprage, 20))
     head = RULE % ("head", "instance_count > 100", "lab", "ROUTINE")

@@ -47,7 +47,7 @@ def test_a_draft_tells_its_example_from_the_others(known: Known, mprage: dict[st
     assert [bool(decide(rules, other).firings) for other in others] == [False, False, True]
 
 
-@pytest.mark.hazard("HAZ-24")
+@pytest.mark.hazard("HAZ-17")
 def test_what_somebody_typed_for_one_patient_is_in_no_draft(known: Known, mprage: dict[str, Any]) -> None:
     named = {**mprage, "SeriesDescription": "T1 MEIER 19530412 anna", "StudyDate": "20260101", "PatientAge": "070Y"}
     sibling = {**mprage, "SeriesDescription": "T1 MEIER KURT"}

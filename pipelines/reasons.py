@@ -199,6 +199,9 @@ _OBJECTS = {
 }
 
 _SEMANTICS = {
+    "rejection-of-several-studies": "Objects of {found} studies cannot be rejected by one note: write one for each.",
+    "rejection-without-description": "A rejection needs the reason in words.",
+    "rejection-without-objects": "There is no object to reject.",
     "object-rule-held": "Holds for all {objects} objects: {clause}.",
     "object-none": "There is no object to send.",
     "object-class-unknown": "Instance {instance} is of SOP class {found!r}, which there are no rules for ({clause}).",
@@ -235,6 +238,11 @@ _SEMANTICS = {
     "object-source-missing": "Instance {instance} or its series does not name all images that it was derived"
     " from ({clause}).",
     "object-source-unknown": "Instance {instance} names {found} as its source, which it is not ({clause}).",
+    "object-rejection-title": "Instance {instance} has the title {found!r}; accepted: {accepted} ({clause}).",
+    "object-rejection-unexplained": "Instance {instance} does not say why it rejects ({clause}).",
+    "object-rejection-unlisted": "Instance {instance} names {found} objects in its content and {stated} in its list of"
+    " evidence, not the same ones ({clause}).",
+    "object-rejection-incomplete": "Instance {instance} does not reject {found}, which goes along ({clause}).",
     "object-reference-dangling": "Instance {instance} refers to {found}, which does not go along ({clause}).",
     "object-roi-unmatched": "{attribute} of instance {instance} has {found} items for {accepted} regions, or for others"
     " ({clause}).",

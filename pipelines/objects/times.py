@@ -1,4 +1,4 @@
-"""The run's time as DICOM writes it."""
+"""Times of this node as DICOM writes them."""
 
 from __future__ import annotations
 
@@ -20,12 +20,17 @@ class Moment:
 
 
 def moment(run: RunIdentity, header: Dataset) -> Moment:
-    """Return when the run began, in the source's local time where the source states its offset, else in UTC.
+    """Return when the run began, as `local_moment` writes it."""
+    return local_moment(run.started_at, header)
+
+
+def local_moment(at: datetime, header: Dataset) -> Moment:
+    """Return a time in the local time of `header` where that states its offset, else in UTC.
 
     A data set has one offset for all its dates and times (TimezoneOffsetFromUTC, PS3.3 C.12.1), and those copied from
     the source are the source's. DT values always carry their offset.
     """
-    local = run.started_at.astimezone(_zone(str(header.get("TimezoneOffsetFromUTC") or "")))
+    local = at.astimezone(_zone(str(header.get("TimezoneOffsetFromUTC") or "")))
     return Moment(f"{local:%Y%m%d}", f"{local:%H%M%S}", f"{local:%Y%m%d%H%M%S%z}")
 
 

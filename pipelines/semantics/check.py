@@ -9,7 +9,7 @@ from pydicom import Dataset
 
 from pipelines.contract import Check, Reason, Verdict
 from pipelines.reading.series import SourceSeries
-from pipelines.semantics import contours, form, frames, geometry, identity, pixels, references
+from pipelines.semantics import contours, form, frames, geometry, identity, key_objects, pixels, references
 from pipelines.semantics.rules import Rule, Subject
 
 RULES: tuple[Rule, ...] = (
@@ -20,6 +20,7 @@ RULES: tuple[Rule, ...] = (
     *pixels.RULES,
     *references.RULES,
     *contours.RULES,
+    *key_objects.RULES,
 )
 
 

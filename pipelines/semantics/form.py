@@ -12,7 +12,7 @@ from pipelines.objects.codes import OUR_SCHEME
 from pipelines.objects.lengths import too_long
 from pipelines.objects.provenance import PRODUCT, lists_this_product, states_our_derivation
 from pipelines.objects.required import missing
-from pipelines.semantics.rules import KNOWN, STRUCTURES, Finding, Rule, Subject, finding
+from pipelines.semantics.rules import KNOWN, STRUCTURES, Finding, Rule, Subject, finding, is_document
 
 
 def _present(subject: Subject, objects: tuple[Dataset, ...]) -> Iterator[Finding]:
@@ -56,7 +56,11 @@ def _marks(subject: Subject, objects: tuple[Dataset, ...]) -> Iterator[Finding]:
         for attribute, there, accepted in (
             ("SeriesDescription", str(dataset.get("SeriesDescription", "")).startswith("SYNTHETIC"), "SYNTHETIC"),
             ("ContributingEquipmentSequence", lists_this_product(dataset), PRODUCT),
-            ("DerivationCodeSequence", states_our_derivation(dataset), OUR_SCHEME),
+            (
+                "DerivationCodeSequence",
+                is_document(dataset) or states_our_derivation(dataset),
+                OUR_SCHEME,
+            ),
         ):
             if not there:
                 yield finding("object-mark-missing", dataset, attribute=attribute, found="", accepted=accepted)

@@ -9,6 +9,7 @@ from pydicom import Dataset
 from pydicom.uid import (
     UID,
     CTImageStorage,
+    KeyObjectSelectionDocumentStorage,
     MRImageStorage,
     ParametricMapStorage,
     RTStructureSetStorage,
@@ -26,6 +27,7 @@ _MODALITIES = {
     str(RTStructureSetStorage): "RTSTRUCT",
     str(ParametricMapStorage): "OT",
     str(SegmentationStorage): "SEG",
+    str(KeyObjectSelectionDocumentStorage): "KO",
 }
 
 

@@ -8,12 +8,13 @@ from collections.abc import Iterator
 from pydicom import Dataset
 
 from pipelines.objects.provenance import referenced_images
-from pipelines.semantics.rules import STRUCTURES, Finding, Needs, Rule, Subject, drawn_on, finding
+from pipelines.semantics.rules import STRUCTURES, Finding, Needs, Rule, Subject, drawn_on, finding, is_document
 
 
 def _sources(subject: Subject, objects: tuple[Dataset, ...]) -> Iterator[Finding]:
     """Each object names source images, and each series all of them."""
     known = subject.source_uids
+    objects = tuple(dataset for dataset in objects if not is_document(dataset))
     listed: dict[str, set[str]] = {}
     for dataset in objects:
         named = {str(item.get("ReferencedSOPInstanceUID", "")) for item in dataset.get("SourceImageSequence") or ()}

@@ -13,6 +13,7 @@ from pydicom import Dataset
 from pydicom.dataelem import RawDataElement
 from pydicom.uid import (
     CTImageStorage,
+    KeyObjectSelectionDocumentStorage,
     MRImageStorage,
     ParametricMapStorage,
     RTStructureSetStorage,
@@ -29,9 +30,12 @@ MR = frozenset({str(MRImageStorage)})
 STRUCTURES = frozenset({str(RTStructureSetStorage)})
 MAPS = frozenset({str(ParametricMapStorage)})
 SEGMENTATIONS = frozenset({str(SegmentationStorage)})
+KEY_OBJECTS = frozenset({str(KeyObjectSelectionDocumentStorage)})
+DOCUMENTS = KEY_OBJECTS
+"""They stand in no frame of reference, and no image was computed for them."""
 SINGLE_FRAME = CT | MR
 MULTI_FRAME = MAPS | SEGMENTATIONS
-KNOWN = SINGLE_FRAME | MULTI_FRAME | STRUCTURES
+KNOWN = SINGLE_FRAME | MULTI_FRAME | STRUCTURES | DOCUMENTS
 """SOP classes that there are rules for."""
 
 
@@ -213,6 +217,11 @@ def drawn_on(contour: Dataset) -> str:
 def uid_of(dataset: Dataset) -> str:
     """Return the SOP Instance UID, or an empty text where there is none."""
     return str(dataset.get("SOPInstanceUID", ""))
+
+
+def is_document(dataset: Dataset) -> bool:
+    """Return whether it is of one of `DOCUMENTS`."""
+    return str(dataset.get("SOPClassUID", "")) in DOCUMENTS
 
 
 def by_series(objects: Sequence[Dataset]) -> dict[str, list[Dataset]]:

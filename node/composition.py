@@ -25,6 +25,8 @@ from node.layout import Layout
 from node.machines.leases import Lease
 from node.machines.machine import Machine, this_machine
 from node.machines.shared_folder import SharedFolder
+from node.release.notes import NoteWriter
+from node.release.recall import RecallService
 from node.release.service import ReleaseService
 from node.routing.again import RoutingService
 from node.routing.early import EarlyOrders
@@ -113,8 +115,25 @@ class Node:
     def release_service(self) -> ReleaseService:
         """The service that holds, releases and rejects results."""
         return ReleaseService(
-            self.database, self.trail, self.files, self.queue, self.settings, self.freshness, self.clock
+            self.database,
+            self.trail,
+            self.files,
+            self.queue,
+            self.settings,
+            self.freshness,
+            self.clock,
+            self.note_writer,
         )
+
+    @cached_property
+    def note_writer(self) -> NoteWriter:
+        """What writes rejection notes."""
+        return NoteWriter(self.files, self.settings.node.name, version("synthnode"))
+
+    @cached_property
+    def recalls(self) -> RecallService:
+        """The service that takes back what was released."""
+        return RecallService(self.database, self.trail, self.files, self.queue, self.clock, self.note_writer)
 
     @cached_property
     def freshness(self) -> Freshness:

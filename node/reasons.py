@@ -185,7 +185,13 @@ TEXTS: Mapping[str, str] = {
     "receipts-unread": "Images were received that are not in the catalogue yet, of study {study} perhaps: see that the "
     "engine runs (`synthnode status`), then try again.",
     "reject-needs-reason": "A rejection needs a reason: --reason.",
+    "recall-needs-reason": "A recall needs a reason: --reason.",
+    "recall-nothing": "Nothing of study {study} was released, is held or is to be computed: there is nothing to "
+    "recall.",
+    "recall-unreadable": "No object of run {run} can be read, so that no rejection note can be written: restore the "
+    "archive from a backup, then recall it again.",
     "rejected-by-person": "{by} rejected it: {reason}",
+    "rejection-first": "The note that rejects run {run} must be at {destination} first: see its delivery.",
     "release-destination-doubled": "Run {run} has a delivery to {destination} already: have that one sent again.",
     "release-needs-reason": "The verdict is {verdict}: a release needs a reason (--reason).",
     "release-never": "A rejected {checks} can never be released.",
@@ -233,7 +239,9 @@ TEXTS: Mapping[str, str] = {
     "run-ordered-already": "Run {run} of the same computation is {state}: wait until it has ended, then look at it.",
     "run-outdated": "More images came in, and the study as it now is orders no such run: see there why.",
     "run-pipeline-missing": "The pipeline {pipeline} is not installed any more.",
+    "run-recalled": "{by} recalled it: {reason}",
     "run-repeated": "A named person had it computed again, as run {by}.",
+    "run-replaced": "Run {by} was released in its place: more images had come in.",
     "run-superseded": "Replaced by run {by}: more images came in.",
     "run-unknown": "No run is called {run}.",
     "schema-references": "After the migration rows of the database would refer to rows that are not there ({found}): "
@@ -292,6 +300,7 @@ TEXTS: Mapping[str, str] = {
     "study-receiving": "More images of study {study} came in: wait until it has settled, then look at what is held.",
     "study-rules-conflict": "Rules {rules} order different computations of one task at priority {priority}: each "
     "result is held. Release one and reject the other, and correct the rules: `synthnode rules check`.",
+    "study-recalled": "{by} recalled what was computed for this study: {reason}",
     "study-several": "{folder} holds {studies} studies (one in {first}, another in {second}): name a folder with one.",
     "study-unknown": "No study {study} has come.",
     "study-unrouted": "No rule takes this study. {nearest}",

@@ -44,6 +44,8 @@ class RunState(StrEnum):
     """A named person ended it before it had a result."""
     SUPERSEDED = "superseded"
     """A later revision of the study's inputs replaced it before every destination had it."""
+    RECALLED = "recalled"
+    """It was released, and then a named person recalled it or released another in its place."""
 
 
 class DeliveryState(StrEnum):
@@ -55,6 +57,8 @@ class DeliveryState(StrEnum):
     DELIVERED = "delivered"
     FAILED = "failed"
     """Given up with a reason; a person can send again."""
+    CANCELLED = "cancelled"
+    """Its result was recalled before the destination had every object; nothing more of it is sent."""
 
 
 State = StudyState | RunState | DeliveryState
@@ -81,26 +85,39 @@ TRANSITIONS: Mapping[type[State], Mapping[State, frozenset[State]]] = {
             }
         ),
         RunState.HELD: frozenset({RunState.RELEASED, RunState.REJECTED, RunState.SUPERSEDED}),
-        RunState.RELEASED: frozenset({RunState.DELIVERED, RunState.UNDELIVERED, RunState.SUPERSEDED}),
+        RunState.RELEASED: frozenset(
+            {RunState.DELIVERED, RunState.UNDELIVERED, RunState.SUPERSEDED, RunState.RECALLED}
+        ),
         # A person sends what was released before to a further destination, or again to one that did not get it.
-        RunState.DELIVERED: frozenset({RunState.RELEASED}),
-        RunState.UNDELIVERED: frozenset({RunState.RELEASED, RunState.SUPERSEDED}),
+        RunState.DELIVERED: frozenset({RunState.RELEASED, RunState.RECALLED}),
+        RunState.UNDELIVERED: frozenset({RunState.RELEASED, RunState.SUPERSEDED, RunState.RECALLED}),
         RunState.REFUSED: frozenset(),
         RunState.REJECTED: frozenset(),
         RunState.FAILED: frozenset(),
         RunState.CANCELLED: frozenset(),
-        RunState.SUPERSEDED: frozenset(),
+        # Some of it may have been sent before it was superseded.
+        RunState.SUPERSEDED: frozenset({RunState.RECALLED}),
+        RunState.RECALLED: frozenset(),
     },
     DeliveryState: {
         # Of two attempts that met after a crash one may wait already when the other has sent everything.
-        DeliveryState.PENDING: frozenset({DeliveryState.SENDING, DeliveryState.DELIVERED, DeliveryState.FAILED}),
+        DeliveryState.PENDING: frozenset(
+            {DeliveryState.SENDING, DeliveryState.DELIVERED, DeliveryState.FAILED, DeliveryState.CANCELLED}
+        ),
         # A sender that died leaves SENDING; the next attempt enters it again.
         DeliveryState.SENDING: frozenset(
-            {DeliveryState.SENDING, DeliveryState.PENDING, DeliveryState.DELIVERED, DeliveryState.FAILED}
+            {
+                DeliveryState.SENDING,
+                DeliveryState.PENDING,
+                DeliveryState.DELIVERED,
+                DeliveryState.FAILED,
+                DeliveryState.CANCELLED,
+            }
         ),
         DeliveryState.DELIVERED: frozenset(),
         # A person sends again what has no recorded status.
-        DeliveryState.FAILED: frozenset({DeliveryState.PENDING}),
+        DeliveryState.FAILED: frozenset({DeliveryState.PENDING, DeliveryState.CANCELLED}),
+        DeliveryState.CANCELLED: frozenset(),
     },
 }
 """Which states may follow which, for each kind of thing that has states."""

@@ -35,9 +35,13 @@ class CheckReport:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryReport:
-    """One delivery of a result: of the objects that its destination wants, `total`, how many it has; and the others."""
+    """One delivery of a result, or of the note that rejects it (`purpose`).
+
+    Of the objects that its destination wants, `total`, how many it has; and the others.
+    """
 
     destination: str
+    purpose: str
     state: str
     attempts: int
     sent: int
@@ -255,12 +259,13 @@ def _deliveries(session: Session, study_uids: Sequence[str]) -> Mapping[str, Seq
         .outerjoin(DeliveryItemRow, DeliveryItemRow.delivery_id == DeliveryRow.delivery_id)
         .where(RunRow.study_uid.in_(study_uids))
         .group_by(DeliveryRow.delivery_id)
-        .order_by(DeliveryRow.destination)
+        .order_by(DeliveryRow.destination, DeliveryRow.created_at)
     )
     found: dict[str, list[DeliveryReport]] = {}
     for delivery, total, sent, unwanted in session.execute(question):
         report = DeliveryReport(
             destination=delivery.destination,
+            purpose=delivery.purpose,
             state=delivery.state,
             attempts=delivery.attempts,
             sent=sent,

@@ -14,6 +14,7 @@ class Permission(StrEnum):
 
     RELEASE = "release"
     REJECT = "reject"
+    RECALL = "recall"
     RELEASE_FURTHER = "release-further"
     DELIVER_AGAIN = "deliver-again"
     ORDER_AGAIN = "order-again"
@@ -47,6 +48,7 @@ PERMISSIONS: Mapping[Role, frozenset[Permission]] = MappingProxyType(
             {
                 Permission.RELEASE,
                 Permission.REJECT,
+                Permission.RECALL,
                 Permission.RELEASE_FURTHER,
                 Permission.DELIVER_AGAIN,
                 Permission.ORDER_AGAIN,

@@ -48,6 +48,8 @@ class AuditCode(StrEnum):
     RUN_REJECTED = "run-rejected"
     RELEASE_REFUSED = "release-refused"
     REJECTION_REFUSED = "rejection-refused"
+    RUN_RECALLED = "run-recalled"
+    RECALL_REFUSED = "recall-refused"
     DELIVERY_DONE = "delivery-done"
     DELIVERY_FAILED = "delivery-failed"
     DELIVERY_REPEATED = "delivery-repeated"

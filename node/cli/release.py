@@ -34,6 +34,8 @@ def release(
         print_json({"schema": 1, **asdict(released)})
         return
     console().print(f"Released by {released.released_by} to {', '.join(released.destinations)}.")
+    for earlier in released.replaced:
+        console().print(f"It takes the place of run {earlier.run_id}; who has that gets a rejection note first.")
     if released.withheld:
         console().print(f"Withheld from {', '.join(released.withheld)}: not marked `research: true`.")
 

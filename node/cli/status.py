@@ -10,6 +10,7 @@ from rich.text import Text
 
 from node.cli.output import AsJson, console, print_json
 from node.cli.place import Config, Data, existing_node
+from node.deliver.tables import Purpose
 from node.status import DeliveryReport, RunReport, StatusReport, StudyReport, report
 
 
@@ -66,7 +67,11 @@ def _state(run: RunReport) -> str:
 
 
 def _deliveries(run: RunReport) -> str:
-    return "\n".join(f"{d.destination}: {d.state} {d.sent}/{d.total}" + _not_wanted(d) for d in run.deliveries)
+    return "\n".join(f"{_what(d)}: {d.state} {d.sent}/{d.total}" + _not_wanted(d) for d in run.deliveries)
+
+
+def _what(delivery: DeliveryReport) -> str:
+    return delivery.destination + (", rejection note" if delivery.purpose == Purpose.REJECTION else "")
 
 
 def _not_wanted(delivery: DeliveryReport) -> str:

@@ -194,6 +194,11 @@ class StoreAssociation:
         if self._connected and self._deadline.passed:
             seconds = round(self._limits.associate_s, 1)
             return Transient("peer-stalled", peer=str(self._peer), sop_instance="(none yet)", seconds=seconds)
+        refused = association.rejected_contexts
+        if refused and not association.accepted_contexts:
+            # pynetdicom aborts an association that is good for nothing.
+            sop_class, syntax = self._contexts[0]
+            return Permanent("context-refused", peer=str(self._peer), sop_class=sop_class, transfer_syntax=syntax)
         if self._connected:
             return Transient("peer-aborted", peer=str(self._peer), sop_instance="(none yet)")
         return Transient("peer-unreachable", peer=str(self._peer))

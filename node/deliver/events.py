@@ -47,6 +47,7 @@ def _event(code: AuditCode, delivery: DeliveryRow, run: RunRow, by: Actor, **det
         correlation=run.correlation_id,
         details={
             "run": run.run_id,
+            "purpose": delivery.purpose,
             "destination": delivery.destination,
             "peer": str(recorded_peer(delivery)),
             "attempts": delivery.attempts,

@@ -1,4 +1,4 @@
-"""Order a delivery: one run's objects to one destination, at the address that it has at this moment."""
+"""Order a delivery: one run's objects, or the note that rejects them, to one destination."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pydicom.uid import UID
 from sqlalchemy.orm import Session
 
 from node.database import change_state
-from node.deliver.tables import DeliveryItemRow, DeliveryRow
+from node.deliver.tables import DeliveryItemRow, DeliveryRow, Purpose
 from node.errors import Refusal
 from node.jobs.queue import JobQueue
 from node.network import Peer
@@ -19,12 +19,27 @@ from node.states import DeliveryState, RunState
 
 
 class SendableObject(Protocol):
-    """A kept object of a run, as a delivery needs it."""
+    """A kept object, as a delivery needs it."""
 
-    position: int
-    sop_instance_uid: str
-    sop_class_uid: str
-    location: str
+    @property
+    def position(self) -> int:
+        """Its place in the order of sending."""
+        ...
+
+    @property
+    def sop_instance_uid(self) -> str:
+        """Its SOP Instance UID."""
+        ...
+
+    @property
+    def sop_class_uid(self) -> str:
+        """Its SOP Class UID."""
+        ...
+
+    @property
+    def location(self) -> str:
+        """Its name in the archive."""
+        ...
 
 
 def order_delivery(
@@ -38,6 +53,8 @@ def order_delivery(
     now: datetime,
 ) -> DeliveryRow:
     """Add a delivery and enqueue its first attempt, within the session's transaction.
+
+    It keeps the address that the destination has at this moment.
 
     Parameters
     ----------
@@ -74,6 +91,45 @@ def order_delivery(
         ],
     )
     check_something_wanted(delivery)
+    session.add(delivery)
+    queue.enqueue_delivery(session, delivery.delivery_id, delivery.destination)
+    return delivery
+
+
+def order_rejection(
+    session: Session, queue: JobQueue, rejected: DeliveryRow, note: SendableObject, now: datetime
+) -> DeliveryRow:
+    """Add the delivery of a rejection note to where a result's delivery went, and enqueue its first attempt.
+
+    Parameters
+    ----------
+    rejected
+        The result's delivery; the note goes to the same peer at the same address, whatever SOP classes it wants.
+    note
+        The note.
+    """
+    delivery = DeliveryRow(
+        delivery_id=f"{_delivery_id(rejected.run_id, rejected.destination)}:{Purpose.REJECTION.value}",
+        run_id=rejected.run_id,
+        destination=rejected.destination,
+        purpose=Purpose.REJECTION,
+        ae_title=rejected.ae_title,
+        host=rejected.host,
+        port=rejected.port,
+        research_only=rejected.research_only,
+        state=DeliveryState.PENDING,
+        created_at=now,
+        began_at=now,
+        items=[
+            DeliveryItemRow(
+                position=0,
+                sop_instance_uid=note.sop_instance_uid,
+                sop_class_uid=note.sop_class_uid,
+                location=note.location,
+                wanted=True,
+            )
+        ],
+    )
     session.add(delivery)
     queue.enqueue_delivery(session, delivery.delivery_id, delivery.destination)
     return delivery

@@ -17,7 +17,8 @@ from node.deliver.association import StorableFile, StoreAssociation, check_store
 from node.deliver.deadline import TimeLimits
 from node.deliver.events import delivery_done, delivery_failed
 from node.deliver.policy import given_up, wait_after
-from node.deliver.tables import DeliveryItemRow, DeliveryRow
+from node.deliver.rejections import check_rejection_sent
+from node.deliver.tables import DeliveryItemRow, DeliveryRow, Purpose
 from node.deliver.target import check_target, recorded_peer
 from node.errors import Permanent, SettingsError, Transient
 from node.jobs.queue import JobQueue
@@ -29,7 +30,7 @@ from pipelines.contract import Reason
 
 SENDER = Actor.service("deliver")
 
-_ENDED = frozenset({DeliveryState.DELIVERED, DeliveryState.FAILED})
+_ENDED = frozenset({DeliveryState.DELIVERED, DeliveryState.FAILED, DeliveryState.CANCELLED})
 """After a crash two attempts can meet; the one that comes second finds the delivery ended."""
 
 
@@ -100,16 +101,22 @@ class DeliverySender:
     def _check_current(self, delivery_id: str, reason_against: ReasonAgainst) -> None:
         """Check that the result still stands for its study: images may have come since it was released.
 
+        A rejection note goes out whatever became of the study since.
+
         Raises
         ------
         Permanent
-            The run was superseded.
+            The run was superseded or recalled.
         Transient
             Why the result must not leave now; settling ends the run or lets it go.
         """
         with self._database.read() as session:
-            run = session.get_one(RunRow, _delivery(session, delivery_id).run_id)
+            delivery = _delivery(session, delivery_id)
+            if delivery.purpose == Purpose.REJECTION:
+                return
+            run = session.get_one(RunRow, delivery.run_id)
             _check_released(run)
+            check_rejection_sent(session, run, delivery.destination)
             against = reason_against(session, run.study_uid, run.revision)
         if against is not None:
             raise Transient(against.code, **against.parameters)
@@ -185,7 +192,8 @@ class DeliverySender:
             if delivery.state in _ENDED or delivery.to_send:
                 return  # ended by another attempt, or addressed to another peer since
             run = recording.session.get_one(RunRow, delivery.run_id)
-            _check_released(run)
+            if delivery.purpose == Purpose.RESULT:
+                _check_released(run)
             change_state(recording.session, delivery, DeliveryState.DELIVERED)
             delivery.reason_code = delivery.reason_parameters = None
             delivery.finished_at = self._clock.now()
@@ -197,7 +205,8 @@ class DeliverySender:
         if run.state != RunState.RELEASED:
             return
         session.flush()
-        deliveries = session.scalars(select(DeliveryRow).where(DeliveryRow.run_id == run.run_id)).all()
+        of_run = select(DeliveryRow).where(DeliveryRow.run_id == run.run_id, DeliveryRow.purpose == Purpose.RESULT)
+        deliveries = session.scalars(of_run).all()
         states = {DeliveryState(delivery.state) for delivery in deliveries}
         if states == {DeliveryState.DELIVERED}:
             change_state(session, run, RunState.DELIVERED)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from sqlalchemy.orm import Session
+
 from node.access import Permission, check
 from node.actor import Actor
 from node.archive.freshness import Freshness
@@ -10,7 +12,7 @@ from node.clock import Clock
 from node.database import change_state
 from node.deliver.events import delivery_repeated, repetition_refused
 from node.deliver.orders import check_something_wanted, reopen_run
-from node.deliver.tables import DeliveryRow
+from node.deliver.tables import DeliveryRow, Purpose
 from node.deliver.target import check_research, recorded_peer
 from node.errors import Permanent, Refusal
 from node.jobs.queue import JobQueue
@@ -83,22 +85,27 @@ class DeliveryService:
                 raise Refusal("delivery-needs-reason", delivery=delivery_id)
             run = session.get_one(RunRow, delivery.run_id)
             change_state(session, delivery, DeliveryState.PENDING)
-            reopen_run(session, run)
-            against = self._freshness.reason_against(session, run.study_uid, run.revision)
-            if against is not None:
-                raise Refusal(against.code, **against.parameters)
+            if delivery.purpose == Purpose.RESULT:
+                self._reopen(session, run)
             destination = self._settings.destination(delivery.destination)
             check_research(delivery, destination)
             _address_anew(delivery, destination)
-            for item in delivery.items:
-                item.wanted = destination.wants(item.sop_class_uid)
-            check_something_wanted(delivery)
+            if delivery.purpose == Purpose.RESULT:
+                for item in delivery.items:
+                    item.wanted = destination.wants(item.sop_class_uid)
+                check_something_wanted(delivery)
             delivery.reason_code = delivery.reason_parameters = delivery.finished_at = None
             delivery.began_at = self._clock.now()
             recording.record(delivery_repeated(delivery, run, by, reason))
             # Counted here and not when it begins: a job that died before it began must not lend its name to this one.
             delivery.attempts += 1
             self._queue.enqueue_delivery(session, delivery_id, delivery.destination, attempt=delivery.attempts)
+
+    def _reopen(self, session: Session, run: RunRow) -> None:
+        reopen_run(session, run)
+        against = self._freshness.reason_against(session, run.study_uid, run.revision)
+        if against is not None:
+            raise Refusal(against.code, **against.parameters)
 
 
 def _address_anew(delivery: DeliveryRow, destination: Peer) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import ForeignKey, Index, UniqueConstraint
@@ -11,11 +12,22 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from node.database.base import Base
 
 
+class Purpose(StrEnum):
+    """What a delivery carries."""
+
+    RESULT = "result"
+    """The objects that a run made."""
+    REJECTION = "rejection"
+    """The note that rejects them, to a destination that may have got some."""
+
+
 class DeliveryRow(Base):
-    """The sending of one run's objects to one destination.
+    """The sending of one run's objects, or of the note that rejects them, to one destination.
 
     Attributes
     ----------
+    purpose
+        One of `Purpose`.
     destination
         The destination's name in the settings.
     ae_title, host, port
@@ -29,11 +41,12 @@ class DeliveryRow(Base):
     """
 
     __tablename__ = "deliveries"
-    __table_args__ = (UniqueConstraint("run_id", "destination"), Index("ix_deliveries_state", "state"))
+    __table_args__ = (UniqueConstraint("run_id", "destination", "purpose"), Index("ix_deliveries_state", "state"))
 
     delivery_id: Mapped[str] = mapped_column(primary_key=True)
     run_id: Mapped[str] = mapped_column(ForeignKey("runs.run_id"))
     destination: Mapped[str]
+    purpose: Mapped[str] = mapped_column(default=Purpose.RESULT)
     ae_title: Mapped[str]
     host: Mapped[str]
     port: Mapped[int]

@@ -7,9 +7,9 @@ status ``reference`` goes to destinations marked research only.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from sqlalchemy import select
@@ -26,15 +26,20 @@ from node.audit.trail import Recording
 from node.clock import Clock
 from node.database import Database, change_state
 from node.deliver.orders import has_delivery, order_delivery, reopen_run
-from node.errors import Refusal, SettingsError
+from node.errors import Refusal, SettingsError, Transient
 from node.jobs.queue import JobQueue
 from node.network import Peer
+from node.release.notes import Note, NoteWriter
+from node.release.replacement import replaced_by
+from node.release.withdrawal import Withdrawal, Withdrawn, withdraw
 from node.runs.identity import profile_from_json
 from node.runs.results import Manifest, check_to_json
 from node.runs.tables import RunObjectRow, RunRow
 from node.settings import Settings
 from node.states import RunState
 from pipelines.contract import Reason, Verdict
+
+_REPLACED = "More images of the study came in, and a newer result takes the place of these objects."
 
 _PAUSES_S = (5.0, 30.0, 120.0, 600.0)
 """Waits before a run is tried again after a passing fault."""
@@ -50,6 +55,8 @@ class Released:
     destinations: tuple[str, ...]
     withheld: tuple[str, ...]
     """Destinations that do not get it, because they are not marked research and the model is a reference."""
+    replaced: tuple[Withdrawn, ...] = ()
+    """Results of earlier revisions whose place it takes, each with who gets the rejection note first."""
 
 
 class ReleaseService:
@@ -59,6 +66,8 @@ class ReleaseService:
     ----------
     database, trail, files, queue, settings, freshness, clock
         The node's parts.
+    notes
+        Writes the notes that reject earlier results.
     """
 
     def __init__(
@@ -70,6 +79,7 @@ class ReleaseService:
         settings: Settings,
         freshness: Freshness,
         clock: Clock,
+        notes: NoteWriter,
     ) -> None:
         self._database = database
         self._trail = trail
@@ -78,6 +88,7 @@ class ReleaseService:
         self._settings = settings
         self._freshness = freshness
         self._clock = clock
+        self._notes = notes
 
     def hold(self, manifest: Manifest, by: Actor) -> RunState:
         """Enter a kept result into the catalogue, and hold it or end it as refused; twice is as once."""
@@ -138,6 +149,9 @@ class ReleaseService:
     def release(self, run_id: str, by: Actor, reason: str = "", destinations: Sequence[str] = ()) -> Released:
         """Release a held result to its destinations.
 
+        Results of earlier revisions of the study that were sent are taken back: those who may have them get the note
+        that rejects them, and the new objects after it.
+
         Parameters
         ----------
         run_id
@@ -158,15 +172,39 @@ class ReleaseService:
             (`Freshness`). A refused release is audited as well.
         SettingsError
             ``destination-unknown``: the settings do not know a destination, or not any more.
+        Transient
+            ``state-changed``: an earlier result changed at the same moment.
         """
+        notes = self._notes_on_replaced(run_id)
         with self._audited_refusal(AuditCode.RELEASE_REFUSED, run_id, by), self._trail.recording() as recording:
             run = _known(recording.session, run_id)
             check(by, Permission.RELEASE)
             change_state(recording.session, run, RunState.RELEASED)
             _check_verdict(run, reason)
             run.released_by, run.release_reason = by.name, reason
+            replaced = self._take_back_replaced(recording, run, notes, by)
             names = tuple(dict.fromkeys((*run.destinations, *destinations)))
-            return self._send_to(recording, run, names, AuditCode.RUN_RELEASED, by, reason)
+            released = self._send_to(recording, run, names, AuditCode.RUN_RELEASED, by, reason)
+            return replace(released, replaced=replaced)
+
+    def _notes_on_replaced(self, run_id: str) -> Mapping[str, Note]:
+        """Write the notes before the transaction: reading the objects' headers takes a while."""
+        with self._database.read() as session:
+            run = session.get(RunRow, run_id)
+            earlier = [] if run is None or run.state != RunState.HELD else replaced_by(session, run)
+            now = self._clock.now()
+            return {one.run_id: self._notes.write(one, _REPLACED, now, for_safety=False) for one in earlier}
+
+    def _take_back_replaced(
+        self, recording: Recording, run: RunRow, notes: Mapping[str, Note], by: Actor
+    ) -> tuple[Withdrawn, ...]:
+        why = Withdrawal(by, _REPLACED, for_safety=False, at=self._clock.now(), replaced_by=run.run_id)
+        withdrawn = []
+        for earlier in replaced_by(recording.session, run):
+            if earlier.run_id not in notes:
+                raise Transient("state-changed", thing="run", seen=earlier.state, new=RunState.RECALLED.value)
+            withdrawn.append(withdraw(recording, self._queue, self._files, earlier, notes[earlier.run_id], why))
+        return tuple(withdrawn)
 
     def release_further(self, run_id: str, destinations: Sequence[str], by: Actor, reason: str) -> Released:
         """Have a result that a person released before sent to further destinations.

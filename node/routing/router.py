@@ -214,7 +214,7 @@ def _direct(recording: Recording, study: StudyRow, run: RunRow, ordered: Sequenc
             recording.record(run_directed(run, SETTLING))
         return
     further = [name for name in ordered if name not in run.destinations]
-    if further:
+    if further and run.state != RunState.RECALLED:
         # A person released it to what was ordered then: a name that is added now would get no delivery.
         names = ", ".join(further)
         _log.warning("a result gets no delivery to further destinations", run=run.run_id, destination=names)

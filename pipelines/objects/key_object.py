@@ -82,8 +82,11 @@ def rejection_note(objects: Sequence[Dataset], rejection: Rejection, digest: str
     first = objects[0]
     at = local_moment(rejection.at, first)
     content = KeyObjectSelection(rejection.title, objects, description=rejection.description)
+    # highdicom reads patient and study of the first, and asks for attributes that may be empty.
+    whole_first = Dataset(dict(first.items()))
+    whole_first.update(copy_attributes(first, (*PATIENT, *STUDY)))
     made = KeyObjectSelectionDocument(
-        evidence=objects,
+        evidence=[whole_first, *objects[1:]],
         content=content,
         series_instance_uid=derive(digest, "rejection-series"),
         series_number=_series_number(first),

@@ -33,8 +33,11 @@ class FakePacs:
     answers: list[int] = field(default_factory=list)
     received: list[tuple[str, bytes]] = field(default_factory=list)
     associations: int = 0
+    on_store_hook: Callable[[evt.Event], int] | None = None
 
     def on_store(self, event: evt.Event) -> int:
+        if self.on_store_hook is not None:
+            return self.on_store_hook(event)
         answer = self.answers.pop(0) if self.answers else 0
         if answer == ABORT:
             event.assoc.abort()
@@ -81,6 +84,7 @@ class Delivering:
 
     rooms: Any
     run_id: str = ""
+    images: list[Any] = field(default_factory=list)
 
     @property
     def node(self) -> Any:

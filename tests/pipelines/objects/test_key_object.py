@@ -52,7 +52,11 @@ def test_it_rejects_every_object_and_says_why(for_safety: bool, title: str) -> N
     assert sorted(listed) == sorted(
         (one.StudyInstanceUID, one.SeriesInstanceUID, one.SOPClassUID, one.SOPInstanceUID) for one in objects
     )
-    assert (note.PatientID, note.StudyInstanceUID, note.AccessionNumber) == ("PH-0001", objects[0].StudyInstanceUID, "A-1")
+    assert (note.PatientID, note.StudyInstanceUID, note.AccessionNumber) == (
+        "PH-0001",
+        objects[0].StudyInstanceUID,
+        "A-1",
+    )
     assert (note.SyntheticData, note.ContentQualification) == ("YES", "RESEARCH")
     assert is_ours(note)
     assert failed([*objects, note]) == {}

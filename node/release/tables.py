@@ -1,0 +1,36 @@
+"""Recalls: which released results were taken back, by whom and why."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import ForeignKey
+from sqlalchemy.orm import Mapped, mapped_column
+
+from node.database.base import Base
+
+
+class RecallRow(Base):
+    """The recall of one result.
+
+    Attributes
+    ----------
+    recalled_by, reason
+        The person, and why.
+    for_safety
+        Whether the patient's safety is the reason, else the quality of the objects.
+    replaced_by
+        The run that was released in its place; NULL where a person recalled it.
+    sop_instance_uid
+        The rejection note, an object of the archive.
+    """
+
+    __tablename__ = "recalls"
+
+    run_id: Mapped[str] = mapped_column(ForeignKey("runs.run_id"), primary_key=True)
+    recalled_at: Mapped[datetime]
+    recalled_by: Mapped[str]
+    reason: Mapped[str]
+    for_safety: Mapped[bool]
+    replaced_by: Mapped[str | None]
+    sop_instance_uid: Mapped[str]

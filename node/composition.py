@@ -25,6 +25,9 @@ from node.layout import Layout
 from node.machines.leases import Lease
 from node.machines.machine import Machine, this_machine
 from node.machines.shared_folder import SharedFolder
+from node.notify.outbox import Outbox
+from node.notify.sender import NotificationSender
+from node.notify.service import NotificationService
 from node.release.notes import NoteWriter
 from node.release.recall import RecallService
 from node.release.service import ReleaseService
@@ -89,7 +92,22 @@ class Node:
     @cached_property
     def trail(self) -> AuditTrail:
         """The audit trail."""
-        return AuditTrail(self.database, self.anchor, self.clock)
+        return AuditTrail(self.database, self.anchor, self.clock, (self.outbox.enter,))
+
+    @cached_property
+    def outbox(self) -> Outbox:
+        """What enters notifications."""
+        return Outbox(self.queue, self.clock, self.settings.notify.channels, self.settings.node.name)
+
+    @cached_property
+    def notifications(self) -> NotificationService:
+        """The acts of people on notifications."""
+        return NotificationService(self.trail, self.settings)
+
+    @cached_property
+    def notification_sender(self) -> NotificationSender:
+        """The sender of notifications."""
+        return NotificationSender(self.database, self.queue, self.settings, self.clock)
 
     @cached_property
     def anchor(self) -> Anchor:

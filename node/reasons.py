@@ -72,6 +72,7 @@ TEXTS: Mapping[str, str] = {
     "conflicting-patient": "Study {study} belongs to a patient with another {attributes}: correct the wrong one at "
     "its source and send it again under a new study UID.",
     "conflicting-series": "Series {series} belongs to study {first} already: have the sender correct the UID.",
+    "channel-unknown": "The settings know no channel {channel} under `notify`: add it, or correct the name.",
     "context-refused": "{peer} does not take SOP class {sop_class} in transfer syntax {transfer_syntax}: "
     "enable it there, or choose another destination.",
     "data-set-empty": "The request for instance {sop_instance} has no data set: a fault of the sender.",
@@ -138,6 +139,10 @@ TEXTS: Mapping[str, str] = {
     "{found}).",
     "journal-schema": "The receipt journal has {found}, this software reads schema {accepted}: install the release "
     "that wrote it.",
+    "mail-refused": "The mail server of channel {channel} refused the message or a recipient (status {status}): see "
+    "the addresses and the server's log.",
+    "mail-unreachable": "The mail server of channel {channel} cannot be reached, or not securely ({error}): see its "
+    "address, its certificate and `security`.",
     "model-changed": "The installed model {model} has hash {found}, the run was ordered with {expected}: "
     "order a new run, or reinstall that model.",
     "model-folder-missing": "The folder of model packages is not there now ({found}): mount it again; the run waits.",
@@ -269,6 +274,8 @@ TEXTS: Mapping[str, str] = {
     "run-role-unknown": "{pipeline} has no model in the role {role}; it has {known}.",
     "run-slot-unknown": "There is no slot {slot}; the pipeline has {known}.",
     "run-time-invalid": "The time {found} is no ISO time with an offset, as 2026-01-31T12:00:00+00:00 is.",
+    "secret-unusable": "The secret of channel {channel} cannot be used ({found}): name a file that this node can read "
+    "and that holds at least 16 bytes.",
     "settings-invalid": "{file}: {findings}",
     "settings-not-yaml": "{file} is no YAML of settings: {error}",
     "settings-unreadable": "{file} cannot be read: {error}.",
@@ -297,10 +304,10 @@ TEXTS: Mapping[str, str] = {
     "study-not-receiving": "Study {study} is {state}: it waits for nothing more.",
     "study-quarantined": "{count} instances of this study were set apart ({codes}): what is here may not be the whole "
     "study. Send the right instances again; conflicting ones need a person.",
+    "study-recalled": "{by} recalled what was computed for this study: {reason}",
     "study-receiving": "More images of study {study} came in: wait until it has settled, then look at what is held.",
     "study-rules-conflict": "Rules {rules} order different computations of one task at priority {priority}: each "
     "result is held. Release one and reject the other, and correct the rules: `synthnode rules check`.",
-    "study-recalled": "{by} recalled what was computed for this study: {reason}",
     "study-several": "{folder} holds {studies} studies (one in {first}, another in {second}): name a folder with one.",
     "study-unknown": "No study {study} has come.",
     "study-unrouted": "No rule takes this study. {nearest}",
@@ -308,6 +315,9 @@ TEXTS: Mapping[str, str] = {
     "too-many-contexts": "{found} combinations of SOP class and transfer syntax do not fit one association "
     "(at most {accepted}): send fewer kinds at once.",
     "uid-invalid": "{attribute} of the request is no UID ({found}): a fault of the sender.",
+    "webhook-refused": "The receiver of channel {channel} answered with status {status}: see its log.",
+    "webhook-unreachable": "The receiver of channel {channel} cannot be reached ({error}): see that it runs, and its "
+    "address and certificate.",
 }
 """English template by code, in alphabetical order."""
 

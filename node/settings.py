@@ -22,7 +22,7 @@ from pydantic_settings.sources import EnvSettingsSource
 
 from node.actor import Role
 from node.errors import SettingsError
-from node.network import AeTitle, Name, Peer, Port, Right
+from node.network import AeTitle, Mail, Name, Peer, Port, Right, Webhook
 from pipelines.objects.profiles import DEFAULT, PlanningProfile
 
 MachineName = Annotated[str, StringConstraints(min_length=1, max_length=40, pattern=r"^[A-Za-z0-9_-]+$")]
@@ -148,6 +148,18 @@ class AuditSection(Section):
     )
 
 
+class NotifySection(Section):
+    """Who is notified of what; nobody by default."""
+
+    webhooks: tuple[Webhook, ...] = Field((), description="HTTP addresses that notifications are posted to, signed.")
+    mails: tuple[Mail, ...] = Field((), description="Mailboxes that notifications are sent to.")
+
+    @property
+    def channels(self) -> tuple[Webhook | Mail, ...]:
+        """All channels."""
+        return (*self.webhooks, *self.mails)
+
+
 class AccessSection(Section):
     """What people may do."""
 
@@ -191,6 +203,7 @@ class Settings(BaseSettings):
     compute: ComputeSection = ComputeSection()
     audit: AuditSection = AuditSection()
     access: AccessSection = AccessSection()
+    notify: NotifySection = NotifySection()
 
     @classmethod
     def settings_customise_sources(
@@ -328,6 +341,10 @@ def _check(settings: Settings, file: str) -> None:
     doubled = sorted({name for name in names if names.count(name) > 1})
     if doubled:
         raise SettingsError("settings-invalid", file=file, findings=f"peers: name used twice: {', '.join(doubled)}")
+    channels = [channel.name for channel in settings.notify.channels]
+    doubled = sorted({name for name in channels if channels.count(name) > 1})
+    if doubled:
+        raise SettingsError("settings-invalid", file=file, findings=f"notify: name used twice: {', '.join(doubled)}")
     for destination in settings.destinations:
         if destination.profile is not None and destination.profile not in settings.profiles:
             known = ", ".join(settings.profiles) or "(none)"

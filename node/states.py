@@ -1,4 +1,4 @@
-"""The states of studies, runs and deliveries, and which may follow which. There is no other such table."""
+"""The states of studies, runs, deliveries and notifications, and which may follow which: the one such table."""
 
 from __future__ import annotations
 
@@ -61,7 +61,17 @@ class DeliveryState(StrEnum):
     """Its result was recalled before the destination had every object; nothing more of it is sent."""
 
 
-State = StudyState | RunState | DeliveryState
+class NotificationState(StrEnum):
+    """Where one notification to one channel stands."""
+
+    PENDING = "pending"
+    SENT = "sent"
+    """The channel took it."""
+    FAILED = "failed"
+    """Given up with a reason."""
+
+
+State = StudyState | RunState | DeliveryState | NotificationState
 
 TRANSITIONS: Mapping[type[State], Mapping[State, frozenset[State]]] = {
     # By type: states of different things can have the same value, and are then equal as keys.
@@ -118,6 +128,11 @@ TRANSITIONS: Mapping[type[State], Mapping[State, frozenset[State]]] = {
         # A person sends again what has no recorded status.
         DeliveryState.FAILED: frozenset({DeliveryState.PENDING, DeliveryState.CANCELLED}),
         DeliveryState.CANCELLED: frozenset(),
+    },
+    NotificationState: {
+        NotificationState.PENDING: frozenset({NotificationState.SENT, NotificationState.FAILED}),
+        NotificationState.SENT: frozenset(),
+        NotificationState.FAILED: frozenset(),
     },
 }
 """Which states may follow which, for each kind of thing that has states."""

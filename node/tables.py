@@ -9,6 +9,7 @@ from node.audit import tables as _audit  # noqa: F401
 from node.database.base import Base
 from node.deliver import tables as _deliver  # noqa: F401
 from node.machines import tables as _machines  # noqa: F401
+from node.notify import tables as _notify  # noqa: F401
 from node.release import tables as _release  # noqa: F401
 from node.rules import tables as _rules  # noqa: F401
 from node.runs import tables as _runs  # noqa: F401

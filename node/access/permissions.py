@@ -22,6 +22,7 @@ class Permission(StrEnum):
     COMPLETE_STUDY = "complete-study"
     SETTLE_QUARANTINE = "settle-quarantine"
     ERASE_IDENTITY = "erase-identity"
+    TEST_NOTIFICATIONS = "test-notifications"
     BEGIN_TRAIL = "begin-trail"
     REBUILD_ARCHIVE = "rebuild-archive"
     ROUTE_AGAIN = "route-again"
@@ -37,6 +38,7 @@ PERMISSIONS: Mapping[Role, frozenset[Permission]] = MappingProxyType(
                 Permission.COMPLETE_STUDY,
                 Permission.SETTLE_QUARANTINE,
                 Permission.ERASE_IDENTITY,
+                Permission.TEST_NOTIFICATIONS,
                 Permission.BEGIN_TRAIL,
                 Permission.REBUILD_ARCHIVE,
                 Permission.ROUTE_AGAIN,

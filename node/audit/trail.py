@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -25,6 +25,10 @@ from node.errors import Permanent, Refusal
 
 # By the standard library's logger, so that a command, which configures no logs, prints none of these lines.
 _log = structlog.wrap_logger(logging.getLogger(__name__))
+
+
+Subscriber = Callable[[Session, AuditEvent], None]
+"""Adds what follows from an act to its transaction, such as notifications; records nothing itself."""
 
 
 class Recording:
@@ -55,6 +59,12 @@ class Recording:
     def record_for(self, subject: str, event: AuditEvent) -> None:
         """Note one act on a subject whose identifiers may be gone."""
         self._events.append((event, subject))
+
+    def tell_subscribers(self, subscribers: Sequence[Subscriber]) -> None:
+        """Give each act that was noted to those who have something to add to the transaction because of it."""
+        for event, _subject in self._events:
+            for subscriber in subscribers:
+                subscriber(self.session, event)
 
     def append(self, before: Mark, clock: Clock) -> Mark:
         """Write the rows after `before` and return where the trail then stands."""
@@ -110,12 +120,17 @@ class AuditTrail:
         Where this machine keeps count and head outside it, and the key.
     clock
         Gives the rows' times.
+    subscribers
+        Called with each act in its transaction.
     """
 
-    def __init__(self, database: Database, anchor: Anchor, clock: Clock) -> None:
+    def __init__(
+        self, database: Database, anchor: Anchor, clock: Clock, subscribers: Sequence[Subscriber] = ()
+    ) -> None:
         self._database = database
         self._anchor = anchor
         self._clock = clock
+        self._subscribers = subscribers
 
     @contextmanager
     def recording(self) -> Iterator[Recording]:
@@ -139,6 +154,7 @@ class AuditTrail:
             yield recording
             if recording.silent:
                 return
+            recording.tell_subscribers(self._subscribers)
             last, before = self._place(session)
             after = recording.append(before, self._clock)
             seal = replace(last, end=after, generation=last.generation + 1)

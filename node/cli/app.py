@@ -26,6 +26,7 @@ COMMANDS = {
     "check": "node.cli.check:check",
     "run": "node.cli.run:run",
     "rules": "node.cli.rules:app",
+    "notifications": "node.cli.notifications:app",
     "audit": "node.cli.audit:app",
     "archive": "node.cli.archive:app",
     "models": "node.cli.models:app",

@@ -21,8 +21,12 @@ DELIVERY = "delivery"
 """Queue of deliveries, one partition a destination, so that one that stalls holds up nobody but itself; the engine
 process listens to it, so that a dead PACS never blocks a run."""
 
+NOTIFICATION = "notification"
+"""Queue of notifications, one partition a channel; the engine process listens to it."""
+
 SYNTHESISE = "synthesise"
 DELIVER = "deliver"
+NOTIFY = "notify"
 
 APPLICATION_VERSION = "1"
 """Jobs belong to a version of the workflows' code; it changes only with a plan to drain, not with every release."""
@@ -38,7 +42,7 @@ class BadEnd:
     Attributes
     ----------
     kind
-        ``run`` or ``delivery``.
+        ``run``, ``delivery`` or ``notification``.
     identifier, attempt
         Whose it was, and which attempt at it; 0 where the job's name has no number.
     status
@@ -87,6 +91,18 @@ class JobQueue:
             "queue_partition_key": destination,
         }
         self._enqueue(session, job, delivery_id, delay_s)
+
+    def enqueue_notification(
+        self, session: Session, notification_id: str, channel: str, *, attempt: int = 1, delay_s: float = 0.0
+    ) -> None:
+        """Enqueue an attempt at the notification, behind others to its channel, within the session's transaction."""
+        job: EnqueueOptions = {
+            "queue_name": NOTIFICATION,
+            "workflow_name": NOTIFY,
+            "workflow_id": f"notification/{notification_id}/{attempt}",
+            "queue_partition_key": channel,
+        }
+        self._enqueue(session, job, notification_id, delay_s)
 
     def _enqueue(self, session: Session, job: EnqueueOptions, argument: str, delay_s: float) -> None:
         if delay_s > 0:

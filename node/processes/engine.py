@@ -12,7 +12,7 @@ from node.archive.ingest import BATCH, Ingest
 from node.composition import Node
 from node.database import check_revision
 from node.jobs.dbos_process import DbosProcess, Slots
-from node.jobs.queue import DELIVERY
+from node.jobs.queue import DELIVERY, NOTIFICATION
 from node.machines.keeper import LeaseKeeper
 from node.observe.logs import configure_logging
 from node.processes.child import end_at_once, run_child
@@ -21,13 +21,15 @@ from node.routing.early import EarlyOrders
 from node.routing.router import Router
 from node.settings import load_settings
 from node.workflows.reaper import Reaper
-from node.workflows.workflows import register_delivery
+from node.workflows.workflows import register_delivery, register_notification
 
 NAME = "engine"
 INTAKE_EVERY_S = 1.0
 REAP_EVERY_S = 15.0
 DELIVERY_SLOTS = Slots(per_partition=1)
 """One association a destination at one time, however many destinations there are."""
+NOTIFICATION_SLOTS = Slots(per_partition=1)
+"""A channel that does not answer holds up no other."""
 
 
 def start(node: Node) -> Callable[[], None]:
@@ -36,14 +38,24 @@ def start(node: Node) -> Callable[[], None]:
     router, ingest = node.router, node.ingest
     actor = Actor.service(NAME, node.machine.name)
     node.routing.retry_failed(actor)
-    reaper = Reaper(node.database, node.queue, node.release_service, node.sender, node.clock, actor)
+    reaper = Reaper(
+        node.database,
+        node.queue,
+        node.release_service,
+        node.sender,
+        node.notification_sender,
+        node.clock,
+        actor,
+    )
 
     lease = node.lease(NAME)
     lease.take()
     keeper = LeaseKeeper(lease, partial(end_at_once, node.layout.run, NAME))
     keeper.start()
     register_delivery(node.sender)
-    jobs = DbosProcess(node.database.url, lease.executor, {DELIVERY: DELIVERY_SLOTS})
+    register_notification(node.notification_sender)
+    queues = {DELIVERY: DELIVERY_SLOTS, NOTIFICATION: NOTIFICATION_SLOTS}
+    jobs = DbosProcess(node.database.url, lease.executor, queues)
     jobs.launch()
     timers = Timers({partial(take_in, ingest, router, node.early_orders): INTAKE_EVERY_S, reaper.reap: REAP_EVERY_S})
     timers.start()

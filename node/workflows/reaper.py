@@ -8,6 +8,7 @@ from node.database import Database
 from node.deliver.sender import DeliverySender
 from node.deliver.tables import DeliveryRow
 from node.jobs.queue import BadEnd, JobQueue
+from node.notify.sender import NotificationSender
 from node.release.service import ReleaseService
 from node.runs.tables import RunRow
 from pipelines.contract import Reason
@@ -18,7 +19,7 @@ class Reaper:
 
     Parameters
     ----------
-    database, queue, release, sender, clock
+    database, queue, release, sender, notifications, clock
         The node's parts.
     actor
         In whose name.
@@ -30,6 +31,7 @@ class Reaper:
         queue: JobQueue,
         release: ReleaseService,
         sender: DeliverySender,
+        notifications: NotificationSender,
         clock: Clock,
         actor: Actor,
     ) -> None:
@@ -37,6 +39,7 @@ class Reaper:
         self._queue = queue
         self._release = release
         self._sender = sender
+        self._notifications = notifications
         self._clock = clock
         self._actor = actor
         self._seen: set[BadEnd] = set()
@@ -55,4 +58,6 @@ class Reaper:
                 self._release.fail(job.identifier, reason, self._actor)
             elif delivery is not None and delivery.attempts == job.attempt:
                 self._sender.give_up(job.identifier, job.attempt, reason)
+            elif job.kind == "notification":
+                self._notifications.give_up(job.identifier, job.attempt, reason)
             self._seen.add(job)

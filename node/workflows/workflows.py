@@ -16,7 +16,8 @@ from sqlalchemy.exc import OperationalError
 from node.actor import Actor
 from node.deliver.sender import DeliverySender
 from node.errors import NodeError, Transient
-from node.jobs.queue import DELIVER, SYNTHESISE
+from node.jobs.queue import DELIVER, NOTIFY, SYNTHESISE
+from node.notify.sender import NotificationSender
 from node.observe.logs import following
 from node.release.service import ReleaseService
 from node.runs.computation import Computation
@@ -92,3 +93,15 @@ def register_delivery(sender: DeliverySender) -> None:
     @DBOS.workflow(name=DELIVER, max_recovery_attempts=_RECOVERIES)
     def deliver(delivery_id: str) -> None:
         attempt(delivery_id)
+
+
+def register_notification(sender: NotificationSender) -> None:
+    """Register the workflow of a notification with the engine of this process (the engine)."""
+
+    @DBOS.step(name="notify", **_PATIENT)
+    def attempt(notification_id: str) -> None:
+        sender.attempt(notification_id)
+
+    @DBOS.workflow(name=NOTIFY, max_recovery_attempts=_RECOVERIES)
+    def notify(notification_id: str) -> None:
+        attempt(notification_id)

@@ -14,6 +14,7 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import OperationalError
 
 from node.actor import Actor, Role
+from node.composition import Node
 from node.deliver.tables import DeliveryRow
 from node.errors import Transient
 from node.jobs.dbos_process import DbosProcess
@@ -41,6 +42,12 @@ class Attempts:
         self.count += 1
         if self.errors:
             raise self.errors.pop(0)
+
+
+def reaper_of(node: Node) -> Reaper:
+    return Reaper(
+        node.database, node.queue, node.release_service, node.sender, node.notification_sender, node.clock, SERVICE
+    )
 
 
 @pytest.fixture
@@ -104,7 +111,15 @@ def test_any_other_fault_of_a_job_ends_its_delivery_by_name(rooms, released: str
     assert ended(rooms, f"delivery/{released}/1") == "ERROR"
     assert sender.count == 1
     parts = rooms.node
-    Reaper(parts.database, parts.queue, parts.release_service, parts.sender, parts.notification_sender, parts.clock, SERVICE).reap()
+    Reaper(
+        parts.database,
+        parts.queue,
+        parts.release_service,
+        parts.sender,
+        parts.notification_sender,
+        parts.clock,
+        SERVICE,
+    ).reap()
     with parts.database.read() as session:
         delivery, run = session.scalars(select(DeliveryRow)).one(), session.scalars(select(RunRow)).one()
     assert (delivery.state, delivery.reason_code) == (DeliveryState.FAILED, "job-given-up")
@@ -124,7 +139,15 @@ def end_badly(rooms: Any, job: str) -> None:
 @pytest.mark.hazard("HAZ-11")
 def test_a_delivery_whose_job_died_unbegun_is_sent_again_by_a_job_of_its_own(rooms, released: str) -> None:
     parts = rooms.node
-    reaper = Reaper(parts.database, parts.queue, parts.release_service, parts.sender, parts.notification_sender, parts.clock, SERVICE)
+    reaper = Reaper(
+        parts.database,
+        parts.queue,
+        parts.release_service,
+        parts.sender,
+        parts.notification_sender,
+        parts.clock,
+        SERVICE,
+    )
 
     def state_after_reaping(by: Reaper) -> str:
         by.reap()
@@ -136,7 +159,15 @@ def test_a_delivery_whose_job_died_unbegun_is_sent_again_by_a_job_of_its_own(roo
         assert state_after_reaping(reaper) == DeliveryState.FAILED
         parts.deliveries.deliver_again(released, Actor.person("m.curie", Role), "the machine is mended")
         # A process that starts now has seen no bad end yet, and must not take an old one for the new attempt's.
-        fresh = Reaper(parts.database, parts.queue, parts.release_service, parts.sender, parts.notification_sender, parts.clock, SERVICE)
+        fresh = Reaper(
+            parts.database,
+            parts.queue,
+            parts.release_service,
+            parts.sender,
+            parts.notification_sender,
+            parts.clock,
+            SERVICE,
+        )
         assert state_after_reaping(fresh) == DeliveryState.PENDING
 
 

@@ -15,10 +15,14 @@ def test_every_state_has_its_row() -> None:
         assert all(type(state) is kind for follow in TRANSITIONS[kind].values() for state in follow)
 
 
+_ENDS_OF_DELIVERIES = (DeliveryState.DELIVERED, DeliveryState.CANCELLED)
+
+
 def test_what_is_sent_or_rejected_stays_so() -> None:
-    for end in (RunState.REJECTED, RunState.REFUSED, RunState.SUPERSEDED, DeliveryState.DELIVERED):
+    for end in (RunState.REJECTED, RunState.REFUSED, RunState.RECALLED, *_ENDS_OF_DELIVERIES):
         assert successors(end) == frozenset()
-    assert successors(RunState.DELIVERED) == {RunState.RELEASED}, "to further destinations"
+    assert successors(RunState.SUPERSEDED) == {RunState.RECALLED}, "what was sent of it"
+    assert successors(RunState.DELIVERED) == {RunState.RELEASED, RunState.RECALLED}, "to further destinations"
 
 
 @pytest.mark.hazard("HAZ-10")

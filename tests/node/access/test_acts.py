@@ -94,9 +94,19 @@ def return_rules(rooms: Any, by: Actor) -> None:
     rooms.node.rules.return_to_previous(by, "too early")
 
 
+def recall(rooms: Any, by: Actor) -> None:
+    rooms.node.recalls.recall(run_of(rooms).study_uid, by, "the jaw is missing")
+
+
+def try_channel(rooms: Any, by: Actor) -> None:
+    rooms.node.notifications.test("desk", by)
+
+
 ACTS: dict[Callable[[Any, Actor], None], Permission] = {
     release: Permission.RELEASE,
     reject: Permission.REJECT,
+    recall: Permission.RECALL,
+    try_channel: Permission.TEST_NOTIFICATIONS,
     release_further: Permission.RELEASE_FURTHER,
     deliver_again: Permission.DELIVER_AGAIN,
     order_again: Permission.ORDER_AGAIN,

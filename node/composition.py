@@ -28,6 +28,7 @@ from node.machines.shared_folder import SharedFolder
 from node.notify.outbox import Outbox
 from node.notify.sender import NotificationSender
 from node.notify.service import NotificationService
+from node.release.approvals import ModelApprovals
 from node.release.notes import NoteWriter
 from node.release.recall import RecallService
 from node.release.service import ReleaseService
@@ -152,6 +153,11 @@ class Node:
     def recalls(self) -> RecallService:
         """The service that takes back what was released."""
         return RecallService(self.database, self.trail, self.files, self.queue, self.clock, self.note_writer)
+
+    @cached_property
+    def model_approvals(self) -> ModelApprovals:
+        """The acts of people on approvals of models."""
+        return ModelApprovals(self.trail, self.clock, self.package)
 
     @cached_property
     def freshness(self) -> Freshness:

@@ -13,6 +13,9 @@ TEXTS: Mapping[str, str] = {
     "look at `access` in the settings.",
     "access-not-a-person": "Only a named person may do that ({permission}), not {actor}.",
     "already-running": "Another process holds {lock}: stop the node that uses this data folder first.",
+    "approval-doubled": "The package {model} that is installed is approved already.",
+    "approval-needs-reason": "An approval of {model}, and its end, need a reason: --reason.",
+    "approval-none": "No package {model} is approved.",
     "archive-full": "The disk of the archive {folder} is full ({error}): free space there; senders are told to try "
     "again.",
     "archive-location-invalid": "{location} names no file of the archive.",
@@ -59,6 +62,11 @@ TEXTS: Mapping[str, str] = {
     "audit-trail-whole": "The audit log verifies: there is no reason to begin a new trail.",
     "audit-witness-contradicted": "Audit row {first} is not the one that was noted elsewhere with hash {head}: log "
     "and anchor were put back to an older state, or replaced.",
+    "automatic-checks": "Its rule would release it by itself, but not every check passed ({checks}): a person decides.",
+    "automatic-model": "Its rule would release it by itself, but nobody approved the model {model} of hash {sha256} at "
+    "this site: a person decides, or approves it for the next (`synthnode models approve`).",
+    "automatic-replaces": "Its rule would release it by itself, but it takes the place of run {run}, which was sent: a "
+    "person decides (`synthnode review`).",
     "catalogue-not-empty": "The catalogue is not empty: it is rebuilt only into a new database. Move the database "
     "away first.",
     "catalogue-rebuilt": "The catalogue was rebuilt from the files: nothing runs for this study by itself. Send it "

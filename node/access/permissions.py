@@ -15,6 +15,7 @@ class Permission(StrEnum):
     RELEASE = "release"
     REJECT = "reject"
     RECALL = "recall"
+    APPROVE_MODELS = "approve-models"
     RELEASE_FURTHER = "release-further"
     DELIVER_AGAIN = "deliver-again"
     ORDER_AGAIN = "order-again"
@@ -51,6 +52,7 @@ PERMISSIONS: Mapping[Role, frozenset[Permission]] = MappingProxyType(
                 Permission.RELEASE,
                 Permission.REJECT,
                 Permission.RECALL,
+                Permission.APPROVE_MODELS,
                 Permission.RELEASE_FURTHER,
                 Permission.DELIVER_AGAIN,
                 Permission.ORDER_AGAIN,

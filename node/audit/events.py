@@ -48,6 +48,8 @@ class AuditCode(StrEnum):
     RUN_REJECTED = "run-rejected"
     RELEASE_REFUSED = "release-refused"
     REJECTION_REFUSED = "rejection-refused"
+    MODEL_APPROVED = "model-approved"
+    MODEL_WITHDRAWN = "model-withdrawn"
     RUN_RECALLED = "run-recalled"
     RECALL_REFUSED = "recall-refused"
     DELIVERY_DONE = "delivery-done"

@@ -12,7 +12,7 @@ from node.cli.person import By, person
 from node.cli.place import Config, Data, existing_node
 from node.composition import Node
 from node.database.migrate import check_revision
-from node.release.service import held_run_of
+from node.release.held import held_run_of
 
 Study = Annotated[str, typer.Argument(help="Study Instance UID.")]
 Run = Annotated[str | None, typer.Option("--run", help="The run, when the study has several held ones.")]

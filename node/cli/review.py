@@ -12,8 +12,8 @@ from node.cli.output import AsJson, console, print_json
 from node.cli.place import Config, Data, existing_node
 from node.database.migrate import check_revision
 from node.reasons import text
+from node.release.held import held_run_of
 from node.release.replacement import Replacement, replacements
-from node.release.service import held_run_of
 from node.runs.tables import RunRow
 from pipelines.contract import Reason
 

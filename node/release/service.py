@@ -1,8 +1,9 @@
 """The release service: results of runs are held, released, rejected or ended.
 
-Hold is the default. A REVIEW, and a REJECT that may be overridden, are released by a named person with a reason; a
-rejected identity, frame of reference, geometry, laterality or model hash never is. A result of a model of
-status ``reference`` goes to destinations marked research only.
+Hold is the default; a rule may ask for automatic release, which needs every check passed and approved models. A REVIEW,
+and a REJECT that may be overridden, are released by a named person with a reason; a rejected identity, frame of
+reference, geometry, laterality or model hash never is. A result of a model of status ``reference`` goes to destinations
+marked research only.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from node.access import Permission, check
@@ -29,6 +29,8 @@ from node.deliver.orders import has_delivery, order_delivery, reopen_run
 from node.errors import Refusal, SettingsError, Transient
 from node.jobs.queue import JobQueue
 from node.network import Peer
+from node.release.automatic import AUTOMATIC, reason_to_hold
+from node.release.held import known_run
 from node.release.notes import Note, NoteWriter
 from node.release.replacement import replaced_by
 from node.release.withdrawal import Withdrawal, Withdrawn, withdraw
@@ -40,6 +42,9 @@ from node.states import RunState
 from pipelines.contract import Reason, Verdict
 
 _REPLACED = "More images of the study came in, and a newer result takes the place of these objects."
+
+RULE = Actor.service("release")
+"""Releases what a rule says may go by itself."""
 
 _PAUSES_S = (5.0, 30.0, 120.0, 600.0)
 """Waits before a run is tried again after a passing fault."""
@@ -118,7 +123,23 @@ class ReleaseService:
                 run.reason_code, run.reason_parameters = worst.code, dict(worst.parameters)
             code = AuditCode.RUN_REFUSED if refused else AuditCode.RUN_HELD
             self._record(recording, code, run, by, verdict=run.verdict, objects=len(manifest.objects))
+            if not refused and run.release_policy == AUTOMATIC:
+                self._release_by_rule(recording, run)
             return RunState(run.state)
+
+    def _release_by_rule(self, recording: Recording, run: RunRow) -> None:
+        """Release a result that was held a moment ago, as its rule asks; or say why it waits for a person."""
+        against = reason_to_hold(recording.session, run)
+        if against is None:
+            try:
+                with recording.session.begin_nested():
+                    change_state(recording.session, run, RunState.RELEASED)
+                    run.released_by, run.release_reason = RULE.name, f"rule {run.rule}"
+                    self._send_to(recording, run, run.destinations, AuditCode.RUN_RELEASED, RULE, f"rule {run.rule}")
+                    return
+            except (Refusal, SettingsError) as refusal:
+                against = refusal.reason
+        run.reason_code, run.reason_parameters = against.code, dict(against.parameters)
 
     def fail(self, run_id: str, reason: Reason, by: Actor) -> None:
         """End a run as failed, with the reason; does nothing when it has ended already."""
@@ -177,10 +198,11 @@ class ReleaseService:
         """
         notes = self._notes_on_replaced(run_id)
         with self._audited_refusal(AuditCode.RELEASE_REFUSED, run_id, by), self._trail.recording() as recording:
-            run = _known(recording.session, run_id)
+            run = known_run(recording.session, run_id)
             check(by, Permission.RELEASE)
             change_state(recording.session, run, RunState.RELEASED)
             _check_verdict(run, reason)
+            run.reason_code = run.reason_parameters = None
             run.released_by, run.release_reason = by.name, reason
             replaced = self._take_back_replaced(recording, run, notes, by)
             names = tuple(dict.fromkeys((*run.destinations, *destinations)))
@@ -226,7 +248,7 @@ class ReleaseService:
             ``destination-unknown``.
         """
         with self._audited_refusal(AuditCode.RELEASE_REFUSED, run_id, by), self._trail.recording() as recording:
-            run = _known(recording.session, run_id)
+            run = known_run(recording.session, run_id)
             check(by, Permission.RELEASE_FURTHER)
             if run.released_by is None:
                 raise Refusal("run-not-released", run=run_id)
@@ -294,7 +316,7 @@ class ReleaseService:
             Those of `node.access.check`, ``reject-needs-reason`` or ``state-transition``. It is audited as well.
         """
         with self._audited_refusal(AuditCode.REJECTION_REFUSED, run_id, by), self._trail.recording() as recording:
-            run = _known(recording.session, run_id)
+            run = known_run(recording.session, run_id)
             check(by, Permission.REJECT)
             if not reason.strip():
                 raise Refusal("reject-needs-reason", run=run_id)
@@ -343,37 +365,6 @@ class ReleaseService:
                 details={"run": run.run_id, **details},
             )
         )
-
-
-def held_run_of(session: Session, study_uid: str, named: str | None = None) -> RunRow:
-    """Return the study's one held run, or the one that is named, in whatever state that is.
-
-    Raises
-    ------
-    Refusal
-        ``release-nothing-held``, or ``release-several-held`` when the run must be named; ``run-unknown`` or
-        ``run-of-other-study`` when the named one is not this study's.
-    """
-    if named is not None:
-        run = _known(session, named)
-        if run.study_uid != study_uid:
-            raise Refusal("run-of-other-study", run=named, study=study_uid, found=run.study_uid)
-        return run
-    held = session.scalars(
-        select(RunRow).where(RunRow.study_uid == study_uid, RunRow.state == RunState.HELD).order_by(RunRow.queued_at)
-    ).all()
-    if not held:
-        raise Refusal("release-nothing-held", study=study_uid)
-    if len(held) > 1:
-        raise Refusal("release-several-held", study=study_uid, runs=", ".join(run.run_id for run in held))
-    return held[0]
-
-
-def _known(session: Session, run_id: str) -> RunRow:
-    run = session.get(RunRow, run_id)
-    if run is None:
-        raise Refusal("run-unknown", run=run_id)
-    return run
 
 
 def _check_verdict(run: RunRow, reason: str) -> None:

@@ -1,4 +1,4 @@
-"""Recalls: which released results were taken back, by whom and why."""
+"""Recalls of released results, and approvals of models for automatic release: by whom, when and why."""
 
 from __future__ import annotations
 
@@ -34,3 +34,28 @@ class RecallRow(Base):
     for_safety: Mapped[bool]
     replaced_by: Mapped[str | None]
     sop_instance_uid: Mapped[str]
+
+
+class ModelApprovalRow(Base):
+    """The approval of one model package for automatic release at this site, and its end.
+
+    Attributes
+    ----------
+    model, sha256
+        The package's name and hash: a package of other content is not approved by it.
+    approved_by, reason
+        The person, and why.
+    withdrawn_by, withdrawn_at
+        Who withdrew it, and when; NULL while it is in force.
+    """
+
+    __tablename__ = "model_approvals"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    model: Mapped[str]
+    sha256: Mapped[str] = mapped_column(index=True)
+    approved_by: Mapped[str]
+    reason: Mapped[str]
+    approved_at: Mapped[datetime]
+    withdrawn_by: Mapped[str | None]
+    withdrawn_at: Mapped[datetime | None]

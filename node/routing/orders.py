@@ -54,6 +54,7 @@ def ordered_run(session: Session, study: StudyRow, known: Known, firing: Firing,
         profile=profile_to_json(firing.profile),
         due=due_second(at, firing.priority),
         destinations=list(firing.destinations),
+        release_policy=firing.release,
         state=RunState.QUEUED,
         queued_at=at,
         inputs=[

@@ -46,10 +46,14 @@ class Firing:
         return all(getattr(self, name) == getattr(other, name) for name in _COMPUTATION)
 
     def joined_with(self, other: Firing) -> Firing:
-        """Return this firing with the destinations of `other` too, as urgent as the more urgent of both."""
+        """Return this firing with the destinations of `other` too, as urgent as the more urgent of both.
+
+        Its result is held where one of the two holds it.
+        """
         return replace(
             self,
             destinations=tuple(dict.fromkeys((*self.destinations, *other.destinations))),
+            release=self.release if self.release == other.release else "hold",
             priority=min(self.priority, other.priority, key=list(Priority).index),
         )
 

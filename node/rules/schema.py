@@ -76,7 +76,11 @@ class WrittenRule(_Part):
         description="`study`: when the whole study is quiet; `series`: as soon as the series of the slots are. Nothing "
         "is released before the study is quiet and orders the same.",
     )
-    release: Literal["hold"] = Field("hold", description="`hold`: the result waits for a named person.")
+    release: Literal["hold", "automatic"] = Field(
+        "hold",
+        description="`hold`: the result waits for a named person. `automatic`: it goes by itself where every check "
+        "passed and a named person approved each model (`synthnode models approve`).",
+    )
 
 
 class GivenSeries(_Part):

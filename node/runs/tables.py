@@ -65,6 +65,8 @@ class RunRow(Base):
     """The job engine's priority: the second at which it is due."""
     attempts: Mapped[int] = mapped_column(default=1)
     destinations: Mapped[list[str]]
+    release_policy: Mapped[str] = mapped_column(default="hold")
+    """As the rule says: `hold`, or `automatic` where every check passed and each model is approved."""
     state: Mapped[str]
     reason_code: Mapped[str | None]
     reason_parameters: Mapped[dict[str, Any] | None]

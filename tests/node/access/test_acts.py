@@ -98,6 +98,14 @@ def recall(rooms: Any, by: Actor) -> None:
     rooms.node.recalls.recall(run_of(rooms).study_uid, by, "the jaw is missing")
 
 
+def approve(rooms: Any, by: Actor) -> None:
+    rooms.node.model_approvals.approve("head-mr-to-ct", by, "commissioned")
+
+
+def withdraw(rooms: Any, by: Actor) -> None:
+    rooms.node.model_approvals.withdraw("head-mr-to-ct", by, "the scanner is new")
+
+
 def try_channel(rooms: Any, by: Actor) -> None:
     rooms.node.notifications.test("desk", by)
 
@@ -106,6 +114,8 @@ ACTS: dict[Callable[[Any, Actor], None], Permission] = {
     release: Permission.RELEASE,
     reject: Permission.REJECT,
     recall: Permission.RECALL,
+    approve: Permission.APPROVE_MODELS,
+    withdraw: Permission.APPROVE_MODELS,
     try_channel: Permission.TEST_NOTIFICATIONS,
     release_further: Permission.RELEASE_FURTHER,
     deliver_again: Permission.DELIVER_AGAIN,

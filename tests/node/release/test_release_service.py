@@ -11,7 +11,7 @@ from node.audit.tables import AuditRow
 from node.audit.verify import verify
 from node.deliver.tables import DeliveryRow
 from node.errors import Refusal, SettingsError
-from node.release.service import held_run_of
+from node.release.held import held_run_of
 from node.runs.tables import RunRow
 from node.states import RunState
 from pipelines.contract import Check, Reason, Verdict

@@ -40,6 +40,7 @@ from node.rules.active import ActiveRules
 from node.rules.service import RulesService
 from node.rules.settle import Known
 from node.runs.computation import Computation
+from node.runs.reproduction import Reproducer
 from node.runs.results import Results
 from node.settings import Settings
 from pipelines.contract import Pipeline
@@ -262,6 +263,16 @@ class Node:
         # A folder that the settings name must be there; that of a data folder may never have been made.
         named = self.settings.compute.packages is not None
         return folder if named or folder.is_dir() else None
+
+    def reproducer(self, device: str) -> Reproducer:
+        """Return what computes an output again on `device` and keeps nothing."""
+
+        def build_on_device(pipeline: str, packages: Mapping[str, ModelPackage]) -> Pipeline:
+            return build(pipeline, packages, device)
+
+        return Reproducer(
+            self.database, self.files, self.package, build_on_device, declarations(), version("synthnode")
+        )
 
     def computation(self, device: str) -> Computation:
         """Return what computes runs on `device`."""

@@ -162,6 +162,7 @@ TEXTS: Mapping[str, str] = {
     "by --config.",
     "object-too-large": "The object has {found}, and this node takes {accepted}: raise receive.max_object_mb if "
     "it is meant to come here.",
+    "output-unknown": "No run of this node made {sop_instance}: `synthnode status STUDY` lists what was made.",
     "own-object-not-filed": "The own object {sop_instance} conflicts with what the archive has: see what is "
     "quarantined of its study.",
     "own-objects-only": "Only objects that a synthnode made have come for this study.",

@@ -137,6 +137,14 @@ class Option:
         return repr(number) if self.limits[0] <= number <= self.limits[1] and math.isfinite(number) else None
 
 
+class Document(StrEnum):
+    """What is written about a result besides its images and contours."""
+
+    MEASUREMENTS = "measurements"
+    REPORT = "report"
+    SUMMARY = "summary"
+
+
 @dataclass(frozen=True, slots=True)
 class Declaration:
     """What the rest of the node knows of a pipeline without importing torch.
@@ -150,7 +158,8 @@ class Declaration:
     slots
         Its inputs.
     outputs
-        Modalities of the series that it can make, e.g. ``("CT", "RTSTRUCT", "OT")``; OT is a Parametric Map.
+        Modalities of the series of images and contours that it can make, e.g. ``("CT", "RTSTRUCT", "OT")``; OT is a
+        Parametric Map. What is written about them, `documents` says.
     models
         Names of the model packages that it uses when a rule names no others, by role, e.g. ``{"generator": ...}``.
     factory
@@ -159,6 +168,9 @@ class Declaration:
         The settings that a rule may give it.
     gate
         ``module:callable`` that builds its input gate, a `GateFactory`; empty where inputs cannot be checked alone.
+    documents
+        What is written about a result: the measurements and checks as a structured report, the report as PDF, the
+        summary picture as a Secondary Capture. Destinations say which of them they want.
     """
 
     name: str
@@ -170,6 +182,7 @@ class Declaration:
     factory: str
     options: tuple[Option, ...] = ()
     gate: str = ""
+    documents: tuple[Document, ...] = tuple(Document)
 
     @property
     def configuration(self) -> Mapping[str, str]:
@@ -281,7 +294,8 @@ class Outcome:
     previews
         Files for people by name, e.g. ``montage.png``, ``report.html``.
     stages
-        Seconds by stage, in order: ``read``, ``gate``, ``infer``, ``contour``, ``encode``, ``check``, ``preview``.
+        Seconds by stage, in order: ``read``, ``gate``, ``infer``, ``contour``, ``encode``, ``check``, ``preview``,
+        ``report``.
         Measured by the caller's progress clock, not part of what repeats.
     """
 

@@ -195,6 +195,10 @@ _OBJECTS = {
     "object-roi-number": "The region {roi} has the number {found}; accepted: {accepted}.",
     "object-roi-shape": "The mask of {roi} has the shape {found}; accepted: {accepted}.",
     "object-roi-empty": "The mask of {roi} is empty.",
+    "object-not-pdf": "The report of {found} bytes is no PDF file.",
+    "object-picture-shape": "The summary picture is {found}; accepted: rows x columns x 3 of eight bits.",
+    "object-registration-of-one-frame": "Both series stand in the frame of reference {found}: they are related without"
+    " a registration.",
     "object-contour-without-image": "{roi} has voxels on the plane at {position} mm, where no image is sent.",
 }
 
@@ -253,6 +257,20 @@ _SEMANTICS = {
     "object-contour-off-plane": "A contour of region {roi} in instance {instance} lies {found} mm off the plane of its"
     " image; accepted: {accepted} mm ({clause}).",
     "object-contour-outside": "A contour of region {roi} in instance {instance} reaches {found} mm beyond its image"
+    " ({clause}).",
+    "object-report-root": "The structured report {instance} is no container by a template: found {found!r}; accepted:"
+    " TID {accepted} ({clause}).",
+    "object-report-item": "The item {item!r} ({found}) of the structured report {instance} lacks its relation, value or"
+    " unit ({clause}).",
+    "object-report-volume": "The structured report {instance} gives {roi} {found} mL, the structure set {accepted} mL"
+    " ({clause}).",
+    "object-report-verdict": "The structured report {instance} states the verdict {found!r} ({clause}).",
+    "object-pdf-broken": "The document in instance {instance} is no whole PDF file: {found} ({clause}).",
+    "object-capture-placed": "The picture {instance} states {attribute}, as if it could be measured on ({clause}).",
+    "object-registration-not-rigid": "A matrix of a registration is not rigid: {found}.",
+    "object-registration-frames": "The registration {instance} names the frames of reference {found}; it must name"
+    " {accepted} and at least one other, each once ({clause}).",
+    "object-registration-moved": "The registration {instance} moves the frame {found} that it stands in itself"
     " ({clause}).",
     "object-external-hollow": "The patient's outline, region {roi} in instance {instance}, has a hole ({clause}).",
     "object-external-count": "Instance {instance} has {found} outlines of the patient; accepted: {accepted}"

@@ -1,4 +1,4 @@
-"""The skeleton of a run: read, gate, infer, contour, encode, check, preview. Importing this imports torch.
+"""The skeleton of a run: read, gate, infer, contour, encode, check, preview, report. Importing this imports torch.
 
 A pipeline gives it a `Synthesis`, which says what varies: which inputs are accepted, on which grid is computed, what is
 made of a prediction, how that is written, checked and drawn. Nothing here knows a modality.
@@ -19,13 +19,15 @@ from models.quantities import Quantity
 from models.volumes import Volume
 from pipelines.checks.objects import check_model, check_one_patient
 from pipelines.contract import Check, Declaration, Outcome, Progress, RunIdentity, SourceInstance, Verdict
+from pipelines.documents import Result, write_documents
 from pipelines.errors import PipelineError, UnreadableSeries
 from pipelines.geometry.target import TargetGrid
+from pipelines.measurements import Measurements
 from pipelines.previews.presenter import MONTAGE, REPORT, Presenter
 from pipelines.reading.reader import read_series
 from pipelines.reading.scale import scaling_of
 from pipelines.reading.series import SourceSeries
-from pipelines.semantics import check_objects
+from pipelines.semantics import check_documents, check_objects
 from pipelines.stages import Stages
 
 
@@ -107,6 +109,10 @@ class Synthesis(Protocol[Made]):
 
     def encode(self, case: Case, made: Made) -> tuple[Dataset, ...]:
         """Return the objects in the order in which they are sent: images before what refers to them."""
+        ...
+
+    def measure(self, case: Case, made: Made) -> Measurements:
+        """Return what the structured report and the PDF state of what was made, e.g. volumes of regions."""
         ...
 
     def check_outputs(
@@ -223,6 +229,11 @@ class SynthesisPipeline(Generic[Made]):
             checks += check_objects(objects, (case.reference, *case.others))
         with stages.stage("preview"):
             picture = synthesis.draw(made, presenter)
+        with stages.stage("report"):
+            result = Result(case.sources, objects, checks, synthesis.measure(case, made), picture)
+            documents = write_documents(self.declaration.documents, result, presenter, run, case.digest)
+            checks = check_documents(documents, objects, (case.reference, *case.others), checks)
+            objects += documents
         page = presenter.page(checks, stages.seconds, objects, picture)
         return Outcome(objects, checks, {MONTAGE: picture, REPORT: page}, stages.seconds)
 

@@ -25,6 +25,7 @@ COMMANDS = {
     "demo": "node.cli.demo:demo",
     "check": "node.cli.check:check",
     "run": "node.cli.run:run",
+    "reproduce": "node.cli.reproduce:reproduce",
     "rules": "node.cli.rules:app",
     "notifications": "node.cli.notifications:app",
     "audit": "node.cli.audit:app",

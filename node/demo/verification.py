@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from pydicom import Dataset
+from pydicom.uid import ParametricMapStorage
 
 from node.audit import AuditCode
 from node.demo.evidence import Evidence
@@ -126,7 +127,8 @@ def frame_of_reference_kept(evidence: Evidence) -> Faults:
     frames = {s.frame_of_reference_uid for s in evidence.source.series if s.series_uid in evidence.inputs} - {""}
     if not frames:
         yield "the source has no frame of reference"
-    for one in (*evidence.arrived_of("CT"), *evidence.arrived_of("OT")):
+    maps = [one for one in evidence.arrived_of("OT") if one.dataset.get("SOPClassUID") == ParametricMapStorage]
+    for one in (*evidence.arrived_of("CT"), *maps):
         if one.dataset.get("FrameOfReferenceUID") not in frames:
             yield f"{one.file.name} has frame of reference {one.dataset.get('FrameOfReferenceUID')}"
     for one in evidence.arrived_of("RTSTRUCT"):

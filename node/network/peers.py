@@ -32,7 +32,10 @@ class DeliverySettings(BaseModel, extra="forbid", frozen=True):
         COMMONLY_TAKEN,
         min_length=1,
         description="The SOP classes that it is sent; an object of any other stays here and is recorded as not wanted. "
-        "Default: all but `ParametricMapStorage` (the uncertainty), which few planning systems take.",
+        "Default: images, structure set and segmentation, which planning systems import. A PACS may want "
+        "`ComprehensiveSRStorage` (measurements and checks), `EncapsulatedPDFStorage` (the report), "
+        "`SecondaryCaptureImageStorage` (the summary picture), `ParametricMapStorage` (the uncertainty) and "
+        "`SpatialRegistrationStorage` too.",
     )
     profile: Name | None = Field(
         None, description="The profile of `profiles` that its objects carry. Default: the attributes of this node."

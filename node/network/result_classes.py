@@ -15,6 +15,10 @@ class ResultClass(StrEnum):
     STRUCTURE_SET = "RTStructureSetStorage"
     SEGMENTATION = "SegmentationStorage"
     PARAMETRIC_MAP = "ParametricMapStorage"
+    STRUCTURED_REPORT = "ComprehensiveSRStorage"
+    REPORT = "EncapsulatedPDFStorage"
+    SUMMARY_PICTURE = "SecondaryCaptureImageStorage"
+    REGISTRATION = "SpatialRegistrationStorage"
 
     @property
     def uid(self) -> str:
@@ -28,5 +32,5 @@ COMMONLY_TAKEN = (
     ResultClass.STRUCTURE_SET,
     ResultClass.SEGMENTATION,
 )
-"""What a destination is sent that says nothing: few planning systems take a Parametric Map, and one object that is
-refused fails a whole delivery."""
+"""What a destination is sent that says nothing: what planning systems import. Few take a Parametric Map, a structured
+report or a PDF, and one object that is refused fails a whole delivery; a PACS names those too."""

@@ -116,7 +116,7 @@ def check_writable(out: Path, folder: Path) -> None:
 
 
 def write(finished: Finished, out: Path) -> None:
-    """Write the result into `out`, which takes its name when everything is written.
+    """Write the result into `out`, which takes its name when everything is written; one that is there is filled.
 
     Of a result whose verdict is REJECT no object is written: a file in a folder can be sent by anyone, and no node
     holds it back.
@@ -129,7 +129,8 @@ def write(finished: Finished, out: Path) -> None:
     staged: Path | None = None
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        staged = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
+        # An empty folder may be the one that somebody stands in: it must stay the same folder.
+        staged = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out if out.exists() else out.parent))
         staged.chmod(0o755)
         for name, content in finished.outcome.previews.items():
             (staged / name).write_bytes(content)
@@ -138,7 +139,11 @@ def write(finished: Finished, out: Path) -> None:
             file.parent.mkdir(exist_ok=True)
             file.write_bytes(encode(dataset))
         (staged / REPORT).write_text(json.dumps(finished.report, indent=1, ensure_ascii=False), encoding="utf-8")
-        staged.replace(out)
+        if out.exists():
+            for one in sorted(staged.iterdir(), key=lambda one: one.name == REPORT):
+                one.replace(out / one.name)
+        else:
+            staged.replace(out)
     except OSError as why:
         raise Permanent("run-out-not-writable", out=str(out), error=why.strerror or str(why)) from why
     finally:

@@ -49,8 +49,9 @@ def contour_sequence(
     UnfitObject
         ``object-contour-without-image`` when the mask has voxels on a plane that no image has.
     """
-    k0, j0, i0 = (int(np.flatnonzero(mask.any(axis=axes))[0]) for axes in ((1, 2), (0, 2), (0, 1)))
-    k1, j1, i1 = (int(np.flatnonzero(mask.any(axis=axes))[-1]) + 1 for axes in ((1, 2), (0, 2), (0, 1)))
+    k0, k1 = _span(mask.any(axis=(1, 2)))
+    flat = mask[k0:k1].any(axis=0)
+    (j0, j1), (i0, i1) = _span(flat.any(axis=1)), _span(flat.any(axis=0))
     x_edges = _edges(grid.origin[0], grid.spacing[0], i0, i1)
     y_edges = _edges(grid.origin[1], grid.spacing[1], j0, j1)
     items = []
@@ -63,6 +64,12 @@ def contour_sequence(
             raise UnfitObject("object-contour-without-image", roi=name, position=text(height))
         items.append(_item(number, kind, contour, x_edges, y_edges, text(height).encode(), image))
     return Sequence(items)
+
+
+def _span(occupied: npt.NDArray[np.bool_]) -> tuple[int, int]:
+    """Return the first index that is occupied, and one past the last."""
+    places = np.flatnonzero(occupied)
+    return int(places[0]), int(places[-1]) + 1
 
 
 def _edges(origin: float, spacing: float, first: int, last: int) -> list[bytes]:

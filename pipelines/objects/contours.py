@@ -86,16 +86,15 @@ class _Slice:
 
 
 def _corners(mask: Bools) -> _Corners:
-    # Quadrants around each lattice point: above left, above right, below left, below right (y grows downwards).
+    # The four voxels around each lattice point: above left, above right, below left, below right (y grows downwards).
     padded = np.pad(np.asarray(mask, dtype=np.uint8), ((0, 0), (1, 1), (1, 1)))
-    quadrants = padded[:, :-1, :-1] | padded[:, :-1, 1:] << 1 | padded[:, 1:, :-1] << 2 | padded[:, 1:, 1:] << 3
-    turns = np.zeros(16, dtype=np.uint8)
-    turns[[1, 2, 4, 8, 7, 11, 13, 14]] = 1
-    turns[[6, 9]] = 2
-    times = turns[quadrants]
-    at = np.nonzero(times)
-    repeats = times[at]
-    kinds = np.repeat(quadrants[at], repeats)
+    around = (padded[:, :-1, :-1], padded[:, :-1, 1:], padded[:, 1:, :-1], padded[:, 1:, 1:])
+    aside, below = around[0] ^ around[1], around[2] ^ around[3]
+    # An odd number is inside, or two diagonal ones. Only such points, few of all, are looked at one by one.
+    at = np.nonzero(((aside ^ below) | (aside & (around[0] ^ around[2]))).view(np.bool_))
+    quadrants = sum(part[at] << place for place, part in enumerate(around))
+    repeats = np.where((quadrants == 6) | (quadrants == 9), 2, 1)
+    kinds = np.repeat(quadrants, repeats)
     k, y, x = (np.repeat(np.asarray(index, dtype=np.int64), repeats) for index in at)
     # At a double corner the first in row order ends the edge from the left, the second begins the one to the right.
     second = np.zeros(len(k), dtype=bool)

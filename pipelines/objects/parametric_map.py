@@ -23,7 +23,7 @@ from pipelines.objects.uids import derive
 from pipelines.reading.series import SourceSeries
 
 STEP_HU = 0.1
-"""HU of one stored value: finer than any calibration is worth, and 6553.5 HU is more than any scale."""
+"""HU of one stored value, finer than any calibration is worth; ten times as much where 6553.5 HU are too few."""
 
 NO_VALUE = 0
 """Stored where there is no uncertainty. The mapping begins at 1 (PS3.3 C.7.6.16.2.11): no reader takes it for 0 HU."""
@@ -58,13 +58,14 @@ def uncertainty_map(
     Raises
     ------
     UnfitObject
-        ``object-uncertainty-negative``; or attributes of the source make no whole object.
+        ``object-uncertainty-negative``, ``object-values-not-finite``; or attributes of the source make no whole object.
 
     Notes
     -----
     Sixteen-bit integers take half the room of floating-point pixels, and more readers know them.
     """
-    stored = stored_uncertainty(uncertainty.values)
+    step = step_for(uncertainty.values)
+    stored = stored_uncertainty(uncertainty.values, step)
     sources = (source, *others)
     made = ParametricMap(
         source_images=[study_of(source, uncertainty.grid)],
@@ -84,7 +85,7 @@ def uncertainty_map(
                 lut_explanation="Scale of a Laplace distribution around each HU; 0: none",
                 unit=HOUNSFIELD_UNIT,
                 value_range=(NO_VALUE + 1, _LARGEST),
-                slope=STEP_HU,
+                slope=step,
                 intercept=0.0,
                 quantity_definition=LAPLACE_SCALE,
             )
@@ -106,8 +107,20 @@ def uncertainty_map(
     return complete(made, series, "uncertainty", derivation, run, digest)
 
 
-def stored_uncertainty(uncertainty: Array) -> npt.NDArray[np.uint16]:
-    """Return the stored values of `uncertainty`: tenths of HU, at least 1; NO_VALUE for NaN.
+def step_for(uncertainty: Array) -> float:
+    """Return the HU of one stored value: the least of 0.1, 1, 10 that holds the largest uncertainty."""
+    known = uncertainty[~np.isnan(uncertainty)]
+    largest = float(known.max()) if known.size else 0.0
+    if np.isinf(largest):
+        raise UnfitObject("object-values-not-finite", found=int(np.isinf(uncertainty).sum()))
+    step = STEP_HU
+    while largest / step > _LARGEST:
+        step *= 10
+    return step
+
+
+def stored_uncertainty(uncertainty: Array, step: float = STEP_HU) -> npt.NDArray[np.uint16]:
+    """Return the stored values of `uncertainty`: steps of HU, at least 1; NO_VALUE for NaN.
 
     Raises
     ------
@@ -117,5 +130,5 @@ def stored_uncertainty(uncertainty: Array) -> npt.NDArray[np.uint16]:
     known = ~np.isnan(uncertainty)
     if (uncertainty[known] < 0).any():
         raise UnfitObject("object-uncertainty-negative", found=float(uncertainty[known].min()))
-    tenths = np.clip(np.rint(np.where(known, uncertainty, 0.0) / STEP_HU), NO_VALUE + 1, _LARGEST)
-    return np.where(known, tenths, NO_VALUE).astype(np.uint16)
+    steps = np.maximum(np.rint(np.where(known, uncertainty, 0.0) / step), NO_VALUE + 1)
+    return np.where(known, steps, NO_VALUE).astype(np.uint16)

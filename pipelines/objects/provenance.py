@@ -160,15 +160,52 @@ def is_ours(dataset: Dataset) -> bool:
     return lists_this_product(dataset) or states_our_derivation(dataset)
 
 
+@dataclass(frozen=True, slots=True)
+class Maker:
+    """Which synthnode made an object: its station and the software's version."""
+
+    station: str
+    software_version: str
+
+
+def made_by(dataset: Dataset) -> Maker:
+    """Return which synthnode made `dataset` last; empty texts where none is listed."""
+    ours = [item for item in dataset.get("ContributingEquipmentSequence") or () if _names_us(item)]
+    if not ours:
+        return Maker("", "")
+    stated = ours[-1].get("SoftwareVersions") or ""
+    first = stated if isinstance(stated, str) else str(stated[0])
+    return Maker(str(ours[-1].get("StationName") or ""), first.removeprefix(f"{PRODUCT} "))
+
+
 def lists_this_product(dataset: Dataset) -> bool:
     """Return whether a synthnode stands among the equipment that contributed to `dataset`."""
     return any(_names_us(item) for item in dataset.get("ContributingEquipmentSequence") or ())
 
 
 def states_our_derivation(dataset: Dataset) -> bool:
-    """Return whether one of the derivation's codes is of this project's private scheme."""
-    derivations = dataset.get("DerivationCodeSequence") or ()
+    """Return whether one of the derivation's codes is of this project's private scheme.
+
+    A document states it in its title, a structured report in the procedure that it reports.
+    """
+    derivations = [*(dataset.get("DerivationCodeSequence") or ()), *(dataset.get("ConceptNameCodeSequence") or ())]
+    for item in dataset.get("ContentSequence") or ():
+        derivations += item.get("ConceptCodeSequence") or ()
     return any(item.get("CodingSchemeDesignator") == OUR_SCHEME for item in derivations)
+
+
+def named_sources(dataset: Dataset) -> frozenset[str]:
+    """Return the SOP Instance UIDs of all that `dataset` says it was derived from, each class in its own place.
+
+    Images and structure sets have SourceImageSequence (PS3.3 C.7.6.1.1.4), documents SourceInstanceSequence (C.24.2),
+    structured reports their evidence (C.17.2.3).
+    """
+    listed = [*(dataset.get("SourceImageSequence") or ()), *(dataset.get("SourceInstanceSequence") or ())]
+    for keyword in ("CurrentRequestedProcedureEvidenceSequence", "PertinentOtherEvidenceSequence"):
+        for study in dataset.get(keyword) or ():
+            for series in study.get("ReferencedSeriesSequence") or ():
+                listed += series.get("ReferencedSOPSequence") or ()
+    return frozenset(str(item.get("ReferencedSOPInstanceUID", "")) for item in listed)
 
 
 def referenced_images(structures: Dataset) -> frozenset[str]:

@@ -15,8 +15,10 @@ from pydicom.tag import BaseTag, Tag
 # PS3.3 has these modules as optional or conditional for the IOD; in this house they belong to it.
 _ALSO = {"rt-structure-set": ("approval", "frame-of-reference", "general-reference"), "ct-image": ("voi-lut",)}
 
-# What a content item must have depends on its value type (PS3.3 C.17.3), which the tables do not say.
-_BY_VALUE_TYPE = frozenset({"sr-document-content"})
+# The table lists the attributes of every value type side by side, where an item has those of its own alone; what hangs
+# below the root is the matter of the semantic check.
+_CONTENT_OF_SR = "sr-document-content"
+_ROOT_OF_SR = ("ValueType", "ConceptNameCodeSequence", "ContinuityOfContent", "ContentTemplateSequence")
 
 # Which macros stand there, and whether shared or per frame, are conditions (PS3.3 C.7.6.16); in those that do stand
 # there, attributes are checked.
@@ -91,9 +93,9 @@ def requirements(sop_class: str, of_house: bool = True) -> tuple[Requirement, ..
     return tuple(
         _requirement(module, entry)
         for module in (*modules, *(_ALSO.get(iod, ()) if of_house else ()))
-        if module not in _BY_VALUE_TYPE
         for entry in standard.get_module_attribute_map()[module]
         if entry["type"] in ("1", "2") and tuple(entry["path"]) not in _FUNCTIONAL_GROUPS
+        if module != _CONTENT_OF_SR or (*entry["path"], entry["keyword"])[0] in _ROOT_OF_SR
     )
 
 

@@ -19,6 +19,7 @@ from pipelines.contract import Check, Declaration, Verdict
 from pipelines.geometry.target import TargetGrid, axial_target
 from pipelines.headers.functional_groups import frame_number
 from pipelines.masks.body import ct_body
+from pipelines.measurements import Measurements, region_volumes
 from pipelines.objects.codes import EXTERNAL
 from pipelines.objects.rtstruct import ON_CT, Roi, structure_set
 from pipelines.objects.seg import Segment, segmentation
@@ -147,6 +148,10 @@ class OrgansFromCt:
                 others=case.others,
             ),
         )
+
+    def measure(self, case: Case, made: Product) -> Measurements:
+        """Return the volumes of the outline and the organs; the CT's HU are the scanner's own."""
+        return Measurements(region_volumes(made.rois, made.ct.grid))
 
     def check_outputs(
         self, case: Case, made: Product, target: TargetGrid, objects: Sequence[Dataset]

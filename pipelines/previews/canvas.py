@@ -83,3 +83,9 @@ class Canvas:
         buffer = BytesIO()
         self._image.save(buffer, format="PNG", compress_level=6)
         return buffer.getvalue()
+
+
+def decode_png(png: bytes) -> Picture:
+    """Return a PNG as an array (rows, columns, 3)."""
+    with Image.open(BytesIO(png)) as image:
+        return np.asarray(image.convert("RGB"), dtype=np.uint8)

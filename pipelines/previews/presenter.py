@@ -11,14 +11,26 @@ from models.packages import Card, Figure, ModelPackage
 from models.uncertainty.words import describe_calibration, describe_uncertainty
 from models.volumes import Volume
 from pipelines.contract import Check, RunIdentity
+from pipelines.measurements import Measurements
 from pipelines.objects.rtstruct import Roi
+from pipelines.previews.canvas import Picture
 from pipelines.previews.montage import montage, montage_of_contours, montage_of_mr
+from pipelines.previews.pdf_report import PdfContent, pdf_report
 from pipelines.previews.report import CheckLine, Fact, Measured, Output, ReportContent, Stage, report
 from pipelines.reading.series import SourceSeries
 from pipelines.reasons import text
 
 MONTAGE, REPORT = "montage.png", "report.html"
 """Names of the previews."""
+
+_PATIENT = {
+    "Patient": "PatientName",
+    "ID": "PatientID",
+    "Born": "PatientBirthDate",
+    "Study": "StudyDate",
+    "Accession": "AccessionNumber",
+}
+"""What the head of each printed page says, by attribute."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +79,23 @@ class Presenter:
         picture: bytes | None,
     ) -> bytes:
         """Return the report (HTML, UTF-8); without picture and outputs when the input was refused."""
+        return report(self._content(checks, stages, objects, picture)).encode()
+
+    def pdf(self, checks: Sequence[Check], measurements: Measurements, picture: Picture) -> bytes:
+        """Return the report as PDF, which names the patient as the images do and has no times."""
+        header = next(iter(self.sources.values())).header
+        patient = tuple(Fact(label, str(header.get(keyword) or "")) for label, keyword in _PATIENT.items())
+        return pdf_report(PdfContent(self._content(checks, {}, (), None), patient, measurements, picture))
+
+    def _content(
+        self,
+        checks: Sequence[Check],
+        stages: Mapping[str, float],
+        objects: Sequence[Dataset],
+        picture: bytes | None,
+    ) -> ReportContent:
         card = self.package.card
-        content = ReportContent(
+        return ReportContent(
             title=self.task,
             source=tuple(fact for slot in self.sources for fact in self._source(slot)),
             run=self._run(),
@@ -82,7 +109,6 @@ class Presenter:
             outputs=_outputs(objects),
             montage=picture,
         )
-        return report(content).encode()
 
     def _source(self, slot: str) -> tuple[Fact, ...]:
         header, grid = self.sources[slot].header, self.sources[slot].volume.grid

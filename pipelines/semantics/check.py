@@ -9,7 +9,18 @@ from pydicom import Dataset
 
 from pipelines.contract import Check, Reason, Verdict
 from pipelines.reading.series import SourceSeries
-from pipelines.semantics import contours, form, frames, geometry, identity, key_objects, pixels, references
+from pipelines.semantics import (
+    contours,
+    documents,
+    form,
+    frames,
+    geometry,
+    identity,
+    key_objects,
+    pixels,
+    references,
+    registrations,
+)
 from pipelines.semantics.rules import Rule, Subject
 
 RULES: tuple[Rule, ...] = (
@@ -21,6 +32,8 @@ RULES: tuple[Rule, ...] = (
     *references.RULES,
     *contours.RULES,
     *key_objects.RULES,
+    *documents.RULES,
+    *registrations.RULES,
 )
 
 
@@ -43,6 +56,54 @@ def check_objects(objects: Sequence[Dataset], sources: Sequence[SourceSeries]) -
     subject = Subject.of(objects, sources)
     chosen = [(rule, subject.of_classes(rule.classes)) for rule in RULES]
     return tuple(_apply(rule, subject, concerned) for rule, concerned in chosen if concerned or not rule.classes)
+
+
+def check_documents(
+    documents: Sequence[Dataset],
+    objects: Sequence[Dataset],
+    sources: Sequence[SourceSeries],
+    earlier: Sequence[Check],
+) -> tuple[Check, ...]:
+    """Check the documents that state the checks of `objects`, and so were written after these.
+
+    Parameters
+    ----------
+    documents, objects
+        What was written about a result, and its images with what refers to them.
+    sources
+        As of `check_objects`.
+    earlier
+        The checks of the result so far.
+
+    Returns
+    -------
+    `earlier`, where a rule that the documents break has become a REJECT, and with the rules of documents at the end.
+    """
+    subject = Subject.of((*objects, *documents), sources)
+    about = subject.objects[len(objects) :]
+    found = list(earlier)  # checks of inputs may share a name, one an input
+    places = {check.name: place for place, check in enumerate(found)}
+    for rule in RULES:
+        concerned = tuple(one for one in about if not rule.classes or str(one.get("SOPClassUID", "")) in rule.classes)
+        if not concerned:
+            continue
+        later = _apply(rule, subject, concerned)
+        if rule.name in places:
+            found[places[rule.name]] = _joined(found[places[rule.name]], later)
+        else:
+            found.append(later)
+    return tuple(found)
+
+
+def _joined(earlier: Check, later: Check) -> Check:
+    """Return the graver of two checks by one rule; of two that pass, one of all their objects."""
+    if later.verdict is not Verdict.PASS:
+        return later
+    if earlier.verdict is not Verdict.PASS:
+        return earlier
+    counts = [int(check.reason.parameters["objects"]) for check in (earlier, later)]
+    reason = Reason(later.reason.code, {**later.reason.parameters, "objects": sum(counts)})
+    return Check(later.name, later.verdict, reason, later.overridable)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from pipelines.objects.codes import OUR_SCHEME
 from pipelines.objects.lengths import too_long
 from pipelines.objects.provenance import PRODUCT, lists_this_product, states_our_derivation
 from pipelines.objects.required import missing
-from pipelines.semantics.rules import KNOWN, STRUCTURES, Finding, Rule, Subject, finding, is_document
+from pipelines.semantics.rules import KNOWN, STRUCTURES, Finding, Rule, Subject, finding, is_note
 
 
 def _present(subject: Subject, objects: tuple[Dataset, ...]) -> Iterator[Finding]:
@@ -58,7 +58,7 @@ def _marks(subject: Subject, objects: tuple[Dataset, ...]) -> Iterator[Finding]:
             ("ContributingEquipmentSequence", lists_this_product(dataset), PRODUCT),
             (
                 "DerivationCodeSequence",
-                is_document(dataset) or states_our_derivation(dataset),
+                is_note(dataset) or states_our_derivation(dataset),
                 OUR_SCHEME,
             ),
         ):

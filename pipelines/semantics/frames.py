@@ -85,6 +85,7 @@ def _placed(subject: Subject, objects: tuple[Dataset, ...]) -> Iterator[Finding]
         known.setdefault(uid_of(image), []).append(image)
     # What names no image a frame, as a map of a synthetic CT, lies on the images of the result where there are any.
     made = np.array([_corners(image, image, image, image) for image in subject.images])
+    middles = made.mean(axis=1) if len(made) else made
     for dataset in objects:
         shared = dataset.SharedFunctionalGroupsSequence[0]
         measures = shared.PixelMeasuresSequence[0]
@@ -93,7 +94,9 @@ def _placed(subject: Subject, objects: tuple[Dataset, ...]) -> Iterator[Finding]
         for frame in dataset.PerFrameFunctionalGroupsSequence:
             corners = _corners(dataset, measures, orientation, frame.PlanePositionSequence[0])
             named = [image for uid in sorted(_named_by((frame,))) for image in known.get(uid, ())]
-            others = np.array([_corners(image, image, image, image) for image in named]) if named else made
+            others = [_corners(image, image, image, image) for image in named]
+            if not named and len(made):
+                others = [made[np.linalg.norm(middles - corners.mean(axis=0), axis=1).argmin()]]
             apart = min((_apart(corners, other) for other in others), default=0.0)
             if apart > tolerance:
                 yield finding("object-frame-misplaced", dataset, found=f"{apart:.2f}", accepted=f"{tolerance:.2f}")

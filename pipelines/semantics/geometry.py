@@ -11,7 +11,17 @@ from pydicom import Dataset
 
 from pipelines.geometry.posture import posture
 from pipelines.objects.ct import SLICES_BELOW
-from pipelines.semantics.rules import CT, SINGLE_FRAME, Finding, Rule, Subject, by_series, finding, is_document, numbers
+from pipelines.semantics.rules import (
+    CT,
+    SINGLE_FRAME,
+    WITHOUT_FRAME,
+    Finding,
+    Rule,
+    Subject,
+    by_series,
+    finding,
+    numbers,
+)
 
 STEP_TOLERANCE_MM = 1e-4
 """How far a slice step or a sideways drift may be off: a thousandth of what a planning system tells apart."""
@@ -44,7 +54,7 @@ def normal_of(orientation: Sequence[float], *, of_house: bool = True) -> npt.NDA
 def _frames(subject: Subject, objects: tuple[Dataset, ...]) -> Iterator[Finding]:
     expected = str(subject.header.get("FrameOfReferenceUID", ""))
     for dataset in objects:
-        if is_document(dataset):
+        if dataset.get("SOPClassUID") in WITHOUT_FRAME:
             continue
         for attribute, found in _named_frames(dataset):
             if found != expected:

@@ -8,12 +8,15 @@ from collections.abc import Iterator
 from pydicom import Dataset
 from pydicom.uid import (
     UID,
+    ComprehensiveSRStorage,
     CTImageStorage,
+    EncapsulatedPDFStorage,
     KeyObjectSelectionDocumentStorage,
     MRImageStorage,
     ParametricMapStorage,
     RTStructureSetStorage,
     SegmentationStorage,
+    SpatialRegistrationStorage,
 )
 
 from pipelines.objects.modules.patient_study import IDENTITY
@@ -28,6 +31,9 @@ _MODALITIES = {
     str(ParametricMapStorage): "OT",
     str(SegmentationStorage): "SEG",
     str(KeyObjectSelectionDocumentStorage): "KO",
+    str(ComprehensiveSRStorage): "SR",
+    str(EncapsulatedPDFStorage): "DOC",
+    str(SpatialRegistrationStorage): "REG",
 }
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pydicom import Dataset
 
 from pipelines.objects.codes import REJECTED_FOR_QUALITY, REJECTED_FOR_SAFETY
-from pipelines.semantics.rules import KEY_OBJECTS, Finding, Rule, Subject, finding, is_document, uid_of
+from pipelines.semantics.rules import KEY_OBJECTS, Finding, Rule, Subject, finding, is_note, uid_of
 
 _TITLES = frozenset({REJECTED_FOR_QUALITY.value, REJECTED_FOR_SAFETY.value})
 _DESCRIPTION = "113012"
@@ -26,7 +26,7 @@ def _explained(subject: Subject, objects: tuple[Dataset, ...]) -> Iterator[Findi
 
 
 def _complete(subject: Subject, objects: tuple[Dataset, ...]) -> Iterator[Finding]:
-    others = {uid_of(one) for one in subject.objects if not is_document(one)}
+    others = {uid_of(one) for one in subject.objects if not is_note(one)}
     for note in objects:
         referred, evidence = _referred(note), _evidence(note)
         if not referred or referred != evidence:

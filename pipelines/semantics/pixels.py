@@ -12,6 +12,7 @@ from pipelines.objects.codes import HOUNSFIELD_UNIT
 from pipelines.objects.ct import HU_RANGE
 from pipelines.objects.mr import LARGEST_STORED
 from pipelines.semantics.rules import (
+    CAPTURES,
     CT,
     MAPS,
     MR,
@@ -32,6 +33,7 @@ _NEVER_ACQUIRED = ("RepetitionTime", "EchoTime", "InversionTime", "FlipAngle", "
 def _complete(subject: Subject, objects: tuple[Dataset, ...]) -> Iterator[Finding]:
     for image in objects:
         values = int(image.get("Rows", 0)) * int(image.get("Columns", 0)) * int(image.get("NumberOfFrames", 1))
+        values *= int(image.get("SamplesPerPixel", 1))
         expected = math.ceil(values * int(image.get("BitsAllocated", 0)) / 8)
         found = len(image.get("PixelData", b""))
         if found not in (expected, expected + expected % 2) or not expected:
@@ -148,9 +150,9 @@ def _segments(subject: Subject, objects: tuple[Dataset, ...]) -> Iterator[Findin
 RULES = (
     Rule(
         "pixels-complete",
-        "PS3.3 C.7.6.3: pixel data has rows x columns x frames values",
+        "PS3.3 C.7.6.3: pixel data has rows x columns x frames x samples values",
         _complete,
-        SINGLE_FRAME | MULTI_FRAME,
+        SINGLE_FRAME | MULTI_FRAME | CAPTURES,
         needs=Needs.PIXELS,
     ),
     Rule(

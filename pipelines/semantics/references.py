@@ -7,20 +7,33 @@ from collections.abc import Iterator
 
 from pydicom import Dataset
 
-from pipelines.objects.provenance import referenced_images
-from pipelines.semantics.rules import STRUCTURES, Finding, Needs, Rule, Subject, drawn_on, finding, is_document
+from pipelines.objects.provenance import named_sources, referenced_images
+from pipelines.semantics.rules import (
+    DOCUMENTS,
+    STRUCTURES,
+    Finding,
+    Needs,
+    Rule,
+    Subject,
+    drawn_on,
+    finding,
+    is_note,
+    uid_of,
+)
 
 
 def _sources(subject: Subject, objects: tuple[Dataset, ...]) -> Iterator[Finding]:
     """Each object names source images, and each series all of them."""
     known = subject.source_uids
-    objects = tuple(dataset for dataset in objects if not is_document(dataset))
+    objects = tuple(dataset for dataset in objects if not is_note(dataset))
+    result = {uid_of(dataset) for dataset in subject.objects}
     listed: dict[str, set[str]] = {}
     for dataset in objects:
-        named = {str(item.get("ReferencedSOPInstanceUID", "")) for item in dataset.get("SourceImageSequence") or ()}
+        named = named_sources(dataset)
         if not named:
             yield finding("object-source-missing", dataset)
-        for uid in sorted(named - known):
+        about = result if dataset.get("SOPClassUID") in DOCUMENTS else frozenset()
+        for uid in sorted(named - known - about):
             yield finding("object-source-unknown", dataset, found=uid)
         listed.setdefault(str(dataset.get("SeriesInstanceUID", "")), set()).update(named)
     for dataset in objects:
@@ -76,7 +89,7 @@ def _referenced_series(structures: Dataset) -> Iterator[Dataset]:
 RULES = (
     Rule(
         "sources-named",
-        "PS3.3 C.7.6.1.1.4, C.12.4: the images that an object was derived from",
+        "PS3.3 C.7.6.1.1.4, C.12.4, C.17.2.3, C.24.2: the images that an object was derived from",
         _sources,
         of_house=True,
         needs=Needs.SOURCES,

@@ -12,12 +12,16 @@ import numpy.typing as npt
 from pydicom import Dataset
 from pydicom.dataelem import RawDataElement
 from pydicom.uid import (
+    ComprehensiveSRStorage,
     CTImageStorage,
+    EncapsulatedPDFStorage,
     KeyObjectSelectionDocumentStorage,
     MRImageStorage,
     ParametricMapStorage,
     RTStructureSetStorage,
+    SecondaryCaptureImageStorage,
     SegmentationStorage,
+    SpatialRegistrationStorage,
 )
 
 from pipelines.contract import Parameter, Reason
@@ -31,11 +35,17 @@ STRUCTURES = frozenset({str(RTStructureSetStorage)})
 MAPS = frozenset({str(ParametricMapStorage)})
 SEGMENTATIONS = frozenset({str(SegmentationStorage)})
 KEY_OBJECTS = frozenset({str(KeyObjectSelectionDocumentStorage)})
-DOCUMENTS = KEY_OBJECTS
-"""They stand in no frame of reference, and no image was computed for them."""
+STRUCTURED_REPORTS = frozenset({str(ComprehensiveSRStorage)})
+PDFS = frozenset({str(EncapsulatedPDFStorage)})
+CAPTURES = frozenset({str(SecondaryCaptureImageStorage)})
+REGISTRATIONS = frozenset({str(SpatialRegistrationStorage)})
 SINGLE_FRAME = CT | MR
 MULTI_FRAME = MAPS | SEGMENTATIONS
-KNOWN = SINGLE_FRAME | MULTI_FRAME | STRUCTURES | DOCUMENTS
+DOCUMENTS = STRUCTURED_REPORTS | PDFS
+WITHOUT_FRAME = DOCUMENTS | CAPTURES | KEY_OBJECTS
+"""SOP classes that stand in no frame of reference."""
+
+KNOWN = SINGLE_FRAME | MULTI_FRAME | STRUCTURES | WITHOUT_FRAME | REGISTRATIONS
 """SOP classes that there are rules for."""
 
 
@@ -219,9 +229,9 @@ def uid_of(dataset: Dataset) -> str:
     return str(dataset.get("SOPInstanceUID", ""))
 
 
-def is_document(dataset: Dataset) -> bool:
-    """Return whether it is of one of `DOCUMENTS`."""
-    return str(dataset.get("SOPClassUID", "")) in DOCUMENTS
+def is_note(dataset: Dataset) -> bool:
+    """Return whether it is a note that rejects what was delivered before, and no part of a result."""
+    return str(dataset.get("SOPClassUID", "")) in KEY_OBJECTS
 
 
 def by_series(objects: Sequence[Dataset]) -> dict[str, list[Dataset]]:

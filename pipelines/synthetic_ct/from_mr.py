@@ -20,6 +20,7 @@ from pipelines.geometry.posture import Posture, posture
 from pipelines.geometry.target import TargetGrid, axial_target, thinned
 from pipelines.masks.body import ct_body, mr_body
 from pipelines.masks.bone import bone_mask
+from pipelines.measurements import Measurements, hu_distributions, region_volumes
 from pipelines.objects.codes import SOURCE_FIELD
 from pipelines.objects.ct import synthetic_ct_series
 from pipelines.objects.parametric_map import uncertainty_map
@@ -33,6 +34,9 @@ _FIGURES = {
     "mae_bone": "MAE in bone, HU",
     "dice_bone": "Dice of bone",
 }
+
+AIR_WITHIN_HU = -400.0
+"""HU below which a voxel of the body counts as air: half-way from air to fat and water."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +146,13 @@ class SyntheticCtFromMr:
             made.uncertainty, source, run, case.digest, body_part=self.site.body_part, others=case.others
         )
         return (*images, structures, uncertainty)
+
+    def measure(self, case: Case, made: Product) -> Measurements:
+        """Return the volumes of the regions, and the HU of air within the body, soft tissue and bone."""
+        ct = made.ct
+        air = ct.body & (ct.hu.values < AIR_WITHIN_HU)
+        tissues = {"air within": air, "soft tissue": ct.body & ~air & ~ct.bone, "bone": ct.bone}
+        return Measurements(region_volumes(made.rois, ct.hu.grid), hu_distributions(ct.hu, tissues))
 
     def check_outputs(
         self, case: Case, made: Product, target: TargetGrid, objects: Sequence[Dataset]

@@ -17,6 +17,7 @@ from pipelines.checks.synthetic_mr import SyntheticMr, SyntheticMrLimits, check_
 from pipelines.contract import Check, Declaration, Reason, RunIdentity, Verdict
 from pipelines.geometry.target import TargetGrid, axial_target
 from pipelines.masks.body import ct_body
+from pipelines.measurements import Measurements, region_volumes
 from pipelines.objects.codes import EXTERNAL
 from pipelines.objects.corner_mark import with_corner_mark
 from pipelines.objects.mr import synthetic_mr_series
@@ -146,6 +147,10 @@ class SyntheticMrFromCt:
             comment=self.site.remark,
         )
 
+    def measure(self, case: Case, made: Product) -> Measurements:
+        """Return the volume of the body that was seen; the signal has no unit to state it in."""
+        return Measurements(region_volumes((_body(made),), made.mr.signal.grid))
+
     def check_outputs(
         self, case: Case, made: Product, target: TargetGrid, objects: Sequence[Dataset]
     ) -> tuple[Check, ...]:
@@ -159,8 +164,11 @@ class SyntheticMrFromCt:
 
     def draw(self, made: Product, presenter: Presenter) -> bytes:
         """Return the montage of CT and synthetic MR."""
-        body = Roi(1, "External", made.mr.body, "EXTERNAL", EXTERNAL, (0, 200, 0))
-        return presenter.picture_of_mr(self.site.picture_title, made.mr.ct, made.mr.signal, (body,))
+        return presenter.picture_of_mr(self.site.picture_title, made.mr.ct, made.mr.signal, (_body(made),))
+
+
+def _body(made: Product) -> Roi:
+    return Roi(1, "External", made.mr.body, "EXTERNAL", EXTERNAL, (0, 200, 0))
 
 
 def _check_mark(made: Product) -> Check:

@@ -34,6 +34,7 @@ PEERS: Mapping[str, Peer] = {
         Peer("dcmtk", ("dcmsend", "dcmdump"), "apt-get install dcmtk"),
         Peer("orthanc", ("Orthanc",), "apt-get install orthanc"),
         Peer("plastimatch", ("plastimatch",), "apt-get install plastimatch"),
+        Peer("poppler", ("pdftotext",), "apt-get install poppler-utils"),
         Peer("postgresql", ("initdb", "postgres", "createdb", "psql"), "apt-get install postgresql"),
         Peer("strace", ("strace",), "apt-get install strace"),
     )

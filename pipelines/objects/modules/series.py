@@ -14,8 +14,9 @@ from pipelines.reading.series import SourceSeries
 UNPAIRED_PARTS = ("HEAD", "BRAIN", "PELVIS", "HEADNECK", "LSPINE")
 """Body parts that ask for no Laterality (PS3.3 C.7.3.1)."""
 
-SERIES_A_RUN = 4
-"""Series that one run numbers at most: images, structure set, uncertainty, segmentation."""
+SERIES_A_RUN = 10
+"""Series that one run numbers at most, in this order: images, structure set, uncertainty, segmentation, measurements,
+report, summary picture, registration, source on the grid of the images, and one to spare."""
 
 
 def series_module(
@@ -30,7 +31,7 @@ def series_module(
     role
         What the series UID names, e.g. ``ct-series`` (see `pipelines.objects.uids.derive`).
     place
-        Which of the run's series it is, for its number: 0 to 3.
+        Which of the run's series it is, for its number: 0 to 9.
     modality
         Modality.
     title

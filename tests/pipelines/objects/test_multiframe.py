@@ -59,6 +59,21 @@ def test_no_value_is_never_read_as_certainty() -> None:
     assert np.frombuffer(sure.PixelData, "<u2").min() == 1
 
 
+@pytest.mark.parametrize(("largest", "step"), [(6553.5, 0.1), (6554.0, 1.0), (90000.0, 10.0)])
+def test_a_large_uncertainty_is_written_in_coarser_steps_and_never_clipped(largest: float, step: float) -> None:
+    values = np.linspace(0, largest, GRID.size[0] * GRID.size[1] * GRID.size[2], dtype=np.float32).reshape(GRID.shape)
+    made = map_of(Volume(values, GRID))
+    slope = made.SharedFunctionalGroupsSequence[0].RealWorldValueMappingSequence[0].RealWorldValueSlope
+    assert slope == pytest.approx(step)
+    assert np.frombuffer(made.PixelData, "<u2").max() * slope == pytest.approx(largest, abs=step)
+
+
+def test_an_infinite_uncertainty_is_refused() -> None:
+    with pytest.raises(UnfitObject) as caught:
+        map_of(Volume(np.full(GRID.shape, np.inf, dtype=np.float32), GRID))
+    assert caught.value.reason.code == "object-values-not-finite"
+
+
 def test_a_negative_uncertainty_is_refused() -> None:
     with pytest.raises(UnfitObject) as caught:
         map_of(Volume(np.full(GRID.shape, -1.0, dtype=np.float32), GRID))

@@ -18,7 +18,9 @@ from pipelines.checks.inputs import check_inputs
 from pipelines.checks.objects import check_image_series
 from pipelines.contract import Check, Declaration, Pipeline, Slot, Verdict
 from pipelines.geometry.target import TargetGrid, axial_target, to_index, to_mm
+from pipelines.measurements import Measurements
 from pipelines.objects.ct import synthetic_ct_series
+from pipelines.previews.canvas import Canvas
 from pipelines.previews.presenter import Presenter
 from pipelines.synthesis import Case, Inputs, SynthesisPipeline, check_model_fits
 
@@ -55,6 +57,9 @@ class PlainCt:
             made, case.reference, case.run, case.digest, True, prone=False, others=case.others, body_part="HEAD"
         )
 
+    def measure(self, case: Case, made: Volume) -> Measurements:
+        return Measurements()
+
     def check_outputs(
         self, case: Case, made: Volume, target: TargetGrid, objects: Sequence[Dataset]
     ) -> tuple[Check, ...]:
@@ -65,7 +70,7 @@ class PlainCt:
         )
 
     def draw(self, made: Volume, presenter: Presenter) -> bytes:
-        return b"no picture"
+        return Canvas(64, 48).png()
 
 
 class Line:

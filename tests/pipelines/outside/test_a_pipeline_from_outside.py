@@ -45,7 +45,7 @@ def test_it_runs_with_its_own_slots_checks_and_outputs(
     package: ModelPackage, identity: RunIdentity, head_instances: list[SourceInstance]
 ) -> None:
     outcome = run(package, identity, {"t1": head_instances})
-    assert {dataset.Modality for dataset in outcome.objects} == {"CT"}
+    assert {dataset.Modality for dataset in outcome.objects} == {"CT", "SR", "DOC", "OT"}
     assert {dataset.SyntheticData for dataset in outcome.objects} == {"YES"}
     assert "bone-hu" in {check.name for check in outcome.checks}
     assert "one-patient" not in {check.name for check in outcome.checks}
@@ -54,7 +54,7 @@ def test_it_runs_with_its_own_slots_checks_and_outputs(
     assert {"model-hash", "identity-carried", "frame-of-reference"} <= {
         c.name for c in outcome.checks if not c.overridable
     }
-    assert list(outcome.stages) == ["read", "gate", "infer", "contour", "encode", "check", "preview"]
+    assert list(outcome.stages) == ["read", "gate", "infer", "contour", "encode", "check", "preview", "report"]
     assert b"a line through" in outcome.previews["report.html"]
 
 

@@ -59,13 +59,18 @@ def images_of(outcome: Outcome) -> list[Dataset]:
     return [dataset for dataset in outcome.objects if dataset.Modality == "CT"]
 
 
+def structures_of(outcome: Outcome) -> Dataset:
+    (structures,) = (dataset for dataset in outcome.objects if dataset.Modality == "RTSTRUCT")
+    return structures
+
+
 def test_a_good_head_passes_every_check(good: Outcome) -> None:
     assert troubles(good) == {}
     assert good.verdict is Verdict.PASS
 
 
-def test_images_come_before_the_structure_set_and_all_are_named_synthetic(good: Outcome) -> None:
-    assert [dataset.Modality for dataset in good.objects[-2:]] == ["CT", "RTSTRUCT"]
+def test_images_come_before_the_structure_set_and_documents_and_all_are_named_synthetic(good: Outcome) -> None:
+    assert [dataset.Modality for dataset in good.objects[-5:]] == ["CT", "RTSTRUCT", "SR", "DOC", "OT"]
     assert {dataset.SyntheticData for dataset in good.objects} == {"YES"}
     assert {dataset.ContentQualification for dataset in good.objects} == {"RESEARCH"}
 
@@ -81,7 +86,7 @@ def test_the_images_show_the_head_where_it_is(good: Outcome, truth_at: Callable[
 
 
 def test_names_types_and_solids_of_the_regions(good: Outcome) -> None:
-    structures = good.objects[-1]
+    structures = structures_of(good)
     assert [item.ROIName for item in structures.StructureSetROISequence] == ["External", "Bone", "zSource_Field"]
     assert [item.RTROIInterpretedType for item in structures.RTROIObservationsSequence] == ["EXTERNAL", "ORGAN", ""]
     external = structures.ROIContourSequence[0].ContourSequence
@@ -119,7 +124,7 @@ def test_previews_and_stages_are_complete(good: Outcome) -> None:
     assert good.previews["montage.png"].startswith(b"\x89PNG")
     page = good.previews["report.html"].decode()
     assert "Research use only" in page
-    assert list(good.stages) == ["read", "gate", "infer", "contour", "encode", "check", "preview"]
+    assert list(good.stages) == ["read", "gate", "infer", "contour", "encode", "check", "preview", "report"]
     assert all(seconds >= 0 for seconds in good.stages.values())
 
 
@@ -231,7 +236,7 @@ def test_a_model_that_calls_everything_water_is_held(
 ) -> None:
     outcome = spoilt(lambda hu: np.where(hu > -500, 0.0, hu), package, identity, head_volume, knowing)
     assert {"bone-hu", "bone-volume"} <= set(troubles(outcome))
-    assert [item.ROIName for item in outcome.objects[-1].StructureSetROISequence] == ["External", "zSource_Field"]
+    assert [item.ROIName for item in structures_of(outcome).StructureSetROISequence] == ["External", "zSource_Field"]
 
 
 def test_air_by_rule_has_no_uncertainty_in_the_montage(
@@ -335,7 +340,7 @@ def test_the_uncertainty_goes_along_where_there_is_one_and_stands_on_the_images(
 ) -> None:
     outcome = synthetic_ct_head(package, Doubting(knowing)).run({"t1": head_instances}, identity, silent)
     assert troubles(outcome) == {}
-    *_, structures, uncertainty = outcome.objects
+    *_, structures, uncertainty, _, _, _ = outcome.objects
     assert (structures.Modality, uncertainty.SOPClassUID) == ("RTSTRUCT", ParametricMapStorage)
     assert uncertainty.FrameOfReferenceUID == head_instances[0].dataset.FrameOfReferenceUID
     hu = read_series([SourceInstance(image, "") for image in images_of(outcome)]).volume

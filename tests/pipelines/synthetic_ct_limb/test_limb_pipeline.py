@@ -115,8 +115,8 @@ def test_a_limb_that_the_field_cuts_is_computed_and_every_side_is_named(compute:
 
 def test_body_bone_and_the_field_are_contoured(compute: Any) -> None:
     outcome = compute(leg(CUT))
-    structures = outcome.objects[-1]
-    assert [dataset.Modality for dataset in outcome.objects[-2:]] == ["CT", "RTSTRUCT"]
+    structures = outcome.objects[-4]
+    assert [dataset.Modality for dataset in outcome.objects[-5:]] == ["CT", "RTSTRUCT", "SR", "DOC", "OT"]
     assert [item.ROIName for item in structures.StructureSetROISequence] == ["External", "Bone", "zSource_Field"]
     assert {dataset.SyntheticData for dataset in outcome.objects} == {"YES"}
 
@@ -200,4 +200,4 @@ def test_real_limbs_round_a_tumour_are_computed_and_held(compute: Any, real_data
     # Their pseudonymiser wrote a StudyID of 20 characters, where 16 are allowed: it is carried and refused by name.
     assert {name for name, one in found.items() if one is Verdict.REJECT} == {"values-in-length"}
     assert {"field-of-view-cut", "contrast", "source-origin"} <= set(found)
-    assert [dataset.Modality for dataset in outcome.objects[-2:]] == ["CT", "RTSTRUCT"]
+    assert [dataset.Modality for dataset in outcome.objects[-5:]] == ["CT", "RTSTRUCT", "SR", "DOC", "OT"]

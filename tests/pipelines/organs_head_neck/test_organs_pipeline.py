@@ -140,7 +140,8 @@ def good(package: ModelPackage, run: RunIdentity) -> Outcome:
 
 def test_a_sound_ct_gives_a_structure_set_and_a_segmentation_of_every_organ(good: Outcome) -> None:
     assert troubles(good) == {}
-    structures, segmentation = good.objects
+    structures, segmentation, *documents = good.objects
+    assert [one.Modality for one in documents] == ["SR", "DOC", "OT"]
     assert (structures.Modality, segmentation.Modality) == ("RTSTRUCT", "SEG")
     assert structures.SeriesDescription.startswith("SYNTHETIC")
     names = [item.ROIName for item in structures.StructureSetROISequence]

@@ -3,12 +3,49 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
 from models.volumes import Grid, Volume
+
+_EDGE = 0.5 + 1e-6
+"""Of a voxel: its outer edge, with room for rounding."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leaning:
+    """Slices that lean as they were acquired.
+
+    Attributes
+    ----------
+    grid
+        Upright, as if no slice leaned, with the first slice where it lies.
+    lean
+        How far slice k lies off its place in `grid`, per step along k: mm along i, then along j.
+    """
+
+    grid: Grid
+    lean: tuple[float, float]
+
+    def inside(self, target: Grid) -> npt.NDArray[np.bool_]:
+        """Return which voxel centres of `target` lie in the slices' field: what padding fills in, nobody acquired.
+
+        Returns
+        -------
+        Boolean array of ``target.shape``.
+        """
+        upright = np.eye(4)
+        upright[:2, 2] = [-mm / spacing for mm, spacing in zip(self.lean, self.grid.spacing[:2], strict=True)]
+        matrix = upright @ np.linalg.inv(self.grid.affine) @ target.affine
+        inside = np.ones(target.shape, dtype=bool)
+        for axis, count in enumerate(self.grid.size):
+            i, j, k = (np.arange(size) * step for size, step in zip(target.size, matrix[axis, :3], strict=True))
+            index = k[:, None, None] + (j[:, None] + i[None, :] + matrix[axis, 3])[None]
+            inside &= (index >= -_EDGE) & (index <= count - 1 + _EDGE)
+        return inside
 
 
 def straighten(values: npt.NDArray[np.float32], grid: Grid, lean: tuple[float, float], outside: float) -> Volume:

@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 from pydicom import Dataset
 
-from models.fov import inside_fov
 from models.inference import Prediction
 from models.volumes import Volume
 from pipelines.checks.conclusion import conclude
@@ -124,7 +123,7 @@ class OrgansFromCt:
         assert prediction.confidence is not None  # the card's output is a segmentation
         ct, values = case.reference.volume, case.package.card.output.labels
         found = find_organs(prediction.synthetic, prediction.confidence, values, self.site.organs, ct.grid)
-        body = solid(ct_body(ct, inside_fov(ct.grid, ct.grid)))
+        body = solid(ct_body(ct, case.reference.field_on(ct.grid)))
         expected = tuple(organ for organ in self.site.organs if organ.name in values)
         return Product(ct, body, found, expected)
 

@@ -11,7 +11,7 @@ from pydicom import Dataset
 from models.volumes import Volume
 from pipelines.contract import SourceInstance
 from pipelines.errors import UnreadableSeries
-from pipelines.geometry.tilt import straighten
+from pipelines.geometry.tilt import Leaning, straighten
 from pipelines.headers import Header
 from pipelines.headers.orientation import SAME_ORIENTATION, group_orientations
 from pipelines.headers.parts import SeriesParts, divide
@@ -80,7 +80,7 @@ def read_series(
     if not stack.tilt_degrees:
         return SourceSeries(stated, Volume(found, stack.grid), parts)
     upright = straighten(found, stack.grid, stack.lean, scaling(stated[0]).unmeasured)
-    return SourceSeries(stated, upright, parts, stack.tilt_degrees)
+    return SourceSeries(stated, upright, parts, stack.tilt_degrees, Leaning(stack.grid, stack.lean))
 
 
 def _choose(parts: SeriesParts, headers: Sequence[Header], choice: VolumeChoice) -> SeriesParts:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import numpy as np
+import numpy.typing as npt
 from pydicom import Dataset
 
-from models.volumes import Volume
+from models.fov import inside_fov
+from models.volumes import Grid, Volume
+from pipelines.geometry.tilt import Leaning
 from pipelines.headers import Header
 from pipelines.headers.parts import SeriesParts
 from pipelines.headers.series import Spread, common_header, spread
@@ -29,12 +33,22 @@ class SourceSeries:
     tilt_degrees
         By how much the slices leaned (gantry tilt) before they were resampled to the upright `volume`; 0: not at all,
         and the volume's values are those that were sent.
+    leaning
+        The slices as they leaned; None where they did not.
     """
 
     datasets: tuple[Dataset, ...]
     volume: Volume
     parts: SeriesParts = field(default=SeriesParts(()))
     tilt_degrees: float = 0.0
+    leaning: Leaning | None = None
+
+    def field_on(self, target: Grid) -> npt.NDArray[np.bool_]:
+        """Return which voxel centres of `target` were acquired, as a boolean array of ``target.shape``.
+
+        Of slices that leaned, the corners that make the upright `volume` whole are padding and were not.
+        """
+        return inside_fov(self.volume.grid, target) if self.leaning is None else self.leaning.inside(target)
 
     @property
     def header(self) -> Dataset:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 from pydicom import Dataset
 
-from models.fov import inside_fov
 from models.inference import Prediction
 from models.volumes import Volume
 from pipelines.checks.inputs import check_inputs
@@ -111,7 +110,7 @@ class SyntheticCtFromMr:
         margin = air_margin(target.grid, profile.air_margin_mm, profile.square_matrix)
         raw, resampled = thinned(prediction.synthetic, target.slice_stride), thinned(seen, target.slice_stride)
         # On the grid without the margin, so that a profile's margin changes no outline and no HU in it.
-        inside = inside_fov(case.reference.volume.grid, raw.grid)
+        inside = case.reference.field_on(raw.grid)
         body = mr_body(resampled, inside)
         hu = Volume(np.where(body, raw.values, np.float32(air_hu)), raw.grid)
         ct = SyntheticCt(

@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 from pydicom import Dataset
 
-from models.fov import inside_fov
 from models.inference import Prediction
 from models.volumes import Volume
 from pipelines.checks.inputs import check_inputs
@@ -123,7 +122,7 @@ class SyntheticMrFromCt:
     def make(self, case: Case, prediction: Prediction, target: TargetGrid) -> Product:
         """Return the synthetic MR without signal outside the CT's body, and as it is written."""
         ct, raw = next(iter(prediction.resampled.values())), prediction.synthetic
-        inside = inside_fov(case.reference.volume.grid, raw.grid)
+        inside = case.reference.field_on(raw.grid)
         body = ct_body(ct, inside)
         signal = Volume(np.where(body, np.maximum(raw.values, np.float32(0)), np.float32(0)), raw.grid)
         cut = self.site.cut(signal, case.run)

@@ -14,7 +14,7 @@ from scipy.spatial.transform import Rotation
 
 from models.volumes import Grid
 from pipelines.contract import SourceInstance
-from pipelines.geometry.tilt import straighten
+from pipelines.geometry.tilt import Leaning, straighten
 from pipelines.reading.reader import read_series
 
 OUTSIDE = -1000.0
@@ -68,3 +68,23 @@ def test_a_real_tilted_ct_stands_upright_with_its_slices_in_their_planes(real_da
         assert np.maximum(series.volume.values[index] + 900, 0).sum() == pytest.approx(
             np.maximum(sent + 900, 0).sum(), rel=0.02
         )
+
+
+@pytest.mark.hazard("HAZ-08")
+@settings(max_examples=30, deadline=None)
+@given(turned=st.tuples(*[st.floats(-180, 180)] * 3), lean=st.tuples(st.floats(-3, 3), st.floats(-3, 3)))
+def test_what_padding_fills_in_is_not_in_the_field(turned: Sequence[float], lean: tuple[float, float]) -> None:
+    axes = Rotation.from_euler("xyz", turned, degrees=True).as_matrix()
+    direction = tuple(tuple(float(v) for v in axis) for axis in axes)
+    grid = Grid(size=(12, 10, 7), spacing=(1.3, 0.9, 2.5), origin=(-11.0, 4.0, 30.0), direction=direction)
+    upright = straighten(np.ones(grid.shape, dtype=np.float32), grid, lean, OUTSIDE)
+    inside = Leaning(grid, lean).inside(upright.grid)
+    assert inside.sum() == pytest.approx(np.prod(grid.shape), rel=0.25)
+    # Between the outermost centres and the edges of their voxels, straightening has nothing to interpolate with.
+    assert inside[upright.values > 1 - 1e-3].all()
+    assert (upright.values[~inside] < 1).all()
+
+
+def test_slices_that_do_not_lean_fill_their_grid() -> None:
+    grid = Grid(size=(12, 10, 7), spacing=(1.3, 0.9, 2.5), origin=(-11.0, 4.0, 30.0))
+    assert Leaning(grid, (0.0, 0.0)).inside(grid).all()

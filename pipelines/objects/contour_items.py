@@ -49,9 +49,9 @@ def contour_sequence(
     UnfitObject
         ``object-contour-without-image`` when the mask has voxels on a plane that no image has.
     """
-    k0, k1 = _span(mask.any(axis=(1, 2)))
-    flat = mask[k0:k1].any(axis=0)
-    (j0, j1), (i0, i1) = _span(flat.any(axis=1)), _span(flat.any(axis=0))
+    k0, k1 = _span(mask, (1, 2))
+    flat = np.asarray(mask[k0:k1].any(axis=0))
+    (j0, j1), (i0, i1) = _span(flat, (1,)), _span(flat, (0,))
     x_edges = _edges(grid.origin[0], grid.spacing[0], i0, i1)
     y_edges = _edges(grid.origin[1], grid.spacing[1], j0, j1)
     items = []
@@ -66,9 +66,9 @@ def contour_sequence(
     return Sequence(items)
 
 
-def _span(occupied: npt.NDArray[np.bool_]) -> tuple[int, int]:
-    """Return the first index that is occupied, and one past the last."""
-    places = np.flatnonzero(occupied)
+def _span(mask: npt.NDArray[np.bool_], across: tuple[int, ...]) -> tuple[int, int]:
+    """Return the first index that is occupied along the axis that is not in `across`, and one past the last."""
+    places = np.flatnonzero(mask.any(axis=across))
     return int(places[0]), int(places[-1]) + 1
 
 

@@ -40,8 +40,8 @@ def reproduce(
 
 def _show(found: Reproduction) -> None:
     out = console()
-    for one in found.differences:
-        out.print(f"{one.what}: then {one.then}; here {one.now}", soft_wrap=True, markup=False)
+    for difference in found.differences:
+        out.print(f"{difference.what}: then {difference.then}; here {difference.now}", soft_wrap=True, markup=False)
     if not found.objects:
         out.print(f"Run {found.run_id} was not computed: another model or pipeline gives another result.")
         return

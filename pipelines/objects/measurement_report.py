@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from highdicom.sr import (
+    CodedConcept,
     ComprehensiveSR,
     DeviceObserverIdentifyingAttributes,
     LanguageOfContentItemAndDescendants,
@@ -110,7 +111,7 @@ def measurement_report(
         observation_context=ObservationContext(ObserverContext(codes.DCM.Device, _device(run))),
         procedure_reported=derivation,
         title=codes.DCM.ImagingMeasurementReport,
-        language_of_content_item_and_descendants=LanguageOfContentItemAndDescendants(ENGLISH),
+        language_of_content_item_and_descendants=LanguageOfContentItemAndDescendants(CodedConcept.from_code(ENGLISH)),
         imaging_measurements=[
             *(_region(one, digest, number) for number, one in enumerate(measurements.regions)),
             *(_tissue(one, digest, number) for number, one in enumerate(measurements.distributions)),

@@ -39,7 +39,9 @@ from node.routing.service import OrderService
 from node.rules.active import ActiveRules
 from node.rules.service import RulesService
 from node.rules.settle import Known
+from node.runs.admission import Admission
 from node.runs.computation import Computation
+from node.runs.pauses import PauseService
 from node.runs.reproduction import Reproducer
 from node.runs.results import Results
 from node.settings import Settings
@@ -236,6 +238,16 @@ class Node:
         return RoutingService(self.trail, self.clock)
 
     @cached_property
+    def admission(self) -> Admission:
+        """What says whether a run may start."""
+        return Admission(self.settings.start, self.clock)
+
+    @cached_property
+    def pauses(self) -> PauseService:
+        """The service that lets no run start for a while."""
+        return PauseService(self.trail, self.clock, declarations().keys())
+
+    @cached_property
     def orders(self) -> OrderService:
         """The orders that people give."""
         return OrderService(
@@ -286,6 +298,7 @@ class Node:
             self.files,
             self.results,
             self.clock,
+            self.admission,
             self.package,
             build_on_device,
             self.shared.check_node,

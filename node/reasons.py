@@ -160,12 +160,16 @@ TEXTS: Mapping[str, str] = {
     "no-dicom-file": "No DICOM file: {found}.",
     "no-node-here": "There is no node in {data} (database {database}): name the data folder by --data or the settings "
     "by --config.",
+    "not-paused": "Nothing pauses {what} by that name: `synthnode status` shows the pauses.",
     "object-too-large": "The object has {found}, and this node takes {accepted}: raise receive.max_object_mb if "
     "it is meant to come here.",
     "output-unknown": "No run of this node made {sop_instance}: `synthnode status STUDY` lists what was made.",
     "own-object-not-filed": "The own object {sop_instance} conflicts with what the archive has: see what is "
     "quarantined of its study.",
     "own-objects-only": "Only objects that a synthnode made have come for this study.",
+    "pause-needs-reason": "A pause needs a reason: others will ask why nothing is computed.",
+    "pause-pipeline-unknown": "No pipeline is called {pipeline}; installed are {known}.",
+    "paused-already": "{by} paused {what} already: {reason}",
     "pdu-cut": "The peer closed the connection in the middle of a PDU ({found}).",
     "pdu-late": "A PDU began and its end did not come in time ({found}): the peer hangs, or the network loses "
     "what it sends.",
@@ -251,7 +255,9 @@ TEXTS: Mapping[str, str] = {
     "run-not-started": "Run {run} has not started.",
     "run-of-other-study": "Run {run} belongs to study {found}, not to study {study}.",
     "run-ordered-already": "Run {run} of the same computation is {state}: wait until it has ended, then look at it.",
+    "run-outside-hours": "Runs of class {priority} start in their hours only: it waits for {begin}.",
     "run-outdated": "More images came in, and the study as it now is orders no such run: see there why.",
+    "run-paused": "It waits: {by} paused {what} ({reason}); `synthnode node resume` lets it start.",
     "run-pipeline-missing": "The pipeline {pipeline} is not installed any more.",
     "run-recalled": "{by} recalled it: {reason}",
     "run-repeated": "A named person had it computed again, as run {by}.",

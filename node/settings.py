@@ -22,7 +22,9 @@ from pydantic_settings.sources import EnvSettingsSource
 
 from node.actor import Role
 from node.errors import SettingsError
+from node.hours import Hours
 from node.network import AeTitle, Mail, Name, Peer, Port, Right, Webhook
+from node.priority import Priority
 from pipelines.objects.profiles import DEFAULT, PlanningProfile
 
 MachineName = Annotated[str, StringConstraints(min_length=1, max_length=40, pattern=r"^[A-Za-z0-9_-]+$")]
@@ -94,6 +96,41 @@ class DeliverySection(Section):
     give_up_after_hours: Annotated[float, Field(gt=0, le=8760)] = Field(
         72.0, description="After this long a delivery ends as a dead letter with its reason."
     )
+
+
+def _check_hours(written: str) -> str:
+    Hours.parse(written)
+    return written
+
+
+def _check_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ValueError(f"no time zone is called {name!r} here: write it as Europe/Berlin") from error
+    return name
+
+
+class StartSection(Section):
+    """When runs may start. What is STAT never waits, so it can have no hours."""
+
+    hours: Mapping[Literal[Priority.URGENT, Priority.ROUTINE], Annotated[str, AfterValidator(_check_hours)]] = Field(
+        default_factory=dict,
+        description="The hours in which runs of a class may start, as `ROUTINE: 20:00-06:00`; a class without any may "
+        "at all times.",
+    )
+    time_zone: Annotated[str, AfterValidator(_check_zone)] = Field(
+        "UTC", description="The time zone of these hours, as `Europe/Berlin`; summer time is kept."
+    )
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The time zone of the hours."""
+        return ZoneInfo(self.time_zone)
+
+    def hours_of(self, priority: Priority) -> Hours | None:
+        """Return the hours of a class of urgency, None where it may start at all times."""
+        return next((Hours.parse(written) for named, written in self.hours.items() if named == priority), None)
 
 
 class ComputeSection(Section):
@@ -200,6 +237,7 @@ class Settings(BaseSettings):
         "title that is not listed may, but from loopback only.",
     )
     delivery: DeliverySection = DeliverySection()
+    start: StartSection = StartSection()
     compute: ComputeSection = ComputeSection()
     audit: AuditSection = AuditSection()
     access: AccessSection = AccessSection()

@@ -25,6 +25,8 @@ class RunState(StrEnum):
     """Where one computation for a study stands."""
 
     QUEUED = "queued"
+    WAITING = "waiting"
+    """Its turn came while it may not start: runs are paused, or its class of urgency has its hours."""
     RUNNING = "running"
     HELD = "held"
     """Kept, and waiting for a named person."""
@@ -82,7 +84,10 @@ TRANSITIONS: Mapping[type[State], Mapping[State, frozenset[State]]] = {
         StudyState.REBUILT: frozenset({StudyState.RECEIVING}),
     },
     RunState: {
-        RunState.QUEUED: frozenset({RunState.RUNNING, RunState.FAILED, RunState.CANCELLED, RunState.SUPERSEDED}),
+        RunState.QUEUED: frozenset(
+            {RunState.WAITING, RunState.RUNNING, RunState.FAILED, RunState.CANCELLED, RunState.SUPERSEDED}
+        ),
+        RunState.WAITING: frozenset({RunState.QUEUED, RunState.CANCELLED, RunState.SUPERSEDED}),
         # A worker that died while it ran leaves the run in RUNNING; the next attempt enters it again.
         RunState.RUNNING: frozenset(
             {

@@ -15,6 +15,7 @@ from node.archive.tables import QuarantineRow, StudyRow
 from node.deliver.tables import DeliveryItemRow, DeliveryRow
 from node.observe.processes import read_failing
 from node.reasons import sentence, text
+from node.runs.pauses import pauses, running
 from node.runs.results import Results
 from node.runs.tables import DecisionRow, RunObjectRow, RunRow
 from pipelines.contract import Reason
@@ -139,13 +140,26 @@ class ProcessReport:
 
 
 @dataclass(frozen=True, slots=True)
+class PauseReport:
+    """A pause in force; of every pipeline where `pipeline` is None. `running` are runs at work all the same."""
+
+    pipeline: str | None
+    by: str
+    reason: str
+    since: str
+    running: int
+
+
+@dataclass(frozen=True, slots=True)
 class StatusReport:
-    """What the node has and does."""
+    """What the node has and does: of all its studies, `studies_known`, those that were asked for."""
 
     schema: int
+    studies_known: int
     studies: tuple[StudyReport, ...]
     unlinked_quarantine: tuple[QuarantineReport, ...]
     failing_processes: tuple[ProcessReport, ...]
+    pauses: tuple[PauseReport, ...]
 
     def to_json(self) -> dict[str, Any]:
         """Return the report as plain values."""
@@ -160,7 +174,12 @@ class _Object(NamedTuple):
 
 
 def report(
-    session: Session, results: Results, run_folder: Path, study_uid: str | None = None, limit: int = 100
+    session: Session,
+    results: Results,
+    run_folder: Path,
+    study_uid: str | None = None,
+    limit: int = 100,
+    skip: int = 0,
 ) -> StatusReport:
     """Return the state of the latest `limit` studies, or of one.
 
@@ -176,15 +195,22 @@ def report(
         Report this study alone.
     limit
         At most so many studies, the latest first.
+    skip
+        Leave out so many of the latest.
     """
     catalogue = Catalogue(session)
-    known = catalogue.studies(limit) if study_uid is None else filter(None, [catalogue.study(study_uid)])
+    known = catalogue.studies(limit, skip) if study_uid is None else filter(None, [catalogue.study(study_uid)])
     return StatusReport(
         schema=SCHEMA,
+        studies_known=catalogue.study_count(),
         studies=_studies(session, results, catalogue, list(known)),
         unlinked_quarantine=tuple(_quarantined(row) for row in catalogue.quarantined(None)),
         failing_processes=tuple(
             ProcessReport(one.name, one.starts, one.reason.code, text(one.reason)) for one in read_failing(run_folder)
+        ),
+        pauses=tuple(
+            PauseReport(one.pipeline or None, one.by, one.reason, one.since.isoformat(), running(session, one.pipeline))
+            for one in pauses(session)
         ),
     )
 

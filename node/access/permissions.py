@@ -21,6 +21,7 @@ class Permission(StrEnum):
     ORDER_AGAIN = "order-again"
     CANCEL_RUN = "cancel-run"
     COMPLETE_STUDY = "complete-study"
+    PAUSE_NODE = "pause-node"
     SETTLE_QUARANTINE = "settle-quarantine"
     ERASE_IDENTITY = "erase-identity"
     TEST_NOTIFICATIONS = "test-notifications"
@@ -37,6 +38,7 @@ PERMISSIONS: Mapping[Role, frozenset[Permission]] = MappingProxyType(
             {
                 Permission.DELIVER_AGAIN,
                 Permission.COMPLETE_STUDY,
+                Permission.PAUSE_NODE,
                 Permission.SETTLE_QUARANTINE,
                 Permission.ERASE_IDENTITY,
                 Permission.TEST_NOTIFICATIONS,
@@ -58,6 +60,7 @@ PERMISSIONS: Mapping[Role, frozenset[Permission]] = MappingProxyType(
                 Permission.ORDER_AGAIN,
                 Permission.CANCEL_RUN,
                 Permission.COMPLETE_STUDY,
+                Permission.PAUSE_NODE,
                 Permission.SETTLE_QUARANTINE,
                 Permission.ROUTE_AGAIN,
                 Permission.IMPORT_RULES,

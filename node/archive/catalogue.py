@@ -32,10 +32,15 @@ class Catalogue:
         """Return the study of that UID, or None."""
         return self._session.get(StudyRow, study_uid)
 
-    def studies(self, limit: int = 100) -> Sequence[StudyRow]:
-        """Return the studies, the one with the latest arrival first."""
+    def study_count(self) -> int:
+        """Return how many studies there are."""
+        return self._session.scalar(select(func.count()).select_from(StudyRow)) or 0
+
+    def studies(self, limit: int = 100, skip: int = 0) -> Sequence[StudyRow]:
+        """Return at most `limit` studies, the one with the latest arrival first, without the first `skip`."""
         latest = func.coalesce(StudyRow.last_instance_at, StudyRow.first_received_at)
-        return self._session.scalars(select(StudyRow).order_by(latest.desc(), StudyRow.study_uid).limit(limit)).all()
+        question = select(StudyRow).order_by(latest.desc(), StudyRow.study_uid)
+        return self._session.scalars(question.limit(limit).offset(skip)).all()
 
     def studies_to_settle(self, before: datetime, after: datetime) -> Sequence[StudyRow]:
         """Return the studies that are receiving and whose last instance came until `before` or since `after`.

@@ -22,6 +22,8 @@ class AuditCode(StrEnum):
 
     NODE_STARTED = "node-started"
     NODE_STOPPED = "node-stopped"
+    NODE_PAUSED = "node-paused"
+    NODE_RESUMED = "node-resumed"
     TRAIL_BEGUN = "trail-begun"
     ANCHOR_BEGUN = "anchor-begun"
     ARCHIVE_REBUILT = "archive-rebuilt"

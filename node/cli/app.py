@@ -21,6 +21,7 @@ COMMANDS = {
     "quarantine": "node.cli.quarantine:app",
     "studies": "node.cli.studies:app",
     "recall": "node.cli.recall:recall",
+    "node": "node.cli.node:app",
     "check-input": "node.cli.check_input:check_input",
     "demo": "node.cli.demo:demo",
     "check": "node.cli.check:check",

@@ -16,6 +16,8 @@ from node.status import DeliveryReport, RunReport, StatusReport, StudyReport, re
 
 def status(
     study: Annotated[str | None, typer.Argument(help="Study Instance UID; all recent studies without it.")] = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many studies, the latest first.")] = 100,
+    skip: Annotated[int, typer.Option("--skip", min=0, help="Leave out so many of the latest.")] = 0,
     as_json: AsJson = False,
     config: Config = None,
     data: Data = None,
@@ -26,7 +28,7 @@ def status(
     """
     node = existing_node(config, data)
     with node.database.read() as session:
-        found = report(session, node.results, node.layout.run, study)
+        found = report(session, node.results, node.layout.run, study, limit, skip)
     if as_json:
         print_json(found.to_json())
     else:
@@ -40,7 +42,14 @@ def _show(found: StatusReport, study: str | None) -> None:
     for process in found.failing_processes:
         starts = f"does not stay at work ({process.starts} times in a row):"
         out.print(Text(process.name, "red"), starts, process.reason)
+    for pause in found.pauses:
+        what = f"runs of {pause.pipeline}" if pause.pipeline else "runs"
+        since = f"{pause.since[:16].replace('T', ' ')} UTC"
+        out.print(Text("paused", "yellow"), f"{what} by {pause.by} since {since}: {pause.reason}", soft_wrap=True)
+        out.print(f"       {pause.running} at work" if pause.running else "       none at work")
     out.print(_overview(found))
+    if study is None and found.studies_known > len(found.studies):
+        out.print(f"{len(found.studies)} of {found.studies_known} studies: others by --limit and --skip.")
     for item in found.studies if study is not None else ():
         for run in item.runs:
             out.print(_checks(run))

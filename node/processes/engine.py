@@ -21,11 +21,13 @@ from node.routing.early import EarlyOrders
 from node.routing.router import Router
 from node.settings import load_settings
 from node.workflows.reaper import Reaper
+from node.workflows.waiting import WaitingRuns
 from node.workflows.workflows import register_delivery, register_notification
 
 NAME = "engine"
 INTAKE_EVERY_S = 1.0
 REAP_EVERY_S = 15.0
+REQUEUE_EVERY_S = 5.0
 DELIVERY_SLOTS = Slots(per_partition=1)
 """One association a destination at one time, however many destinations there are."""
 NOTIFICATION_SLOTS = Slots(per_partition=1)
@@ -57,7 +59,14 @@ def start(node: Node) -> Callable[[], None]:
     queues = {DELIVERY: DELIVERY_SLOTS, NOTIFICATION: NOTIFICATION_SLOTS}
     jobs = DbosProcess(node.database.url, lease.executor, queues)
     jobs.launch()
-    timers = Timers({partial(take_in, ingest, router, node.early_orders): INTAKE_EVERY_S, reaper.reap: REAP_EVERY_S})
+    waiting = WaitingRuns(node.database, node.queue, node.admission)
+    timers = Timers(
+        {
+            partial(take_in, ingest, router, node.early_orders): INTAKE_EVERY_S,
+            reaper.reap: REAP_EVERY_S,
+            waiting.requeue: REQUEUE_EVERY_S,
+        }
+    )
     timers.start()
 
     def stop() -> None:

@@ -25,7 +25,7 @@ from node.runs.tables import RunRow
 from node.states import RunState
 from pipelines.contract import Reason
 
-_UNRELEASED = frozenset({RunState.QUEUED, RunState.RUNNING, RunState.HELD})
+_UNRELEASED = frozenset({RunState.QUEUED, RunState.WAITING, RunState.RUNNING, RunState.HELD})
 
 _TRIES = 5
 """A sender may change a delivery at the same moment, again and again until its attempt has ended."""

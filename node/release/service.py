@@ -159,8 +159,9 @@ class ReleaseService:
             run = session.get_one(RunRow, run_id, with_for_update=True)
             if run.state not in {RunState.QUEUED, RunState.RUNNING}:
                 return
-            if run.attempts <= len(_PAUSES_S):
-                pause = _PAUSES_S[run.attempts - 1]
+            if run.postponed < len(_PAUSES_S):
+                pause = _PAUSES_S[run.postponed]
+                run.postponed += 1
                 run.attempts += 1
                 run.reason_code, run.reason_parameters = reason.code, dict(reason.parameters)
                 self._queue.enqueue_run(session, run_id, run.due, attempt=run.attempts, delay_s=pause)

@@ -40,8 +40,8 @@ _log = structlog.get_logger(__name__)
 
 SETTLING = Actor.timer("settling")
 
-_UNRELEASED = (RunState.QUEUED, RunState.RUNNING, RunState.HELD)
-_UNSENT = (RunState.QUEUED, RunState.RUNNING, RunState.HELD, RunState.RELEASED, RunState.UNDELIVERED)
+_UNRELEASED = (RunState.QUEUED, RunState.WAITING, RunState.RUNNING, RunState.HELD)
+_UNSENT = (*_UNRELEASED, RunState.RELEASED, RunState.UNDELIVERED)
 
 
 class Router:

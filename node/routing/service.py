@@ -27,7 +27,8 @@ from node.settings import Settings
 from node.states import RunState
 from pipelines.contract import Declaration, ModelIdentity
 
-_UNDER_WAY = frozenset({RunState.QUEUED, RunState.RUNNING, RunState.RELEASED})
+_WITHOUT_RESULT = frozenset({RunState.QUEUED, RunState.WAITING, RunState.RUNNING})
+_UNDER_WAY = _WITHOUT_RESULT | {RunState.RELEASED}
 _REPLACED = frozenset({RunState.HELD, RunState.UNDELIVERED})
 """States of a result that has not left, or not wholly: the new run takes its place."""
 
@@ -199,7 +200,7 @@ class OrderService:
             run.pipeline_version, run.models = version, models_to_json(models)
             run.destinations = list(dict.fromkeys(earlier.destinations if destinations is None else destinations))
             run.profile = self._profile(run)
-            run.due, run.queued_at = due_second(now, priority), now
+            run.priority, run.due, run.queued_at = priority.value, due_second(now, priority), now
             same = runs_of_same_computation(session, run)
             _check_not_ordered(same)
             order_run(session, self._queue, run, max([earlier.run_number, *(one.run_number for one in same)]) + 1)
@@ -228,7 +229,7 @@ def _check_ended(run: RunRow) -> None:
 
 def _check_not_ordered(same: Sequence[RunRow]) -> None:
     for run in same:
-        if run.state in {RunState.QUEUED, RunState.RUNNING}:
+        if run.state in _WITHOUT_RESULT:
             raise Refusal("run-ordered-already", run=run.run_id, state=run.state)
 
 

@@ -18,6 +18,7 @@ from node.audit import AuditTrail
 from node.clock import Clock
 from node.database import Database, change_state
 from node.errors import Permanent, Transient
+from node.runs.admission import Admission
 from node.runs.events import run_started
 from node.runs.identity import identity_of
 from node.runs.models import installed_model
@@ -31,7 +32,7 @@ from pipelines.objects.encoding import encode
 PipelineBuilder = Callable[[str, Mapping[str, ModelPackage]], Pipeline]
 """Builds the pipeline of that name with those models by role; this is where torch is first imported."""
 
-_PROGRESS_EVERY_S = 0.3
+_PROGRESS_EVERY_S = 1.0
 
 _WarmKey = tuple[str, tuple[tuple[str, str], ...]]
 """A pipeline's name, and the hash of its model in each role."""
@@ -42,7 +43,7 @@ class Computation:
 
     Parameters
     ----------
-    database, trail, files, results, clock
+    database, trail, files, results, clock, admission
         The node's parts.
     package
         Loads the installed model package of a name, verifying its hash; no other package is looked at.
@@ -61,6 +62,7 @@ class Computation:
         files: ArchiveFiles,
         results: Results,
         clock: Clock,
+        admission: Admission,
         package: Callable[[str], ModelPackage],
         build: PipelineBuilder,
         check_folder: Callable[[], None],
@@ -72,6 +74,7 @@ class Computation:
         self._files = files
         self._results = results
         self._clock = clock
+        self._admission = admission
         self._package = package
         self._build = build
         self._check_folder = check_folder
@@ -116,7 +119,10 @@ class Computation:
             The disk or the database did not answer, or the device, the folder of packages or the shared folder is not
             there now.
         """
-        identity, inputs = self._begin(run_id, worker)
+        begun = self._begin(run_id, worker)
+        if begun is None:
+            return
+        identity, inputs = begun
         if self._results.kept(run_id) is not None:
             return
         pipeline = self._pipeline(identity)
@@ -124,9 +130,20 @@ class Computation:
         outcome = pipeline.run(sources, identity, _ProgressRow(self._database, run_id))
         self._keep(run_id, outcome)
 
-    def _begin(self, run_id: str, worker: Actor) -> tuple[RunIdentity, dict[str, list[RunInputRow]]]:
+    def _begin(self, run_id: str, worker: Actor) -> tuple[RunIdentity, dict[str, list[RunInputRow]]] | None:
+        """Return what is computed from what; None where the run has to wait, and then says for what.
+
+        A run that has started goes on, whatever was paused since.
+        """
         with self._trail.recording() as recording:
             run = recording.session.get_one(RunRow, run_id)
+            against = self._admission.reason_against(recording.session, run)
+            if run.state == RunState.WAITING:
+                return None
+            if run.state == RunState.QUEUED and against is not None:
+                change_state(recording.session, run, RunState.WAITING)
+                run.reason_code, run.reason_parameters = against.code, dict(against.parameters)
+                return None
             change_state(recording.session, run, RunState.RUNNING)
             if run.started_at is None:
                 run.started_at = self._clock.now()

@@ -10,6 +10,9 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from node.database.base import Base
 
+EVERY_PIPELINE = ""
+"""The key of the pause of the whole node."""
+
 REFERENCE = "reference"
 """Status of models that are for research only."""
 
@@ -61,9 +64,14 @@ class RunRow(Base):
     profile: Mapped[dict[str, Any]]
     """The planning profile's own values: the settings may name others when the run begins."""
     run_number: Mapped[int]
+    priority: Mapped[str]
+    """Its class of urgency, by which a site may give it hours."""
     due: Mapped[int]
     """The job engine's priority: the second at which it is due."""
     attempts: Mapped[int] = mapped_column(default=1)
+    """How many jobs were enqueued for it; the last one has this number."""
+    postponed: Mapped[int] = mapped_column(default=0)
+    """How often a passing fault put it off."""
     destinations: Mapped[list[str]]
     release_policy: Mapped[str] = mapped_column(default="hold")
     """As the rule says: `hold`, or `automatic` where every check passed and each model is approved."""
@@ -90,6 +98,17 @@ class RunRow(Base):
     def research_only(self) -> bool:
         """Whether one of its models is for research only, and so its result."""
         return any(model["status"] == REFERENCE for model in self.models.values())
+
+
+class PauseRow(Base):
+    """While it is there, no run of this pipeline starts, or of any pipeline: `EVERY_PIPELINE`."""
+
+    __tablename__ = "pauses"
+
+    pipeline: Mapped[str] = mapped_column(primary_key=True)
+    by: Mapped[str]
+    reason: Mapped[str]
+    since: Mapped[datetime]
 
 
 class RunInputRow(Base):

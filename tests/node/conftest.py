@@ -191,6 +191,7 @@ class Rooms:
             self.node.files,
             self.node.results,
             self.clock,
+            self.node.admission,
             package or {self.model.card.name: self.model}.__getitem__,
             build or (lambda _name, _package: self.pipeline),
             self.node.shared.check_node,

@@ -70,6 +70,14 @@ def complete(rooms: Any, by: Actor) -> None:
     rooms.node.studies.complete(run_of(rooms).study_uid, by, "the last series came")
 
 
+def pause(rooms: Any, by: Actor) -> None:
+    rooms.node.pauses.pause(by, "maintenance")
+
+
+def resume(rooms: Any, by: Actor) -> None:
+    rooms.node.pauses.resume(by)
+
+
 def take(rooms: Any, by: Actor) -> None:
     rooms.node.quarantine.take([entry_of(rooms)], by, "the newer one")
 
@@ -122,6 +130,8 @@ ACTS: dict[Callable[[Any, Actor], None], Permission] = {
     order_again: Permission.ORDER_AGAIN,
     cancel: Permission.CANCEL_RUN,
     complete: Permission.COMPLETE_STUDY,
+    pause: Permission.PAUSE_NODE,
+    resume: Permission.PAUSE_NODE,
     take: Permission.SETTLE_QUARANTINE,
     discard: Permission.SETTLE_QUARANTINE,
     erase: Permission.ERASE_IDENTITY,

@@ -13,6 +13,7 @@ from pydicom.tag import BaseTag
 from node.archive.frames import frame_attributes
 from pipelines.headers.elements import decoded_element
 from pipelines.headers.functional_groups import is_enhanced
+from pipelines.headers.private import private_values
 
 _BULK = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "UN", "PN"})
 _ABOUT_THE_PATIENT = frozenset({"PatientAge", "PatientSex", "PatientSize", "PatientWeight", "PregnancyStatus"})
@@ -41,15 +42,16 @@ _MAX_DEPTH = 6
 def attributes(header: Dataset) -> dict[str, Any]:
     """Return the header as {DICOM keyword: value | [values] | [{...}] for sequences}, fit for JSON.
 
-    Left out are pixel and other bulk data, private elements, all person names, whatever identifies the patient, and
-    values that cannot be decoded. Of a long list the first 64 values stay, of a sequence the first 16 items. Of an
-    enhanced object see `node.archive.frames`.
+    Left out are pixel and other bulk data, all person names, whatever identifies the patient, private elements but
+    those of `pipelines.headers.private`, and values that cannot be decoded. Of a long list the first 64 values stay, of
+    a sequence the first 16 items. Of an enhanced object see `node.archive.frames`.
     """
     return frame_attributes(header, _top_level) if is_enhanced(header) else _top_level(header)
 
 
 def _top_level(header: Dataset) -> dict[str, Any]:
-    return _mapping(header, 0)
+    private = {name: _several(value) for name, value in private_values(header).items()}
+    return {**_mapping(header, 0), **{name: value for name, value in private.items() if value is not None}}
 
 
 def differing(first: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
@@ -84,6 +86,10 @@ def _value(element: DataElement, depth: int) -> Any:
         if depth == _MAX_DEPTH:
             return None
         return [_mapping(item, depth + 1) for item in value[:_MAX_ITEMS]] or None
+    return _several(value)
+
+
+def _several(value: Any) -> Any:
     if isinstance(value, MultiValue | list):
         several = [_single(one) for one in value[:_MAX_VALUES]]
         return several or None

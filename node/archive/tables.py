@@ -97,7 +97,8 @@ class SeriesRow(Base):
     ----------
     attributes
         Header of the instance that was filed first, to which `InstanceRow.differing` refers, as {DICOM keyword: value |
-        [values] | [{...}] for sequences}, without bulk data, private elements and patient identifiers.
+        [values] | [{...}] for sequences}, without bulk data and patient
+        identifiers; of private elements those alone that rules read.
     origin
         `received`, `own` or `derived-from-own`, as its first instance.
     """

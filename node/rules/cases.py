@@ -14,6 +14,7 @@ from node.rules.findings import Finding
 from node.rules.ruleset import RuleSet
 from node.rules.schema import ExpectedFiring, GivenSeries, WrittenTest
 from pipelines.headers import typed_attributes
+from pipelines.headers.private import PRIVATE
 
 
 def run_tests(ruleset: RuleSet, tests: tuple[WrittenTest, ...]) -> tuple[Finding, ...]:
@@ -45,7 +46,7 @@ def _unreadable(test: WrittenTest, key: str) -> Iterator[Finding]:
         typed = typed_attributes(attributes)
         for keyword, value in attributes.items():
             where = f"{key}.given.series.{label}.{keyword}"
-            if tag_for_keyword(keyword) is None:
+            if tag_for_keyword(keyword) is None and keyword not in PRIVATE:
                 yield Finding("", where, str(value)[:80], "there is no such attribute", "write its DICOM keyword")
             elif keyword not in typed:
                 problem = "the value is not of the attribute's kind, and counts as missing"

@@ -15,6 +15,7 @@ from types import MappingProxyType
 from pydicom.datadict import dictionary_VM, dictionary_VR, keyword_dict, tag_for_keyword
 
 from node.rules.grammar import Binary, Call, Conditional, Index, ListOf, Literal, Member, Name, Node, Unary
+from pipelines.headers.private import PRIVATE
 from pipelines.headers.values import DECIMAL_NUMBERS, TEXTS, WHOLE_NUMBERS
 
 
@@ -69,14 +70,17 @@ def keyword_type(keyword: str) -> Type | None:
 
     An attribute that may hold several values is a list even when it holds one.
     """
-    tag = tag_for_keyword(keyword)
-    if tag is None:
+    private, tag = PRIVATE.get(keyword), tag_for_keyword(keyword)
+    if private is not None:
+        first, multiplicity = private.representation, private.multiplicity
+    elif tag is not None:
+        first, multiplicity = dictionary_VR(tag).split(" or ")[0], dictionary_VM(tag)
+    else:
         return None
-    first = dictionary_VR(tag).split(" or ")[0]
     if first == "SQ":
         return Type("list", ITEM)
     single = INT if first in WHOLE_NUMBERS else DOUBLE if first in DECIMAL_NUMBERS else TEXT if first in TEXTS else None
-    return single if single is None or dictionary_VM(tag) == "1" else Type("list", single)
+    return single if single is None or multiplicity == "1" else Type("list", single)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,12 +185,14 @@ class _Checker:
         self.names[node.name] = None
         if node.name in self._facts:
             return self._facts[node.name]
-        if not self._keywords or node.name not in keyword_dict:
+        if not self._keywords or (node.name not in keyword_dict and node.name not in PRIVATE):
             raise ConditionError(f"unknown name {node.name}", self._nearest(node.name))
         return _valued(node.name)
 
     def _nearest(self, name: str) -> str:
-        close = get_close_matches(name, [*self._facts, *(keyword_dict if self._keywords else ())], n=1, cutoff=0.7)
+        close = get_close_matches(
+            name, [*self._facts, *((*PRIVATE, *keyword_dict) if self._keywords else ())], n=1, cutoff=0.7
+        )
         if close:
             return f"did you mean {close[0]}?"
         facts = ", ".join(sorted(self._facts))

@@ -10,6 +10,7 @@ from pydicom.datadict import tag_for_keyword
 from pydicom.tag import Tag
 
 from pipelines.headers.elements import plain_value
+from pipelines.headers.private import PRIVATE
 from pipelines.headers.values import has_decimal_comma, typed_value
 
 
@@ -32,6 +33,8 @@ class Header:
         """Return the header of a data set; elements are decoded as they are asked for, pixel data never."""
 
         def read(keyword: str) -> Any:
+            if (private := PRIVATE.get(keyword)) is not None:
+                return private.read(dataset)
             tag = tag_for_keyword(keyword)
             return None if tag is None else plain_value(dataset, Tag(tag))
 

@@ -9,6 +9,8 @@ from typing import Any
 
 from pydicom.datadict import dictionary_VM, dictionary_VR, tag_for_keyword
 
+from pipelines.headers.private import PRIVATE
+
 WHOLE_NUMBERS = frozenset({"IS", "SL", "SS", "UL", "US", "SV", "UV"})
 """Value representations (PS3.5 6.2) of whole numbers."""
 
@@ -30,6 +32,8 @@ def typed_value(keyword: str, value: Any) -> Any:
     it holds one, so that ``"IR" in ScanningSequence`` means the same for every scanner. A decimal comma is read as a
     point (`has_decimal_comma` says so), unless it may as well part thousands.
     """
+    if (private := PRIVATE.get(keyword)) is not None:
+        return _value(private.representation, private.multiplicity, value)
     tag = tag_for_keyword(keyword)
     return None if tag is None else _value(dictionary_VR(tag), dictionary_VM(tag), value)
 

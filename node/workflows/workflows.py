@@ -11,9 +11,9 @@ from typing import TypedDict
 
 import structlog
 from dbos import DBOS
-from sqlalchemy.exc import OperationalError
 
 from node.actor import Actor
+from node.database import is_database_trouble
 from node.deliver.sender import DeliverySender
 from node.errors import NodeError, Transient
 from node.jobs.queue import DELIVER, NOTIFY, SYNTHESISE
@@ -37,12 +37,12 @@ class _Retries(TypedDict):
 
 
 def _passing(problem: BaseException) -> bool:
-    return isinstance(problem, OperationalError | Transient)
+    return isinstance(problem, Transient) or is_database_trouble(problem)
 
 
 _PATIENT = _Retries(retries_allowed=True, interval_seconds=2.0, max_attempts=8, should_retry=_passing)
-"""A step is done again, for four minutes in all, when the database was locked, the disk full or the row's state changed
-by another meanwhile: it may run twice."""
+"""A step is done again, for four minutes in all, when the database was locked, away or read-only, the disk full or the
+row's state changed by another meanwhile: it may run twice."""
 
 _log = structlog.get_logger(__name__)
 
@@ -64,9 +64,9 @@ def register_synthesis(computation: Computation, results: Results, release: Rele
         except (NodeError, PipelineError) as problem:
             _log.warning("run failed", run=run_id, reason=problem.reason.code)
             release.fail(run_id, problem.reason, worker)
-        except OperationalError:
-            raise
         except Exception as problem:
+            if is_database_trouble(problem):
+                raise
             # Whatever it was, the run must end by name; the log has the trace.
             _log.exception("run crashed", run=run_id)
             release.fail(run_id, Reason("run-crashed", {"error": type(problem).__name__}), worker)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from dbos import DBOS
 from sqlalchemy import select, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import InternalError, OperationalError
 
 from node.actor import Actor, Role
 from node.composition import Node
@@ -91,9 +91,10 @@ def ended(rooms, job: str) -> str:
     "busy",
     [
         OperationalError("UPDATE delivery_items", {}, Exception("database is locked")),
+        InternalError("UPDATE delivery_items", {}, Exception("cannot execute UPDATE in a read-only transaction")),
         Transient("state-changed", thing="delivery", seen="pending", new="sending"),
     ],
-    ids=["database-locked", "state-changed"],
+    ids=["database-locked", "database-read-only", "state-changed"],
 )
 def test_a_busy_database_makes_a_delivery_wait_and_does_not_end_it(
     rooms, released: str, engine: Callable, busy: Exception

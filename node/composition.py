@@ -45,6 +45,8 @@ from node.runs.pauses import PauseService
 from node.runs.reproduction import Reproducer
 from node.runs.results import Results
 from node.settings import Settings
+from node.watch.echo import echo_as
+from node.watch.watch import Watch
 from pipelines.contract import Pipeline
 from pipelines.installed import build, declarations
 
@@ -102,6 +104,19 @@ class Node:
     def outbox(self) -> Outbox:
         """What enters notifications."""
         return Outbox(self.queue, self.clock, self.settings.notify.channels, self.settings.node.name)
+
+    @cached_property
+    def watch(self) -> Watch:
+        """What looks at scanners, disk and destinations."""
+        return Watch(
+            self.database,
+            self.trail,
+            self.settings,
+            self.clock,
+            self.layout.data,
+            self.machine.name,
+            echo_as(self.settings.delivery.ae_title),
+        )
 
     @cached_property
     def notifications(self) -> NotificationService:

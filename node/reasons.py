@@ -109,6 +109,7 @@ TEXTS: Mapping[str, str] = {
     "made for: have it computed again for destinations of one profile.",
     "destination-unknown": "No destination is called {name}; the settings know: {known}.",
     "device-unusable": "The device of this worker cannot be used now ({found}): see its driver; the run waits.",
+    "disk-low": "The disk of {machine} has less than {accepted_mb} MB free: make room before nothing can be received.",
     "draft-pipeline-unknown": "There is no pipeline {pipeline}; installed are {known}.",
     "draft-series-none": "No series of the study can fill slot {slot}; of the nearest one {found}.",
     "draft-series-several": "Several series of the study can fill slot {slot}, say which with --series {slot}=UID: "
@@ -264,6 +265,7 @@ TEXTS: Mapping[str, str] = {
     "run-replaced": "Run {by} was released in its place: more images had come in.",
     "run-superseded": "Replaced by run {by}: more images came in.",
     "run-unknown": "No run is called {run}.",
+    "scanner-silent": "{peer} has sent nothing for more than {accepted} hours: see that it runs and reaches this node.",
     "schema-references": "After the migration rows of the database would refer to rows that are not there ({found}): "
     "nothing was changed. Restore the database, or report this.",
     "schema-revision": "The database has schema revision {found}, this software needs {expected}: run "

@@ -185,6 +185,17 @@ class AuditSection(Section):
     )
 
 
+class WatchSection(Section):
+    """What is looked at by the clock."""
+
+    disk_free_mb: Annotated[int, Field(ge=0)] = Field(
+        5000, description="Megabytes that the disk of the data folder should have free; less is notified."
+    )
+    echo_minutes: Annotated[float, Field(gt=0, le=1440)] = Field(
+        15.0, description="How often each destination is asked by C-ECHO whether it is there."
+    )
+
+
 class NotifySection(Section):
     """Who is notified of what; nobody by default."""
 
@@ -242,6 +253,7 @@ class Settings(BaseSettings):
     audit: AuditSection = AuditSection()
     access: AccessSection = AccessSection()
     notify: NotifySection = NotifySection()
+    watch: WatchSection = WatchSection()
 
     @classmethod
     def settings_customise_sources(

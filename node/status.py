@@ -18,6 +18,7 @@ from node.reasons import sentence, text
 from node.runs.pauses import pauses, running
 from node.runs.results import Results
 from node.runs.tables import DecisionRow, RunObjectRow, RunRow
+from node.watch.tables import WatchRow
 from pipelines.contract import Reason
 
 SCHEMA = 1
@@ -151,6 +152,16 @@ class PauseReport:
 
 
 @dataclass(frozen=True, slots=True)
+class WatchReport:
+    """Something that is watched and amiss: a silent scanner, a full disk, a destination that does not answer."""
+
+    subject: str
+    since: str
+    code: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class StatusReport:
     """What the node has and does: of all its studies, `studies_known`, those that were asked for."""
 
@@ -160,6 +171,7 @@ class StatusReport:
     unlinked_quarantine: tuple[QuarantineReport, ...]
     failing_processes: tuple[ProcessReport, ...]
     pauses: tuple[PauseReport, ...]
+    amiss: tuple[WatchReport, ...]
 
     def to_json(self) -> dict[str, Any]:
         """Return the report as plain values."""
@@ -212,7 +224,17 @@ def report(
             PauseReport(one.pipeline or None, one.by, one.reason, one.since.isoformat(), running(session, one.pipeline))
             for one in pauses(session)
         ),
+        amiss=tuple(_amiss(row) for row in _failing(session)),
     )
+
+
+def _failing(session: Session) -> Sequence[WatchRow]:
+    return session.scalars(select(WatchRow).where(WatchRow.failing).order_by(WatchRow.subject)).all()
+
+
+def _amiss(row: WatchRow) -> WatchReport:
+    reason = sentence(row.reason_code, row.reason_parameters)
+    return WatchReport(row.subject, row.since.isoformat(), row.reason_code or "", reason)
 
 
 def _studies(

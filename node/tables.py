@@ -13,6 +13,7 @@ from node.notify import tables as _notify  # noqa: F401
 from node.release import tables as _release  # noqa: F401
 from node.rules import tables as _rules  # noqa: F401
 from node.runs import tables as _runs  # noqa: F401
+from node.watch import tables as _watch  # noqa: F401
 
 
 def metadata() -> MetaData:

@@ -47,6 +47,8 @@ def _show(found: StatusReport, study: str | None) -> None:
         since = f"{pause.since[:16].replace('T', ' ')} UTC"
         out.print(Text("paused", "yellow"), f"{what} by {pause.by} since {since}: {pause.reason}", soft_wrap=True)
         out.print(f"       {pause.running} at work" if pause.running else "       none at work")
+    for one in found.amiss:
+        out.print(Text(one.subject, "yellow"), f"since {one.since}:", one.reason)
     out.print(_overview(found))
     if study is None and found.studies_known > len(found.studies):
         out.print(f"{len(found.studies)} of {found.studies_known} studies: others by --limit and --skip.")

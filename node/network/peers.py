@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Self
+from typing import Annotated, Self
 
 from pydantic import BaseModel, Field, model_validator
 
@@ -56,6 +56,9 @@ class Peer(BaseModel, extra="forbid", frozen=True):
         (),
         description="What it may ask for when it calls: `store`; `query`, `retrieve` and `commit` are not served yet. "
         "Nothing by default.",
+    )
+    silent_after_hours: Annotated[float, Field(gt=0, le=8760)] | None = Field(
+        None, description="People are notified when it has sent nothing for so long. Default: never."
     )
     deliver: DeliverySettings | None = Field(
         None, description="Makes it a destination of results: `{}`, or with the keys below. Default: nothing is sent."

@@ -28,6 +28,7 @@ NAME = "engine"
 INTAKE_EVERY_S = 1.0
 REAP_EVERY_S = 15.0
 REQUEUE_EVERY_S = 5.0
+WATCH_EVERY_S = 60.0
 DELIVERY_SLOTS = Slots(per_partition=1)
 """One association a destination at one time, however many destinations there are."""
 NOTIFICATION_SLOTS = Slots(per_partition=1)
@@ -65,6 +66,8 @@ def start(node: Node) -> Callable[[], None]:
             partial(take_in, ingest, router, node.early_orders): INTAKE_EVERY_S,
             reaper.reap: REAP_EVERY_S,
             waiting.requeue: REQUEUE_EVERY_S,
+            node.watch.look: WATCH_EVERY_S,
+            node.watch.call_destinations: node.settings.watch.echo_minutes * 60,
         }
     )
     timers.start()

@@ -11,11 +11,14 @@ from pathlib import Path
 import highdicom
 import numpy as np
 import pytest
+from dcmtk import dcmsend
 from derived import DIGEST, GRID, RUN, derived, regions, source_series
 from documents import CHECKS, MEASUREMENTS, about, moved, other_series, registered
+from orthanc import Orthanc
 from peers import program
 from pydicom import Dataset, dcmread
 from pydicom.uid import ImplicitVRLittleEndian
+from waiting import free_port
 
 from pipelines.errors import UnfitObject
 from pipelines.objects.codes import MR_TO_CT
@@ -169,6 +172,27 @@ class TestEach:
         lines = (done.stdout + done.stderr).splitlines()
         assert any(line in ("ComprehensiveSR", "EncapsulatedPDF", "SCImage", "SpatialRegistration") for line in lines)
         assert [one for one in lines if "99SYNTHNODE" not in one and one.startswith(("Error", "Warning"))] == []
+
+
+@pytest.mark.slow
+@pytest.mark.hazard("HAZ-01")
+@pytest.mark.peer("dcmtk", "orthanc")
+def test_dcmtk_sends_them_all_and_orthanc_keeps_them(tmp_path: Path) -> None:
+    (tmp_path / "send").mkdir()
+    for name, dataset in EVERY.items():
+        (tmp_path / "send" / f"{name}.dcm").write_bytes(encode(dataset))
+    pacs = Orthanc(tmp_path / "orthanc", free_port())
+    pacs.start()
+    try:
+        assert dcmsend(tmp_path / "send", pacs.port, called=pacs.ae_title) == len(EVERY)
+        kept = {uid: dcmread(BytesIO(content)) for uid, content in pacs.files().items()}
+    finally:
+        pacs.stop()
+    for dataset in EVERY.values():
+        found = kept.pop(str(dataset.SOPInstanceUID))
+        found.remove_private_tags()
+        assert found == read(dataset)
+    assert kept == {}
 
 
 @pytest.mark.hazard("HAZ-09")

@@ -129,11 +129,11 @@ def good(spine: ModelPackage, run: RunIdentity) -> Outcome:
     return outcome_of(spine, run, lumbar_ct())
 
 
-@pytest.mark.hazard("HAZ-05")
 def images_of(outcome: Outcome) -> list[Dataset]:
     return [dataset for dataset in outcome.objects if dataset.Modality == "MR"]
 
 
+@pytest.mark.hazard("HAZ-05")
 def test_simulated_discs_are_laid_before_the_person_and_nothing_else_is(good: Outcome) -> None:
     assert troubles(good) == {"disc-signal-simulated": Verdict.REVIEW}
     (check,) = (one for one in good.checks if one.name == "disc-signal-simulated")

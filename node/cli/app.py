@@ -11,6 +11,7 @@ DISCLAIMER = "Research use only. Not a medical device."
 COMMANDS = {
     "serve": "node.cli.serve:serve",
     "worker": "node.cli.worker:worker",
+    "machines": "node.cli.machines:machines",
     "send": "node.cli.send:send",
     "status": "node.cli.status:status",
     "review": "node.cli.review:review",

@@ -133,6 +133,14 @@ class StartSection(Section):
         return next((Hours.parse(written) for named, written in self.hours.items() if named == priority), None)
 
 
+class KeepSection(Section):
+    """How long is kept what nothing needs any more. Runs, deliveries, journals and the audit trail are not removed."""
+
+    jobs_days: Annotated[float, Field(ge=1, le=36500)] = Field(
+        30.0, description="The engine's jobs that ended as they should are removed after so many days."
+    )
+
+
 class ComputeSection(Section):
     """Where inference runs."""
 
@@ -249,6 +257,7 @@ class Settings(BaseSettings):
     )
     delivery: DeliverySection = DeliverySection()
     start: StartSection = StartSection()
+    keep: KeepSection = KeepSection()
     compute: ComputeSection = ComputeSection()
     audit: AuditSection = AuditSection()
     access: AccessSection = AccessSection()

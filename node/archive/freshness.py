@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import islice
 from pathlib import Path
 
 from sqlalchemy.orm import Session
@@ -17,8 +16,9 @@ from node.receive.journal import START, JournalReader, Position
 from node.states import StudyState
 from pipelines.contract import Reason
 
-MOST_UNREAD = 64
-"""Unread receipts whose files are looked at; where more wait, the engine is behind or stopped, and nothing is known."""
+MOST_LOOKED_AT = 256
+"""Files of unread receipts that are looked at for one question; what they said is remembered for the next one, so that
+where more wait each question comes further."""
 
 
 class Freshness:
@@ -87,16 +87,22 @@ class Freshness:
             self._stated = waiting
 
     def _is_among(self, session: Session, study_uid: str, waiting: dict[str, str]) -> bool:
+        looked_at = 0
         for receiver in self._journal.receivers():
             row = session.get(JournalPositionRow, receiver)
             position = START if row is None else Position(row.sequence, row.offset)
             entries = (line.entry for line in self._journal.read(receiver, position))
             received = (entry for entry in entries if entry is None or isinstance(entry, InstanceReceived))
-            for number, entry in enumerate(islice(received, MOST_UNREAD + 1)):
-                if number == MOST_UNREAD or entry is None:
+            for entry in received:
+                if entry is None:
                     return True
                 location = entry.location
-                stated = self._stated.get(location) or look_at(self._files.path(location)).study_uid
+                stated = waiting.get(location) or self._stated.get(location)
+                if stated is None:
+                    if looked_at == MOST_LOOKED_AT:
+                        return True
+                    looked_at += 1
+                    stated = look_at(self._files.path(location)).study_uid
                 waiting[location] = stated
                 if stated in {study_uid, ""}:
                     return True

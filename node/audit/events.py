@@ -24,6 +24,7 @@ class AuditCode(StrEnum):
     NODE_STOPPED = "node-stopped"
     NODE_PAUSED = "node-paused"
     NODE_RESUMED = "node-resumed"
+    JOBS_REMOVED = "jobs-removed"
     TRAIL_BEGUN = "trail-begun"
     ANCHOR_BEGUN = "anchor-begun"
     ARCHIVE_REBUILT = "archive-rebuilt"

@@ -20,6 +20,7 @@ from node.processes.timers import Timers
 from node.routing.early import EarlyOrders
 from node.routing.router import Router
 from node.settings import load_settings
+from node.workflows.pruning import Pruning
 from node.workflows.reaper import Reaper
 from node.workflows.waiting import WaitingRuns
 from node.workflows.workflows import register_delivery, register_notification
@@ -29,6 +30,7 @@ INTAKE_EVERY_S = 1.0
 REAP_EVERY_S = 15.0
 REQUEUE_EVERY_S = 5.0
 WATCH_EVERY_S = 60.0
+PRUNE_EVERY_S = 3600.0
 DELIVERY_SLOTS = Slots(per_partition=1)
 """One association a destination at one time, however many destinations there are."""
 NOTIFICATION_SLOTS = Slots(per_partition=1)
@@ -60,6 +62,7 @@ def start(node: Node) -> Callable[[], None]:
     queues = {DELIVERY: DELIVERY_SLOTS, NOTIFICATION: NOTIFICATION_SLOTS}
     jobs = DbosProcess(node.database.url, lease.executor, queues)
     jobs.launch()
+    pruning = Pruning(node.trail, node.queue, node.clock, node.settings.keep)
     waiting = WaitingRuns(node.database, node.queue, node.admission)
     timers = Timers(
         {
@@ -68,6 +71,7 @@ def start(node: Node) -> Callable[[], None]:
             waiting.requeue: REQUEUE_EVERY_S,
             node.watch.look: WATCH_EVERY_S,
             node.watch.call_destinations: node.settings.watch.echo_minutes * 60,
+            pruning.prune: PRUNE_EVERY_S,
         }
     )
     timers.start()

@@ -11,7 +11,6 @@ from pydicom import Dataset
 from sqlalchemy import select
 
 from node.archive import freshness
-from node.archive.freshness import MOST_UNREAD
 from node.archive.tables import JournalPositionRow
 from node.receive.entries import AssociationClosed, AssociationEnd
 from node.receive.journal import Journal, JournalReader
@@ -73,12 +72,21 @@ def test_an_unread_image_of_another_study_does_not_matter(settled, mr_study) -> 
 
 
 @pytest.mark.hazard("HAZ-08")
-def test_when_more_is_unread_than_is_looked_at_nothing_is_known(settled, mr_study) -> None:
+def test_when_more_is_unread_than_is_looked_at_nothing_is_known_until_it_is(
+    settled, mr_study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(freshness, "MOST_LOOKED_AT", 2)
     rooms, _ = settled
-    rooms.acknowledge(*mr_study(MOST_UNREAD))
-    assert reason(rooms) is None
-    rooms.acknowledge(*mr_study(1))
-    assert code(rooms) == "receipts-unread"
+    rooms.acknowledge(*mr_study(5))
+    assert [code(rooms) for _ in range(4)] == ["receipts-unread", "receipts-unread", "", ""], "two, two and one"
+
+
+@pytest.mark.hazard("HAZ-08")
+def test_behind_a_flood_of_others_a_late_image_is_found(settled, mr_study, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(freshness, "MOST_LOOKED_AT", 2)
+    rooms, images = settled
+    rooms.acknowledge(*mr_study(3), *mr_study(1, StudyInstanceUID=images[0].StudyInstanceUID))
+    assert [code(rooms) for _ in range(4)] == ["receipts-unread"] * 4
 
 
 def test_what_was_read_does_not_count_and_ends_of_associations_neither(settled, mr_study) -> None:

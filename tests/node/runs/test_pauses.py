@@ -147,9 +147,9 @@ def test_of_two_who_pause_at_once_one_is_told(rooms) -> None:
 
 
 @pytest.mark.hazard("HAZ-11")
-def test_routine_waits_for_its_hours_and_then_for_a_pause(queued) -> None:
+def test_a_class_waits_for_its_hours_and_then_for_a_pause(queued) -> None:
     rooms, run_id = queued  # it is noon in UTC
-    rooms.node.admission._start = StartSection(hours={"ROUTINE": "20:00-06:00"}, time_zone="Europe/Berlin")
+    rooms.node.admission._start = StartSection(hours={"URGENT": "20:00-06:00"}, time_zone="Europe/Berlin")
     waiting = start(rooms, run_id)
     assert (waiting.state, waiting.reason_code) == (RunState.WAITING, "run-outside-hours")
     assert waiting.reason_parameters["begin"] == "2026-03-01 20:00 CET"
@@ -163,9 +163,10 @@ def test_routine_waits_for_its_hours_and_then_for_a_pause(queued) -> None:
     assert requeue(rooms) == 1
 
 
-def test_what_is_urgent_has_no_hours_of_routine(queued) -> None:
+@pytest.mark.hazard("HAZ-11")
+def test_what_is_stat_waits_for_no_hours(queued) -> None:
     rooms, run_id = queued
-    rooms.node.admission._start = StartSection(hours={"ROUTINE": "20:00-06:00"})
+    rooms.node.admission._start = StartSection(hours={"URGENT": "20:00-06:00", "ROUTINE": "20:00-06:00"})
     with rooms.node.database.write() as session:
         session.get_one(RunRow, run_id).priority = "STAT"
     assert start(rooms, run_id).state == RunState.RUNNING

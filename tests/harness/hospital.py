@@ -18,6 +18,10 @@ EVERYTHING = (
     "RTStructureSetStorage",
     "SegmentationStorage",
     "ParametricMapStorage",
+    "ComprehensiveSRStorage",
+    "EncapsulatedPDFStorage",
+    "SecondaryCaptureImageStorage",
+    "SpatialRegistrationStorage",
 )
 """The SOP classes of all that a run makes, as settings name them."""
 

@@ -56,7 +56,8 @@ def extent(headers: Sequence[Header]) -> Extent | None:
         steps = {header.number("SpacingBetweenSlices") for header in headers}
         step = steps.pop() if len(steps) == 1 else None
         return None if step is None or step <= 0 or len(headers) < 2 else _rounded(step, step * len(headers))
-    orientations = {header.numbers("ImageOrientationPatient") for header in headers}
+    written = {repr(header.written("ImageOrientationPatient")): header for header in headers}
+    orientations = {header.numbers("ImageOrientationPatient") for header in written.values()}
     normal = _normal(headers[0])
     if normal is None or any(len(one) != 3 for one in positions) or not _are_parallel(orientations):
         return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from pydicom.datadict import dictionary_VM, dictionary_VR, tag_for_keyword
@@ -32,10 +33,17 @@ def typed_value(keyword: str, value: Any) -> Any:
     it holds one, so that ``"IR" in ScanningSequence`` means the same for every scanner. A decimal comma is read as a
     point (`has_decimal_comma` says so), unless it may as well part thousands.
     """
+    kind = _representation(keyword)
+    return None if kind is None else _value(*kind, value)
+
+
+@lru_cache(maxsize=8192)
+def _representation(keyword: str) -> tuple[str, str] | None:
+    """Return VR and VM of an attribute; the dictionary takes longer to ask than all the rest of a value."""
     if (private := PRIVATE.get(keyword)) is not None:
-        return _value(private.representation, private.multiplicity, value)
+        return private.representation, private.multiplicity
     tag = tag_for_keyword(keyword)
-    return None if tag is None else _value(dictionary_VR(tag), dictionary_VM(tag), value)
+    return None if tag is None else (dictionary_VR(tag), dictionary_VM(tag))
 
 
 def typed_attributes(attributes: Mapping[str, Any]) -> dict[str, Any]:

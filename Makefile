@@ -15,7 +15,7 @@ INSTALLED_DEV := $(VENV)/.installed-dev
 # Tests run in so many processes at once; files stay whole, so that what a file's tests share is made once.
 JOBS ?= auto
 
-.PHONY: help demo test test-fast coverage check format evidence walks broken-cases train-next benchmark benchmark-contours benchmark-inference benchmark-idle clean
+.PHONY: help demo test test-fast coverage check format evidence walks broken-cases train-next benchmark benchmark-contours benchmark-inference benchmark-send benchmark-idle clean
 
 help: ## what can be made
 	@grep -hE '^[a-z%-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -67,6 +67,9 @@ benchmark-contours: $(INSTALLED_DEV) ## processor time of a structure set of 30 
 
 benchmark-inference: $(INSTALLED_DEV) ## the inference engine against MONAI's sliding window on this device; ARGS=--quick
 	@$(BIN)/python -m benchmarks.inference $(ARGS)
+
+benchmark-send: $(INSTALLED) ## this node's SCU against dcmsend and storescu; ARGS=--quick
+	@$(BIN)/python -m benchmarks.send $(ARGS)
 
 benchmark-idle: $(INSTALLED) ## what a node costs while nothing happens; two minutes; ARGS=--quick
 	@$(BIN)/python -m benchmarks.idle $(ARGS)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cached_property
+from functools import cached_property, partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -17,7 +17,10 @@ from node.audit import AuditTrail
 from node.audit.anchor import Anchor
 from node.clock import Clock, SystemClock
 from node.database import Database
+from node.deliver.acceptance import AcceptanceService
+from node.deliver.confirmation import Confirmation
 from node.deliver.deadline import TimeLimits
+from node.deliver.reach import check_reachable
 from node.deliver.sender import DeliverySender
 from node.deliver.service import DeliveryService
 from node.jobs.queue import JobQueue
@@ -28,6 +31,7 @@ from node.machines.shared_folder import SharedFolder
 from node.notify.outbox import Outbox
 from node.notify.sender import NotificationSender
 from node.notify.service import NotificationService
+from node.receive.commitments import Commitments
 from node.release.approvals import ModelApprovals
 from node.release.notes import NoteWriter
 from node.release.recall import RecallService
@@ -45,10 +49,12 @@ from node.runs.pauses import PauseService
 from node.runs.reproduction import Reproducer
 from node.runs.results import Results
 from node.settings import Settings
-from node.watch.echo import echo_as
 from node.watch.watch import Watch
 from pipelines.contract import Pipeline
 from pipelines.installed import build, declarations
+
+_ECHO_LIMITS = TimeLimits(connect_s=10.0, associate_s=10.0, response_s=10.0)
+"""For a question that is asked again anyway."""
 
 
 class Node:
@@ -115,7 +121,7 @@ class Node:
             self.clock,
             self.layout.data,
             self.machine.name,
-            echo_as(self.settings.delivery.ae_title),
+            partial(check_reachable, calling_ae=self.settings.delivery.ae_title, limits=_ECHO_LIMITS),
         )
 
     @cached_property
@@ -193,6 +199,9 @@ class Node:
             self.settings,
             self.freshness,
             self.clock,
+            Confirmation(
+                self.database, Commitments(self.layout.commitments), self.settings.delivery, self.clock, TimeLimits()
+            ),
             TimeLimits(),
         )
 
@@ -200,6 +209,13 @@ class Node:
     def deliveries(self) -> DeliveryService:
         """The acts of people on deliveries."""
         return DeliveryService(self.trail, self.queue, self.settings, self.freshness, self.clock)
+
+    @cached_property
+    def acceptance(self) -> AcceptanceService:
+        """What proves destinations."""
+        return AcceptanceService(
+            self.database, self.trail, self.settings, self.clock, version("synthnode"), TimeLimits()
+        )
 
     @cached_property
     def quarantine(self) -> QuarantineService:

@@ -47,6 +47,11 @@ class Layout:
         return self.data / "audit"
 
     @property
+    def commitments(self) -> Path:
+        """What peers say of storage commitment, from the receiver to the engine."""
+        return self.data / "commitments"
+
+    @property
     def run(self) -> Path:
         """Locks, heartbeats and ready marks of running processes."""
         return self.data / "run"

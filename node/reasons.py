@@ -75,6 +75,13 @@ TEXTS: Mapping[str, str] = {
     "sender.",
     "command-too-large": "The peer sent a command set of {found}, and this node takes {accepted}: a fault of the peer, "
     "or no DICOM at all.",
+    "commitment-awaited": "{peer} has every object and was asked to commit to them; its answer is waited for.",
+    "commitment-failed": "{peer} does not commit to {objects} objects that it said it had ({status}): see its "
+    "storage; what it does not keep is sent again.",
+    "commitment-late": "{peer} has not answered within {hours} hours whether it commits to what it got: see that it "
+    "knows this node's receiver, and send again.",
+    "commitment-refused": "{peer} does not take a request for storage commitment ({status}): enable it there, or "
+    "take `commitment` out of its settings.",
     "conflicting-instance": "Another file with this SOP Instance UID came first and differs in {differing} "
     "(first {first}, this one {second}): compare the two and have the sender correct the UID.",
     "conflicting-patient": "Study {study} belongs to a patient with another {attributes}: correct the wrong one at "
@@ -88,6 +95,8 @@ TEXTS: Mapping[str, str] = {
     "database-missing": "The data folder {data} has received images but no database {database}: restore it, or run "
     "`synthnode archive rebuild`.",
     "database-unavailable": "The database does not answer ({found}): see that it runs and that database.url is right.",
+    "delivery-io-failed": "This machine could not read or send ({error}): see its disks and its network; it is tried "
+    "again.",
     "delivery-needs-reason": "To send again needs a reason: say what was changed since.",
     "delivery-unknown": "No delivery is called {delivery}.",
     "demo-environment": "{variable} is set in the environment and would change the demo's node: unset it.",
@@ -103,6 +112,8 @@ TEXTS: Mapping[str, str] = {
     "released to ({released}): nothing is sent there until a person sends it again.",
     "destination-not-research": "{destination} is not marked `research: true` any more, and the result comes from a "
     "model of status reference: mark it again and send again, or leave it.",
+    "destination-wants-no-images": "{destination} wants no CT images, and the acceptance phantom is one: there is "
+    "nothing to prove.",
     "destination-wants-nothing": "{destination} wants no object of this result ({found}): add a class to its `wants` in"
     " the settings, or release it to another.",
     "destination-other-profile": "{destination} asks for another planning profile than the one that this result is "
@@ -115,11 +126,19 @@ TEXTS: Mapping[str, str] = {
     "draft-series-several": "Several series of the study can fill slot {slot}, say which with --series {slot}=UID: "
     "{found}.",
     "draft-slot-unknown": "Pipeline {pipeline} has no slot {slot}; its slots are {known}.",
+    "echo-refused": "{peer} is there and does not answer C-ECHO ({status}): register this node's AE title there.",
     "file-damaged": "The bytes of {file} are not those that were kept: restore it from a backup or have it sent again.",
     "file-missing": "The file {file} of instance {sop_instance} is not there: restore it from a backup.",
     "file-not-dicom": "{file} is no DICOM file that can be sent ({error}): take it out of the folder or repair it.",
     "folder-empty": "{folder} holds no files.",
+    "folder-full": "The disk of the folder {folder} is full ({error}): free space there; it is tried again.",
     "folder-missing": "{folder} does not exist.",
+    "folder-not-there": "The folder {folder} is not there: mount it or make it; it is tried again.",
+    "folder-not-writable": "The folder {folder} cannot be written ({error}): see its mount and its owner; it is tried "
+    "again.",
+    "http-not-now": "{peer} answers {status} ({error}): it is tried again.",
+    "http-refused": "{peer} refuses the request with {status} ({error}): see its address, the token and what it "
+    "accepts.",
     "instance-attribute-missing": "The object has no {attribute}: have the sender correct it.",
     "instance-class-mismatch": "The object was sent as SOP class {stated}, but says {found}: have the sender correct "
     "it.",
@@ -217,6 +236,8 @@ TEXTS: Mapping[str, str] = {
     "release-no-destination": "No destination is left for this result: name one that may have it. Withheld are "
     "{withheld}: a result of a model of status reference goes only where the settings mark `research: true`.",
     "release-nothing-held": "No result of study {study} is held.",
+    "release-wants-nothing": "None of the destinations wants an object of run {run} ({destinations}): add a class to "
+    "their `wants` in the settings, or release it to another.",
     "release-several-held": "Study {study} has several held results: name one by --run ({runs}).",
     "request-incomplete": "The request lacks {lacking}: a fault of the sender.",
     "request-late": "The connection was open and no association request came in time: a port scan, or a peer "
@@ -224,6 +245,12 @@ TEXTS: Mapping[str, str] = {
     "request-malformed": "The association request has {found} where {accepted} is expected: a fault of the peer.",
     "result-not-kept": "The result could not be written to {folder} ({error}): free or repair the disk.",
     "result-unreadable": "The kept result {file} cannot be read ({error}): restore it from a backup.",
+    "retrieval-association-rejected": "{peer} rejects an association for retrieval: allow this node's AE title to "
+    "query and retrieve there.",
+    "retrieval-failed": "{peer} ended the retrieval with {status}: see that it knows where to send, and lets this "
+    "node retrieve.",
+    "returns-not-set": "The settings of {name} do not say how to get back what was sent: set `returns` in its "
+    "`deliver`.",
     "routing-failed": "It could not be routed ({error}): a fault of this software, told in the log; the images are "
     "kept, and what is held stays held. It is tried again when the node starts next, or by `synthnode rules apply`. "
     "Report it.",
@@ -311,6 +338,10 @@ TEXTS: Mapping[str, str] = {
     "store-not-now": "{peer} could not store instance {sop_instance} (status {status}) and is tried again: see its "
     "disk and database.",
     "store-refused": "{peer} refused instance {sop_instance} with status {status}: see its log, then send again.",
+    "stow-answer-unreadable": "{peer} answered what is no DICOM JSON ({error}): see that its address is a STOW-RS "
+    "service.",
+    "stow-object-not-named": "{peer} did not say what became of instance {sop_instance}: ask there; it is not taken "
+    "for stored.",
     "study-file-cut": "{file} is not whole ({found}): copy it again from where it came, or take it out of the folder.",
     "study-further-destinations": "The rules send run {run} to {destinations} as well, but it is {state} already: "
     "release it further to them, or leave it.",
@@ -329,6 +360,13 @@ TEXTS: Mapping[str, str] = {
     "study-unknown": "No study {study} has come.",
     "study-unrouted": "No rule takes this study. {nearest}",
     "study-waits-already": "Study {study} waits to be decided already: it settles when it has been quiet.",
+    "tls-file-unusable": "TLS cannot be set up with {files} ({error}): see that they are PEM files that the node may "
+    "read.",
+    "tls-not-established": "No encrypted connection to {peer} comes about: it is away, speaks no TLS, or its "
+    "certificate is not trusted; it is tried again.",
+    "tls-refused": "{peer} has a certificate that is not trusted ({error}): name its authority by ca_file, or correct "
+    "it there.",
+    "token-unusable": "The token file {file} cannot be used ({error}): write the token into it, readable by the node.",
     "too-many-contexts": "{found} combinations of SOP class and transfer syntax do not fit one association "
     "(at most {accepted}): send fewer kinds at once.",
     "uid-invalid": "{attribute} of the request is no UID ({found}): a fault of the sender.",

@@ -93,6 +93,9 @@ class DeliverySection(Section):
     retry_seconds: tuple[Annotated[float, Field(gt=0, le=86400)], ...] = Field(
         (2.0, 5.0, 15.0, 60.0, 300.0), min_length=1, description="Waits between attempts; the last one repeats."
     )
+    commitment_hours: Annotated[float, Field(gt=0, le=8760)] = Field(
+        24.0, description="How long a destination's storage commitment is waited for; then its delivery ends by name."
+    )
     give_up_after_hours: Annotated[float, Field(gt=0, le=8760)] = Field(
         72.0, description="After this long a delivery ends as a dead letter with its reason."
     )

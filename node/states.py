@@ -56,6 +56,8 @@ class DeliveryState(StrEnum):
     PENDING = "pending"
     """Waiting for its first or next attempt."""
     SENDING = "sending"
+    COMMITTING = "committing"
+    """The destination has every object, was asked to commit to them, and has not said so yet."""
     DELIVERED = "delivered"
     FAILED = "failed"
     """Given up with a reason; a person can send again."""
@@ -124,10 +126,15 @@ TRANSITIONS: Mapping[type[State], Mapping[State, frozenset[State]]] = {
             {
                 DeliveryState.SENDING,
                 DeliveryState.PENDING,
+                DeliveryState.COMMITTING,
                 DeliveryState.DELIVERED,
                 DeliveryState.FAILED,
                 DeliveryState.CANCELLED,
             }
+        ),
+        # Looked at again and again by attempts, which send nothing then.
+        DeliveryState.COMMITTING: frozenset(
+            {DeliveryState.SENDING, DeliveryState.DELIVERED, DeliveryState.FAILED, DeliveryState.CANCELLED}
         ),
         DeliveryState.DELIVERED: frozenset(),
         # A person sends again what has no recorded status.

@@ -123,6 +123,17 @@ _GATE = {
 }
 
 _CHECKS = {
+    "returned-slices-missing": "{found} of {expected} images came back; missing are slices {slices} and maybe more.",
+    "returned-frame-differs": "The frame of reference is another one (slice {slice}).",
+    "returned-geometry-differs": "{attribute} is {found}, sent was {expected} (slice {slice}).",
+    "returned-pixels-unreadable": "The pixels of slice {slice} cannot be compared ({error}).",
+    "returned-hu-differs": "{expected} HU came back as {found} HU (slice {slice}).",
+    "returned-mark-lost": "{attribute}, by which a synthetic image is known, is {found}, sent was {expected}"
+    " (slice {slice}).",
+    "returned-attribute-differs": "{attribute} is {found}, sent was {expected} (slice {slice}).",
+    "returned-structures-missing": "No structure set came back.",
+    "returned-roi-missing": "Region {roi} did not come back; there are: {found}.",
+    "returned-contours-differ": "The contours of region {roi} differ: {found}, expected {expected}.",
     "model-hash": "Model package: {found}; the run names {accepted}.",
     "one-patient": "Patient, study and frame of reference of the series: {found}; accepted: {accepted}. Series of two"
     " patients or frames must not be computed together: choose those of one study.",

@@ -28,6 +28,7 @@ class Permission(StrEnum):
     BEGIN_TRAIL = "begin-trail"
     REBUILD_ARCHIVE = "rebuild-archive"
     ROUTE_AGAIN = "route-again"
+    PROVE_DESTINATION = "prove-destination"
     IMPORT_RULES = "import-rules"
     ACTIVATE_RULES = "activate-rules"
 
@@ -45,6 +46,7 @@ PERMISSIONS: Mapping[Role, frozenset[Permission]] = MappingProxyType(
                 Permission.BEGIN_TRAIL,
                 Permission.REBUILD_ARCHIVE,
                 Permission.ROUTE_AGAIN,
+                Permission.PROVE_DESTINATION,
                 Permission.IMPORT_RULES,
                 Permission.ACTIVATE_RULES,
             }
@@ -64,6 +66,7 @@ PERMISSIONS: Mapping[Role, frozenset[Permission]] = MappingProxyType(
                 Permission.SETTLE_QUARANTINE,
                 Permission.ROUTE_AGAIN,
                 Permission.IMPORT_RULES,
+                Permission.PROVE_DESTINATION,
             }
         ),
         Role.PLANNER: frozenset({Permission.DELIVER_AGAIN, Permission.COMPLETE_STUDY}),

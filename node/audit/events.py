@@ -62,6 +62,7 @@ class AuditCode(StrEnum):
     DISK_LOW = "disk-low"
     DESTINATION_CHECKED = "destination-checked"
     NOTIFICATION_TESTED = "notification-tested"
+    DESTINATION_PROVED = "destination-proved"
     IDENTITY_ERASED = "identity-erased"
     ACCESS_REFUSED = "access-refused"
     ROUTING_REPEATED = "routing-repeated"

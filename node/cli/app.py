@@ -30,6 +30,7 @@ COMMANDS = {
     "reproduce": "node.cli.reproduce:reproduce",
     "rules": "node.cli.rules:app",
     "notifications": "node.cli.notifications:app",
+    "destinations": "node.cli.destinations:app",
     "audit": "node.cli.audit:app",
     "archive": "node.cli.archive:app",
     "models": "node.cli.models:app",

@@ -38,6 +38,8 @@ def release(
         console().print(f"It takes the place of run {earlier.run_id}; who has that gets a rejection note first.")
     if released.withheld:
         console().print(f"Withheld from {', '.join(released.withheld)}: not marked `research: true`.")
+    if released.not_wanted_by:
+        console().print(f"Not sent to {', '.join(released.not_wanted_by)}: no object of it is in their `wants`.")
 
 
 def reject(

@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 
 from node.cli.output import AsJson, console, print_json
-from node.deliver.association import StoreAssociation, check_stored, storable_files
+from node.deliver.association import StoreAssociation, check_stored
+from node.deliver.storable import storable_files
 from node.errors import Permanent
 from node.network import PeerAddress
 
@@ -27,7 +28,7 @@ def send(
     files = storable_files(_files_of(folder))
     with StoreAssociation(peer, calling_ae, files) as association:
         for file in files:
-            check_stored(association.store(file), peer, file.sop_instance_uid)
+            check_stored(association.store(file), str(peer), file.sop_instance_uid)
     if as_json:
         print_json({"schema": 1, "peer": str(peer), "sent": len(files)})
     else:

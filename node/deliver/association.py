@@ -3,60 +3,27 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import time
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterable, Iterator
 from types import TracebackType
 from typing import Self
 
-from pydicom.filereader import read_file_meta_info
-from pynetdicom import AE, _config, build_context, evt
+from pynetdicom import AE, build_context, evt
 from pynetdicom.association import Association
 
+from node.deliver.c_store import HeldSocket, StoreRequest, exchange_c_store
 from node.deliver.deadline import Deadline, TimeLimits
 from node.deliver.policy import Meaning, meaning_of
+from node.deliver.storable import StorableFile
 from node.errors import Permanent, Transient
 from node.network import PeerAddress
-
-# pynetdicom's own switch, for the process: files go out as they are, in chunks, never decoded and written anew.
-_config.STORE_SEND_CHUNKED_DATASET = True
 
 _GRACE_S = 5.0
 """How much longer pynetdicom waits by its own clocks, which do not run while it reads or writes a PDU."""
 
 MOST_CONTEXTS = 128
 """Presentation contexts that one association can propose (PS3.8, 9.3.2.2: odd identifiers 1 to 255)."""
-
-
-@dataclass(frozen=True, slots=True)
-class StorableFile:
-    """A Part 10 file, as its file meta describes it."""
-
-    path: Path
-    sop_class_uid: str
-    sop_instance_uid: str
-    transfer_syntax_uid: str
-
-    @classmethod
-    def of(cls, path: Path) -> StorableFile:
-        """Read the file meta of `path`.
-
-        Raises
-        ------
-        Permanent
-            ``file-not-dicom`` when it is no Part 10 file or lacks a UID that a C-STORE needs.
-        """
-        try:
-            meta = read_file_meta_info(path)
-            return cls(
-                path,
-                str(meta.MediaStorageSOPClassUID),
-                str(meta.MediaStorageSOPInstanceUID),
-                str(meta.TransferSyntaxUID),
-            )
-        except Exception as error:  # pydicom raises many kinds on foreign bytes
-            raise Permanent("file-not-dicom", file=str(path), error=str(error) or type(error).__name__) from error
 
 
 class StoreAssociation:
@@ -72,6 +39,8 @@ class StoreAssociation:
         What will be sent: their SOP classes and transfer syntaxes are what is proposed.
     limits
         How long the peer may take.
+    tls
+        Encrypts the connection; the peer's certificate and name are checked as it says.
 
     Raises
     ------
@@ -83,21 +52,32 @@ class StoreAssociation:
     """
 
     def __init__(
-        self, peer: PeerAddress, calling_ae: str, files: Iterable[StorableFile], *, limits: TimeLimits | None = None
+        self,
+        peer: PeerAddress,
+        calling_ae: str,
+        files: Iterable[StorableFile],
+        *,
+        limits: TimeLimits | None = None,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         files = tuple(files)
         self._peer = peer
         self._limits = limits or TimeLimits()
         self._deadline = Deadline()
-        self._seconds_left = self._limits.attempt_total_s(sum(file.path.stat().st_size for file in files))
+        self._seconds_left = self._limits.attempt_total_s(sum(file.size for file in files))
         self._ae = AE(ae_title=calling_ae)
         self._ae.connection_timeout = self._limits.connect_s
         self._ae.acse_timeout = max(self._limits.associate_s, self._limits.release_s) + _GRACE_S
         # It would also run while a large object is sent over a slow line.
         self._ae.network_timeout = None
         self._contexts = sorted({(file.sop_class_uid, file.transfer_syntax_uid) for file in files})
+        self._tls = tls
         self._association: Association | None = None
+        self._held: HeldSocket | None = None
+        self._accepted: dict[tuple[str, str], int] = {}
+        self._messages = 0
         self._connected = False
+        self._broken = False
         if len(self._contexts) > MOST_CONTEXTS:
             raise Permanent("too-many-contexts", found=len(self._contexts), accepted=MOST_CONTEXTS)
 
@@ -111,6 +91,7 @@ class StoreAssociation:
                     ae_title=self._peer.ae_title,
                     evt_handlers=[(evt.EVT_CONN_OPEN, self._on_open)],
                     max_pdu=131072,
+                    tls_args=None if self._tls is None else (self._tls, self._peer.host),
                 )
             if not association.is_established:
                 raise self._why_not(association)
@@ -118,6 +99,12 @@ class StoreAssociation:
             self._deadline.close()
             raise
         self._association = association
+        self._accepted = {
+            (str(context.abstract_syntax), str(context.transfer_syntax[0])): context.context_id or 0
+            for context in association.accepted_contexts
+        }
+        if association.dul.socket is not None:
+            self._held = association.dul.socket = HeldSocket(association.dul.socket)
         return self
 
     def __exit__(
@@ -126,7 +113,7 @@ class StoreAssociation:
         try:
             if self._association is not None and self._association.is_established:
                 with self._deadline.within(self._limits.release_s):
-                    if kind is None:
+                    if kind is None and not self._broken:
                         self._association.release()
                     else:
                         self._association.abort()
@@ -143,29 +130,33 @@ class StoreAssociation:
         Transient
             ``peer-aborted``: the association ended before a status came; ``peer-stalled``: none came in time.
         """
-        association = self._association
-        if association is None or not association.is_established:
+        association, held = self._association, self._held
+        if association is None or held is None or not association.is_established:
             raise Transient("peer-aborted", peer=str(self._peer), sop_instance=file.sop_instance_uid)
-        accepted = {(str(c.abstract_syntax), str(c.transfer_syntax[0])) for c in association.accepted_contexts}
-        if (file.sop_class_uid, file.transfer_syntax_uid) not in accepted:
+        context_id = self._accepted.get((file.sop_class_uid, file.transfer_syntax_uid))
+        if context_id is None:
             raise Permanent(
                 "context-refused",
                 peer=str(self._peer),
                 sop_class=file.sop_class_uid,
                 transfer_syntax=file.transfer_syntax_uid,
             )
-        seconds = min(self._limits.store_s(file.path.stat().st_size), self._seconds_left)
+        seconds = min(self._limits.store_s(file.size), self._seconds_left)
         began = time.monotonic()
-        association.dimse_timeout = seconds + _GRACE_S
+        self._messages = self._messages % 65535 + 1
+        request = StoreRequest(context_id, self._messages, association.acceptor.maximum_length or 0)
         try:
-            with self._deadline.within(seconds):
-                status = association.send_c_store(file.path)
-        except (RuntimeError, OSError, ValueError) as error:
+            with self._deadline.within(seconds), held.holding() as connection:
+                status = exchange_c_store(connection, file, request)
+        except (OSError, ValueError) as error:
+            self._broken = True
             raise self._ended(file, seconds) from error
         self._seconds_left -= time.monotonic() - began
-        if "Status" not in status:
-            raise self._ended(file, seconds)
-        return int(status.Status)
+        return status
+
+    def store_each(self, files: Iterable[StorableFile]) -> Iterator[int]:
+        """Yield the peer's status of each file, in order, sent as it is asked for; see `store`."""
+        return map(self.store, files)
 
     def _ended(self, file: StorableFile, seconds: float) -> Transient:
         if self._deadline.passed:
@@ -201,10 +192,11 @@ class StoreAssociation:
             return Permanent("context-refused", peer=str(self._peer), sop_class=sop_class, transfer_syntax=syntax)
         if self._connected:
             return Transient("peer-aborted", peer=str(self._peer), sop_instance="(none yet)")
-        return Transient("peer-unreachable", peer=str(self._peer))
+        # pynetdicom does not say whether the connection or its encryption failed.
+        return Transient("peer-unreachable" if self._tls is None else "tls-not-established", peer=str(self._peer))
 
 
-def check_stored(status: int, peer: PeerAddress, sop_instance_uid: str) -> None:
+def check_stored(status: int, peer: str, sop_instance_uid: str) -> None:
     """Check that a status says that the peer has the object.
 
     Raises
@@ -216,11 +208,6 @@ def check_stored(status: int, peer: PeerAddress, sop_instance_uid: str) -> None:
     """
     match meaning_of(status):
         case Meaning.AGAIN:
-            raise Transient("store-not-now", peer=str(peer), status=f"{status:04X}", sop_instance=sop_instance_uid)
+            raise Transient("store-not-now", peer=peer, status=f"{status:04X}", sop_instance=sop_instance_uid)
         case Meaning.NEVER:
-            raise Permanent("store-refused", peer=str(peer), status=f"{status:04X}", sop_instance=sop_instance_uid)
-
-
-def storable_files(paths: Sequence[Path]) -> tuple[StorableFile, ...]:
-    """Return the files of `paths`, each with what its file meta says."""
-    return tuple(StorableFile.of(path) for path in paths)
+            raise Permanent("store-refused", peer=peer, status=f"{status:04X}", sop_instance=sop_instance_uid)

@@ -6,7 +6,6 @@ from node.actor import Actor
 from node.audit import AuditCode, AuditEvent
 from node.deliver.policy import is_warning
 from node.deliver.tables import DeliveryRow
-from node.deliver.target import recorded_peer
 from node.runs.tables import RunRow
 from pipelines.contract import Reason
 
@@ -49,7 +48,7 @@ def _event(code: AuditCode, delivery: DeliveryRow, run: RunRow, by: Actor, **det
             "run": run.run_id,
             "purpose": delivery.purpose,
             "destination": delivery.destination,
-            "peer": str(recorded_peer(delivery)),
+            "peer": delivery.address,
             "attempts": delivery.attempts,
             **details,
         },

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Protocol
 
+from pydicom import uid
 from pydicom.uid import UID
 from sqlalchemy.orm import Session
 
@@ -59,7 +60,8 @@ def order_delivery(
     Parameters
     ----------
     objects
-        The run's objects, in the order of sending.
+        The run's objects. Images go first and structure sets after them: a planning system that gets contours before
+        the images that they lie on refuses or mislays them.
     research_only
         Whether only a destination marked `research` may get them.
 
@@ -72,22 +74,20 @@ def order_delivery(
         delivery_id=_delivery_id(run_id, destination.name),
         run_id=run_id,
         destination=destination.name,
-        ae_title=destination.address.ae_title,
-        host=destination.address.host,
-        port=destination.address.port,
+        address=str(destination.address),
         research_only=research_only,
         state=DeliveryState.PENDING,
         created_at=now,
         began_at=now,
         items=[
             DeliveryItemRow(
-                position=item.position,
+                position=position,
                 sop_instance_uid=item.sop_instance_uid,
                 sop_class_uid=item.sop_class_uid,
                 location=item.location,
                 wanted=destination.wants(item.sop_class_uid),
             )
-            for item in objects
+            for position, item in enumerate(sorted(objects, key=_sending_order))
         ],
     )
     check_something_wanted(delivery)
@@ -113,9 +113,7 @@ def order_rejection(
         run_id=rejected.run_id,
         destination=rejected.destination,
         purpose=Purpose.REJECTION,
-        ae_title=rejected.ae_title,
-        host=rejected.host,
-        port=rejected.port,
+        address=rejected.address,
         research_only=rejected.research_only,
         state=DeliveryState.PENDING,
         created_at=now,
@@ -133,6 +131,11 @@ def order_rejection(
     session.add(delivery)
     queue.enqueue_delivery(session, delivery.delivery_id, delivery.destination)
     return delivery
+
+
+def wants_something(destination: Peer, objects: Iterable[SendableObject]) -> bool:
+    """Return whether a destination wants at least one of a run's objects."""
+    return any(destination.wants(item.sop_class_uid) for item in objects)
 
 
 def check_something_wanted(delivery: DeliveryRow) -> None:
@@ -164,6 +167,16 @@ def reopen_run(session: Session, run: RunRow) -> None:
     if run.state != RunState.RELEASED:
         change_state(session, run, RunState.RELEASED)
         run.reason_code = run.reason_parameters = run.finished_at = None
+
+
+_FIRST = (uid.CTImageStorage, uid.MRImageStorage)
+_REFERRING = (uid.SegmentationStorage, uid.ParametricMapStorage, uid.RTStructureSetStorage)
+
+
+def _sending_order(item: SendableObject) -> tuple[int, int]:
+    """Return what an object is sorted by: images, then what refers to them, then all else; each as the run has it."""
+    rank = 0 if item.sop_class_uid in _FIRST else 1 if item.sop_class_uid in _REFERRING else 2
+    return rank, item.position
 
 
 def _delivery_id(run_id: str, destination: str) -> str:

@@ -36,6 +36,19 @@ def meaning_of(status: int) -> Meaning:
     return Meaning.NEVER
 
 
+PASSING_HTTP = frozenset({408, 425, 429, 500, 502, 503, 504})
+"""HTTP statuses that pass: time-out, too early, too many requests, and servers or gateways in trouble."""
+
+
+def http_passes(status: int) -> bool:
+    """Return whether a DICOMweb request that was answered so may succeed later.
+
+    A redirection is none: results go to the address that they were released to. Nor is 401 or 403, which needs another
+    token; 409 is no fault of the request: each object has its own reason then.
+    """
+    return status in PASSING_HTTP
+
+
 def is_warning(status: int) -> bool:
     """Return whether the peer stored the object, but changed it or found fault with it."""
     return 0xB000 <= status <= 0xBFFF
@@ -54,3 +67,12 @@ def wait_after(attempt: int, settings: DeliverySection) -> float:
 def given_up(created_at: datetime, now: datetime, settings: DeliverySection) -> bool:
     """Return whether a delivery that began at `created_at` has been tried for long enough."""
     return now - created_at > timedelta(hours=settings.give_up_after_hours)
+
+
+def pause_for_commitment(asked_at: datetime, now: datetime) -> float:
+    """Return the seconds until a storage commitment is looked for again.
+
+    Archives commit within seconds, or after their nightly copy: the pause is half of what was waited for already, from
+    2 s to 5 min.
+    """
+    return min(max((now - asked_at).total_seconds() / 2, 2.0), 300.0)

@@ -13,16 +13,20 @@ from node.archive.freshness import Freshness
 from node.audit import AuditTrail
 from node.clock import Clock
 from node.database import Database, change_state
-from node.deliver.association import StorableFile, StoreAssociation, check_stored
+from node.deliver.association import check_stored
+from node.deliver.confirmation import CommitmentAwaited, Confirmation
+from node.deliver.connection import connect
 from node.deliver.deadline import TimeLimits
 from node.deliver.events import delivery_done, delivery_failed
-from node.deliver.policy import given_up, wait_after
+from node.deliver.folder import FolderConnection
+from node.deliver.policy import given_up, pause_for_commitment, wait_after
 from node.deliver.rejections import check_rejection_sent
+from node.deliver.storable import StorableFile
 from node.deliver.tables import DeliveryItemRow, DeliveryRow, Purpose
-from node.deliver.target import check_target, recorded_peer
+from node.deliver.target import check_address, check_target
 from node.errors import Permanent, SettingsError, Transient
 from node.jobs.queue import JobQueue
-from node.network import PeerAddress
+from node.network import Peer
 from node.runs.tables import RunRow
 from node.settings import Settings
 from node.states import DeliveryState, RunState
@@ -44,6 +48,8 @@ class DeliverySender:
     ----------
     database, trail, files, queue, settings, freshness, clock
         The node's parts.
+    confirmation
+        What asks for storage commitment.
     limits
         How long a peer may take.
     """
@@ -57,8 +63,10 @@ class DeliverySender:
         settings: Settings,
         freshness: Freshness,
         clock: Clock,
+        confirmation: Confirmation,
         limits: TimeLimits,
     ) -> None:
+        self._confirmation = confirmation
         self._database = database
         self._trail = trail
         self._files = files
@@ -74,15 +82,22 @@ class DeliverySender:
         if delivery is None:
             return
         try:
-            self._check_current(delivery_id, self._freshness.reason_against)
-            self._send(check_target(delivery, self._settings), delivery.to_send)
+            destination = check_target(delivery, self._settings)
+            if delivery.to_send or delivery.commitment_uid is None:
+                self._check_current(delivery_id, self._freshness.reason_against)
+                self._send(destination, delivery)
+            if destination.commits and delivery.committed_at is None:
+                self._confirmation.confirm(destination, delivery_id)
+        except CommitmentAwaited as problem:
+            return self._await_commitment(delivery_id, delivery.attempts, problem.reason)
         except (Transient, SettingsError) as problem:
             # A destination that is not in the settings any more may be there again after the next start.
-            if given_up(delivery.began_at, self._clock.now(), self._settings.delivery):
-                return self._fail(delivery_id, delivery.attempts, problem.reason)
-            return self._wait(delivery_id, delivery.attempts, problem.reason)
+            return self._retry(delivery, problem.reason)
         except Permanent as problem:
             return self._fail(delivery_id, delivery.attempts, problem.reason)
+        except OSError as problem:
+            # A disk, a mount or the machine's own network: no word of the peer, and nothing that resending would harm.
+            return self._retry(delivery, Reason("delivery-io-failed", {"error": problem.strerror or str(problem)}))
         try:
             return self._conclude(delivery_id)
         except Permanent as problem:
@@ -121,39 +136,64 @@ class DeliverySender:
         if against is not None:
             raise Transient(against.code, **against.parameters)
 
-    def _send(self, peer: PeerAddress, items: list[DeliveryItemRow]) -> None:
-        """Send the items in order and record each status as it comes, up to the first that is not stored."""
+    def _send(self, destination: Peer, delivery: DeliveryRow) -> None:
+        """Send what has no status, in order, and record each status as it comes, up to the first that is not stored."""
+        wanted = [item for item in delivery.items if item.wanted]
+        whole = destination.deliver is not None and destination.deliver.folder is not None
+        items = wanted if whole else delivery.to_send
         if not items:
             return
         files = {item.id: StorableFile.of(self._files.whole(item.location)) for item in items}
+        address = str(destination.address)
         calling_ae = self._settings.delivery.ae_title
-        with StoreAssociation(peer, calling_ae, files.values(), limits=self._limits) as association:
-            for item in items:
-                status = association.store(files[item.id])
-                check_stored(status, peer, item.sop_instance_uid)
-                self._record(item.id, status, peer)
-                if item is not items[-1]:
+        # A note that rejects a result lies beside it in a folder.
+        name = delivery.run_id if delivery.purpose == Purpose.RESULT else f"{delivery.run_id}-{delivery.purpose}"
+        with connect(destination, calling_ae, tuple(files.values()), name, self._limits) as connection:
+            to_send = delivery.to_send
+            for item, status in zip(to_send, connection.store_each(files[item.id] for item in to_send), strict=True):
+                check_stored(status, address, item.sop_instance_uid)
+                self._record(item.id, status, address)
+                if item is not to_send[-1]:
                     # An image that was filed meanwhile keeps the next object here.
                     self._check_current(item.delivery_id, self._freshness.reason_in_catalogue)
+            if isinstance(connection, FolderConnection):
+                connection.finish(files.values())
 
-    def _record(self, item_id: int, status: int, peer: PeerAddress) -> None:
-        """Record what the peer said of an object.
+    def _record(self, item_id: int, status: int, address: str) -> None:
+        """Record what the destination at `address` said of an object.
 
         Raises
         ------
         Permanent
-            ``destination-changed``: a person sends it to another peer by now, which does not have it.
+            ``destination-changed``: a person sends it to another one by now, which does not have it.
         """
         with self._database.write() as session:
             item = session.get_one(DeliveryItemRow, item_id)
             # Locked: between the question and the commit nobody may address it anew.
-            delivery = session.get_one(DeliveryRow, item.delivery_id, with_for_update=True)
-            present = recorded_peer(delivery)
-            if present != peer:
-                raise Permanent(
-                    "destination-changed", destination=delivery.destination, released=str(peer), found=str(present)
-                )
+            check_address(session.get_one(DeliveryRow, item.delivery_id, with_for_update=True), address)
             item.status, item.recorded_at = status, self._clock.now()
+
+    def _retry(self, delivery: DeliveryRow, reason: Reason) -> None:
+        """Have the next attempt made after a pause, or end the delivery when it was tried for long enough."""
+        if given_up(delivery.began_at, self._clock.now(), self._settings.delivery):
+            self._fail(delivery.delivery_id, delivery.attempts, reason)
+        else:
+            self._wait(delivery.delivery_id, delivery.attempts, reason)
+
+    def _await_commitment(self, delivery_id: str, attempt: int, reason: Reason) -> None:
+        """Have the answer looked for after a pause that grows with the time since the question."""
+        with self._database.write() as session:
+            delivery = _delivery(session, delivery_id)
+            if delivery.state != DeliveryState.SENDING or delivery.attempts != attempt:
+                return
+            change_state(session, delivery, DeliveryState.COMMITTING)
+            delivery.reason_code, delivery.reason_parameters = reason.code, dict(reason.parameters)
+            now = self._clock.now()
+            wait = pause_for_commitment(delivery.commitment_asked_at or now, now)
+            delivery.attempts += 1
+            self._queue.enqueue_delivery(
+                session, delivery_id, delivery.destination, attempt=delivery.attempts, delay_s=wait
+            )
 
     def _wait(self, delivery_id: str, attempt: int, reason: Reason) -> None:
         """Enqueue the next attempt, unless that was done or the delivery has ended."""

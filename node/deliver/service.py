@@ -13,7 +13,7 @@ from node.database import change_state
 from node.deliver.events import delivery_repeated, repetition_refused
 from node.deliver.orders import check_something_wanted, reopen_run
 from node.deliver.tables import DeliveryRow, Purpose
-from node.deliver.target import check_research, recorded_peer
+from node.deliver.target import check_research
 from node.errors import Permanent, Refusal
 from node.jobs.queue import JobQueue
 from node.network import Peer
@@ -95,6 +95,8 @@ class DeliveryService:
                     item.wanted = destination.wants(item.sop_class_uid)
                 check_something_wanted(delivery)
             delivery.reason_code = delivery.reason_parameters = delivery.finished_at = None
+            delivery.commitment_uid = delivery.commitment_asked_at = None
+            delivery.commitment_failures = 0
             delivery.began_at = self._clock.now()
             recording.record(delivery_repeated(delivery, run, by, reason))
             # Counted here and not when it begins: a job that died before it began must not lend its name to this one.
@@ -110,9 +112,9 @@ class DeliveryService:
 
 def _address_anew(delivery: DeliveryRow, destination: Peer) -> None:
     """Take the address of the settings; a peer that is another one has nothing yet."""
-    address = destination.address
-    if recorded_peer(delivery) == address:
+    address = str(destination.address)
+    if delivery.address == address:
         return
-    delivery.ae_title, delivery.host, delivery.port = address.ae_title, address.host, address.port
+    delivery.address, delivery.committed_at = address, None
     for item in delivery.items:
         item.status = item.recorded_at = None

@@ -30,12 +30,17 @@ class DeliveryRow(Base):
         One of `Purpose`.
     destination
         The destination's name in the settings.
-    ae_title, host, port
+    address
         Its address as a person released to it; where the settings name another one now, nothing is sent.
     research_only
         Whether only a destination marked `research` may get it: a model of status ``reference`` made it.
     attempts
         How many attempts were enqueued; the last one's job has this number.
+    commitment_uid, commitment_asked_at, committed_at
+        The transaction of the request for storage commitment that is open, when it was made, and when the destination
+        committed to every object.
+    commitment_failures
+        How often it refused to commit to an object since a person last had it sent.
     began_at
         When the present series of attempts began; giving up is counted from here.
     """
@@ -47,14 +52,16 @@ class DeliveryRow(Base):
     run_id: Mapped[str] = mapped_column(ForeignKey("runs.run_id"))
     destination: Mapped[str]
     purpose: Mapped[str] = mapped_column(default=Purpose.RESULT)
-    ae_title: Mapped[str]
-    host: Mapped[str]
-    port: Mapped[int]
+    address: Mapped[str]
     research_only: Mapped[bool]
     state: Mapped[str]
     attempts: Mapped[int] = mapped_column(default=1)
     reason_code: Mapped[str | None]
     reason_parameters: Mapped[dict[str, Any] | None]
+    commitment_uid: Mapped[str | None]
+    commitment_asked_at: Mapped[datetime | None]
+    committed_at: Mapped[datetime | None]
+    commitment_failures: Mapped[int] = mapped_column(default=0)
     created_at: Mapped[datetime]
     began_at: Mapped[datetime]
     finished_at: Mapped[datetime | None]
@@ -90,3 +97,36 @@ class DeliveryItemRow(Base):
     wanted: Mapped[bool]
     status: Mapped[int | None]
     recorded_at: Mapped[datetime | None]
+
+
+class DestinationProofRow(Base):
+    """What came of sending the acceptance object to a destination and asking for it back.
+
+    Attributes
+    ----------
+    destination, address
+        The destination's name in the settings, and where it was reached.
+    profile_name, profile
+        The planning profile that the object was made with: its name in the settings and its values.
+    way
+        How it was asked for (`node.network.ReturnWay`).
+    verdict
+        ``PASS`` where it came back as it was sent, else ``FAIL``.
+    findings
+        What differed, or why it did not come back: reason codes with their parameters.
+    """
+
+    __tablename__ = "destination_proofs"
+    __table_args__ = (Index("ix_destination_proofs_destination", "destination", "proved_at"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    destination: Mapped[str]
+    address: Mapped[str]
+    profile_name: Mapped[str | None]
+    profile: Mapped[dict[str, Any]]
+    way: Mapped[str]
+    verdict: Mapped[str]
+    findings: Mapped[list[dict[str, Any]]]
+    study_uid: Mapped[str]
+    proved_by: Mapped[str]
+    proved_at: Mapped[datetime]

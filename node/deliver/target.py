@@ -4,17 +4,12 @@ from __future__ import annotations
 
 from node.deliver.tables import DeliveryRow
 from node.errors import Permanent
-from node.network import Peer, PeerAddress
+from node.network import Peer
 from node.settings import Settings
 
 
-def recorded_peer(delivery: DeliveryRow) -> PeerAddress:
-    """Return the address that a delivery was released to."""
-    return PeerAddress(delivery.ae_title, delivery.host, delivery.port)
-
-
-def check_target(delivery: DeliveryRow, settings: Settings) -> PeerAddress:
-    """Return the peer to send a delivery to, if the settings still agree with what was released.
+def check_target(delivery: DeliveryRow, settings: Settings) -> Peer:
+    """Return the destination to send a delivery to, if the settings still agree with what was released.
 
     A person released the result to a machine, not to a name. A destination that is gone from the settings may be
     there again after the next start, so the delivery waits; one that has another address or lost its research mark is
@@ -28,11 +23,23 @@ def check_target(delivery: DeliveryRow, settings: Settings) -> PeerAddress:
         ``destination-changed`` or ``destination-not-research``.
     """
     destination = settings.destination(delivery.destination)
-    released, found = recorded_peer(delivery), destination.address
     check_research(delivery, destination)
-    if found != released:
-        raise Permanent("destination-changed", destination=destination.name, released=str(released), found=str(found))
-    return released
+    check_address(delivery, str(destination.address))
+    return destination
+
+
+def check_address(delivery: DeliveryRow, address: str) -> None:
+    """Check that a delivery was released to this address.
+
+    Raises
+    ------
+    Permanent
+        ``destination-changed``.
+    """
+    if delivery.address != address:
+        raise Permanent(
+            "destination-changed", destination=delivery.destination, released=delivery.address, found=address
+        )
 
 
 def check_research(delivery: DeliveryRow, destination: Peer) -> None:

@@ -125,7 +125,7 @@ class Traveller:
         with StoreAssociation(self._running.peer, SCANNER, source.files) as association:
             for number, file in enumerate(source.files, 1):
                 status = association.store(file)
-                check_stored(status, self._running.peer, file.sop_instance_uid)
+                check_stored(status, str(self._running.peer), file.sop_instance_uid)
                 self._follow("send", number / len(source.files), f"{number} of {len(source.files)}")
 
     def _until_held_or_ended(self, study_uid: str) -> StudyReport | None:

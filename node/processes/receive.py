@@ -36,6 +36,7 @@ def options_of(settings: Settings, layout: Layout, machine: Machine) -> ReceiveO
             max_associations=section.max_associations,
         ),
         limits=ConnectionLimits(object_bytes=section.max_object_mb * 1_000_000),
+        commitments=layout.commitments,
     )
 
 

@@ -67,6 +67,12 @@ class Admission:
             Rejection.CALLED_AE_UNKNOWN if called_ae.strip() != self.ae_title else None
         )
 
+    def may_store(self, calling_ae: str, host: str) -> bool:
+        """Return whether who was let in may store; a peer that only reports on storage commitment may not."""
+        titled = [peer for peer in self.peers if peer.ae_title == calling_ae.strip()]
+        here = [peer for peer in titled if peer.host is not None and _same_host(peer.host, host)]
+        return not titled or any(Right.STORE in peer.may for peer in here)
+
     def check_room(self, open_associations: int) -> Rejection | None:
         """Return why nobody can come in now, or None; counted are those that are open and the one that asks."""
         return Rejection.TOO_MANY_ASSOCIATIONS if open_associations > self.max_associations else None
@@ -77,10 +83,10 @@ class Admission:
             if any(Right.STORE in peer.may for peer in self.peers):
                 return Rejection.CALLING_AE_UNKNOWN
             return None if _is_loopback(host) else Rejection.ADDRESS_UNKNOWN
-        known = [peer for peer in titled if _same_host(peer.host, host)]
+        known = [peer for peer in titled if peer.host is not None and _same_host(peer.host, host)]
         if not known:
             return Rejection.ADDRESS_UNKNOWN
-        return None if any(Right.STORE in peer.may for peer in known) else Rejection.RIGHT_MISSING
+        return None if any(Right.STORE in peer.may or peer.commits for peer in known) else Rejection.RIGHT_MISSING
 
 
 def _is_loopback(host: str) -> bool:

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from pydicom import uid
 from pynetdicom import build_context
 from pynetdicom.presentation import AllStoragePresentationContexts, PresentationContext
-from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]
+from pynetdicom.sop_class import StorageCommitmentPushModel, Verification  # type: ignore[attr-defined]
 
 UNCOMPRESSED = (uid.ExplicitVRLittleEndian, uid.ImplicitVRLittleEndian)
 
@@ -60,7 +60,10 @@ TRANSFER_SYNTAXES: tuple[str, ...] = (*UNCOMPRESSED, *LOSSLESS, *LOSSY)
 STORAGE_CLASSES: frozenset[str] = frozenset(str(context.abstract_syntax) for context in AllStoragePresentationContexts)
 """Every storage SOP class that pynetdicom knows."""
 
-_VERIFICATION: Mapping[str, tuple[str, ...]] = {str(Verification): UNCOMPRESSED}
+_OTHERS: Mapping[str, tuple[str, ...]] = {
+    str(Verification): UNCOMPRESSED,
+    str(StorageCommitmentPushModel): UNCOMPRESSED,
+}
 
 
 def contexts_for(abstract_syntaxes: Iterable[str]) -> list[PresentationContext]:
@@ -70,7 +73,11 @@ def contexts_for(abstract_syntaxes: Iterable[str]) -> list[PresentationContext]:
     """
     supported = []
     for syntax in sorted(set(abstract_syntaxes)):
-        accepted = TRANSFER_SYNTAXES if syntax in STORAGE_CLASSES else _VERIFICATION.get(syntax)
+        accepted = TRANSFER_SYNTAXES if syntax in STORAGE_CLASSES else _OTHERS.get(syntax)
         if accepted is not None:
-            supported.append(build_context(syntax, list(accepted)))
+            context = build_context(syntax, list(accepted))
+            if syntax == StorageCommitmentPushModel:
+                # A peer reports as SCP on an association that it opened (PS3.4 J.3.3, PS3.7 D.3.3.4).
+                context.scu_role, context.scp_role = False, True
+            supported.append(context)
     return supported

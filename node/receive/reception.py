@@ -8,6 +8,7 @@ from pathlib import Path
 from node.archive.files import ArchiveFiles
 from node.clock import Clock
 from node.receive.admission import Admission
+from node.receive.commitments import Commitments
 from node.receive.intake import Intake
 from node.receive.journal import Journal
 from node.receive.limits import ConnectionLimits
@@ -32,6 +33,8 @@ class ReceiveOptions:
         Who may come in.
     limits
         Time-outs and sizes.
+    commitments
+        The folder of what peers report on storage commitment.
     """
 
     name: str
@@ -42,6 +45,7 @@ class ReceiveOptions:
     port: int
     admission: Admission
     limits: ConnectionLimits
+    commitments: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +77,9 @@ class Reception:
         options.archive.mkdir(parents=True, exist_ok=True)
         intake = Intake(ArchiveFiles(options.archive, options.machine), journal, clock)
         # In the archive's own file system: who has room for an object there has room for it while it comes in.
-        receiver = Receiver(intake, options.admission, options.limits, options.archive)
+        receiver = Receiver(
+            intake, options.admission, options.limits, options.archive, Commitments(options.commitments)
+        )
         return cls(receiver, journal, receiver.start(options.host, options.port))
 
     def close(self) -> None:

@@ -20,7 +20,8 @@ from pynetdicom.pdu_primitives import A_P_ABORT
 
 from node.errors import NodeError, Transient
 from node.receive.admission import Admission
-from node.receive.contexts import contexts_for
+from node.receive.commitments import CommitmentReport, Commitments
+from node.receive.contexts import STORAGE_CLASSES, contexts_for
 from node.receive.entries import AssociationEnd, Sender
 from node.receive.intake import Incoming, Intake, StoreRefused
 from node.receive.limits import ConnectionLimits
@@ -30,6 +31,7 @@ from pipelines.objects.encoding import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_
 log = structlog.get_logger(__name__)
 
 SUCCESS = 0x0000
+_PROCESSING_FAILURE, _INVALID_ARGUMENT = 0x0110, 0x0115
 C_STORE_RQ = 0x0001
 STATUSES: Mapping[str, int] = MappingProxyType(
     {
@@ -59,10 +61,21 @@ class Receiver:
         Time-outs and sizes.
     spool
         Where large data sets are kept while they come in.
+    commitments
+        Takes what peers report on storage commitment.
     """
 
-    def __init__(self, intake: Intake, admission: Admission, limits: ConnectionLimits, spool: Path) -> None:
+    def __init__(
+        self,
+        intake: Intake,
+        admission: Admission,
+        limits: ConnectionLimits,
+        spool: Path,
+        commitments: Commitments,
+    ) -> None:
         self._intake = intake
+        self._admission = admission
+        self._commitments = commitments
         self._limits = limits
         self._senders: dict[Association, Sender] = {}
         self._broken: set[Association] = set()
@@ -83,6 +96,7 @@ class Receiver:
             (evt.EVT_C_ECHO, self._on_echo),
             (evt.EVT_DIMSE_RECV, self._on_message),
             (evt.EVT_C_STORE, self._on_store),
+            (evt.EVT_N_EVENT_REPORT, self._on_commitment),
             (evt.EVT_ACSE_RECV, self._on_acse),
             (evt.EVT_RELEASED, self._on_released),
             (evt.EVT_ABORTED, self._on_aborted),
@@ -108,7 +122,10 @@ class Receiver:
     def _on_requested(self, event: Event) -> None:
         request: Any = event.assoc.requestor.primitive
         proposed = request.presentation_context_definition_list
-        event.assoc.acceptor.supported_contexts = contexts_for(str(context.abstract_syntax) for context in proposed)
+        classes = {str(context.abstract_syntax) for context in proposed}
+        if not self._admission.may_store(str(request.calling_ae_title), str(event.assoc.requestor.address)):
+            classes -= STORAGE_CLASSES
+        event.assoc.acceptor.supported_contexts = contexts_for(classes)
 
     def _on_established(self, event: Event) -> None:
         self._senders[event.assoc] = _sender(event.assoc)
@@ -135,6 +152,19 @@ class Receiver:
             log.warning("store refused", association=sender.association_id, reason=why.reason.code)
             return failure(why)
         return SUCCESS
+
+    def _on_commitment(self, event: Event) -> tuple[int, None]:
+        sender = self._senders[event.assoc]
+        try:
+            information = event.event_information
+            transaction = str(information.get("TransactionUID", ""))
+            kept = self._commitments.keep(transaction, sender.calling_ae, CommitmentReport.of(information))
+        except (OSError, AttributeError, TypeError, ValueError) as problem:
+            log.warning("commitment report not kept", association=sender.association_id, error=type(problem).__name__)
+            return _PROCESSING_FAILURE, None
+        if not kept:
+            log.warning("commitment report not expected", association=sender.association_id)
+        return (SUCCESS if kept else _INVALID_ARGUMENT), None
 
     def _on_acse(self, event: Event) -> None:
         # pynetdicom reports a broken connection as an abort by the provider.

@@ -25,7 +25,7 @@ from node.audit import AuditCode, AuditEvent, AuditTrail
 from node.audit.trail import Recording
 from node.clock import Clock
 from node.database import Database, change_state
-from node.deliver.orders import has_delivery, order_delivery, reopen_run
+from node.deliver.orders import has_delivery, order_delivery, reopen_run, wants_something
 from node.errors import Refusal, SettingsError, Transient
 from node.jobs.queue import JobQueue
 from node.network import Peer
@@ -62,6 +62,8 @@ class Released:
     """Destinations that do not get it, because they are not marked research and the model is a reference."""
     replaced: tuple[Withdrawn, ...] = ()
     """Results of earlier revisions whose place it takes, each with who gets the rejection note first."""
+    not_wanted_by: tuple[str, ...] = ()
+    """Destinations that do not get it, because they want no object of it."""
 
 
 class ReleaseService:
@@ -189,8 +191,8 @@ class ReleaseService:
         ------
         Refusal
             ``run-unknown``, those of `node.access.check`, ``state-transition``, ``release-needs-reason``,
-            ``release-never``, ``release-no-destination`` or ``destination-other-profile``; or why
-            the result does not stand for its study any more
+            ``release-never``, ``release-no-destination``, ``release-wants-nothing`` or
+            ``destination-other-profile``; or why the result does not stand for its study any more
             (`Freshness`). A refused release is audited as well.
         SettingsError
             ``destination-unknown``: the settings do not know a destination, or not any more.
@@ -282,8 +284,12 @@ class ReleaseService:
         allowed, withheld = self._destinations(run, names)
         if not allowed:
             raise Refusal("release-no-destination", run=run.run_id, withheld=", ".join(withheld) or "(none)")
+        wanting = [one for one in allowed if wants_something(one, run.objects)]
+        not_wanted_by = tuple(one.name for one in allowed if one not in wanting)
+        if not wanting:
+            raise Refusal("release-wants-nothing", run=run.run_id, destinations=", ".join(not_wanted_by))
         profile = profile_from_json(run.profile)
-        for destination in allowed:
+        for destination in wanting:
             if self._settings.profile_of(destination) != profile:
                 raise Refusal("destination-other-profile", destination=destination.name)
             order_delivery(
@@ -302,11 +308,13 @@ class ReleaseService:
             by,
             verdict=run.verdict or "",
             reason=reason,
-            destinations=[destination.name for destination in allowed],
-            peers=[str(destination.address) for destination in allowed],
+            destinations=[destination.name for destination in wanting],
+            peers=[str(destination.address) for destination in wanting],
             withheld=list(withheld),
+            not_wanted_by=list(not_wanted_by),
         )
-        return Released(run.run_id, run.study_uid, by.name, tuple(d.name for d in allowed), withheld)
+        names = tuple(destination.name for destination in wanting)
+        return Released(run.run_id, run.study_uid, by.name, names, withheld, not_wanted_by=not_wanted_by)
 
     def reject(self, run_id: str, by: Actor, reason: str) -> None:
         """Reject a held result; it never leaves.

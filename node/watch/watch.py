@@ -103,7 +103,7 @@ class Watch:
             subject = f"scanner {peer.name}"
             row = session.get(WatchRow, subject)
             last = session.scalars(
-                select(func.max(StudyRow.last_instance_at)).where(StudyRow.calling_ae == peer.ae_title.strip())
+                select(func.max(StudyRow.last_instance_at)).where(StudyRow.calling_ae == (peer.ae_title or "").strip())
             ).one()
             # One that has never sent is silent since it is watched.
             since = last if last is not None else row.since if row is not None else self._clock.now()

@@ -6,10 +6,11 @@ import json
 import subprocess
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from peers import program, quick_network
+from peers import ORTHANC_DICOMWEB, program, quick_network
 from waiting import free_port, wait_for
 
 SEND_BACK = """
@@ -30,11 +31,23 @@ class Orthanc:
         Port of the node on loopback, which it knows as `node` with the AE title SYNTHNODE.
     sends_back
         Whether it forwards at once to the node all that it receives.
+    serves_web
+        Whether it serves DICOMweb, by its plugin.
+    modalities
+        Further application entities that it knows: AE title and port on loopback.
     """
 
     ae_title = "ORTHANC"
 
-    def __init__(self, folder: Path, node_port: int, *, sends_back: bool = False) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        node_port: int,
+        *,
+        sends_back: bool = False,
+        serves_web: bool = False,
+        modalities: Mapping[str, int] | None = None,
+    ) -> None:
         self.folder = folder
         self.port = free_port()
         self.http_port = free_port()
@@ -54,7 +67,11 @@ class Orthanc:
             "DicomPort": self.port,
             "DicomAet": self.ae_title,
             "DicomCheckCalledAet": True,
-            "DicomModalities": {"node": ["SYNTHNODE", "127.0.0.1", node_port]},
+            "DicomModalities": {
+                "node": ["SYNTHNODE", "127.0.0.1", node_port],
+                **{title: [title, "127.0.0.1", port] for title, port in (modalities or {}).items()},
+            },
+            "Plugins": [ORTHANC_DICOMWEB] if serves_web else [],
             "LuaScripts": scripts,
             "JobsHistorySize": 1000,
         }
@@ -109,6 +126,11 @@ class Orthanc:
         if not all(job["State"] == "Success" for job in jobs):
             return 0
         return sum(int(job["Content"]["CountOperations"]) for job in jobs)
+
+    @property
+    def dicom_web(self) -> str:
+        """The URL of its DICOMweb service."""
+        return f"{self._address}/dicom-web"
 
     @property
     def _address(self) -> str:

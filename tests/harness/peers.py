@@ -24,7 +24,10 @@ class Peer:
     name: str
     executables: tuple[str, ...]
     install: str
+    files: tuple[str, ...] = ()
 
+
+ORTHANC_DICOMWEB = "/usr/share/orthanc/plugins/libOrthancDicomWeb.so"
 
 PEERS: Mapping[str, Peer] = {
     peer.name: peer
@@ -33,6 +36,8 @@ PEERS: Mapping[str, Peer] = {
         Peer("dcm2niix", ("dcm2niix",), "apt-get install dcm2niix"),
         Peer("dcmtk", ("dcmsend", "dcmdump"), "apt-get install dcmtk"),
         Peer("orthanc", ("Orthanc",), "apt-get install orthanc"),
+        Peer("openssl", ("openssl",), "apt-get install openssl"),
+        Peer("orthanc-dicomweb", ("Orthanc",), "apt-get install orthanc-dicomweb", (ORTHANC_DICOMWEB,)),
         Peer("plastimatch", ("plastimatch",), "apt-get install plastimatch"),
         Peer("poppler", ("pdftotext",), "apt-get install poppler-utils"),
         Peer("postgresql", ("initdb", "postgres", "createdb", "psql"), "apt-get install postgresql"),
@@ -54,7 +59,11 @@ def executable(name: str) -> str | None:
 
 def absent() -> list[Peer]:
     """Return the peers that this machine has not, or not whole."""
-    return [peer for peer in PEERS.values() if not all(executable(name) for name in peer.executables)]
+    return [peer for peer in PEERS.values() if not _is_there(peer)]
+
+
+def _is_there(peer: Peer) -> bool:
+    return all(executable(name) for name in peer.executables) and all(Path(file).exists() for file in peer.files)
 
 
 def required() -> bool:

@@ -82,6 +82,7 @@ def main() -> None:
         port=0,
         admission=Admission("SYNTHNODE", (), 20),
         limits=ConnectionLimits(),
+        commitments=root / "commitments",
     )
     print(Reception.open(options, SystemClock()).port, flush=True)
     signal.pause()

@@ -118,6 +118,10 @@ def try_channel(rooms: Any, by: Actor) -> None:
     rooms.node.notifications.test("desk", by)
 
 
+def prove(rooms: Any, by: Actor) -> None:
+    rooms.node.acceptance.prove("research", by)
+
+
 ACTS: dict[Callable[[Any, Actor], None], Permission] = {
     release: Permission.RELEASE,
     reject: Permission.REJECT,
@@ -126,6 +130,7 @@ ACTS: dict[Callable[[Any, Actor], None], Permission] = {
     withdraw: Permission.APPROVE_MODELS,
     try_channel: Permission.TEST_NOTIFICATIONS,
     release_further: Permission.RELEASE_FURTHER,
+    prove: Permission.PROVE_DESTINATION,
     deliver_again: Permission.DELIVER_AGAIN,
     order_again: Permission.ORDER_AGAIN,
     cancel: Permission.CANCEL_RUN,

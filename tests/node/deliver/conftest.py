@@ -13,11 +13,13 @@ from sqlalchemy import select
 
 from node.actor import Actor, Role
 from node.audit.tables import AuditRow
+from node.deliver.confirmation import Confirmation
 from node.deliver.deadline import TimeLimits
 from node.deliver.sender import DeliverySender
 from node.deliver.service import DeliveryService
 from node.deliver.tables import DeliveryRow
 from node.network import Peer
+from node.receive.commitments import Commitments
 from node.runs.tables import RunRow
 
 PHYSICIST = Actor.person("m.curie", Role)
@@ -117,6 +119,13 @@ class Delivering:
             parts.settings,
             parts.freshness,
             self.rooms.clock,
+            Confirmation(
+                parts.database,
+                Commitments(parts.layout.commitments),
+                parts.settings.delivery,
+                self.rooms.clock,
+                TimeLimits(),
+            ),
             TimeLimits(),
         )
 

@@ -3,39 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from io import BytesIO
 from pathlib import Path
 
 import pytest
-from pydicom import Dataset, dcmread
-from pydicom.dataset import FileMetaDataset
-from pydicom.uid import CTImageStorage, ImplicitVRLittleEndian, MRImageStorage, generate_uid
+from part10 import data_set_bytes
+from pydicom.uid import CTImageStorage, MRImageStorage
+from storable_files import write_storable
 
-from node.deliver.association import StorableFile, StoreAssociation
+from node.deliver.association import StoreAssociation
+from node.deliver.storable import StorableFile
 from node.errors import Permanent, Transient
 from node.network import PeerAddress
 
 
 def dicom_file(folder: Path, sop_class: str = CTImageStorage) -> StorableFile:
-    dataset = Dataset()
-    dataset.SOPClassUID = sop_class
-    dataset.SOPInstanceUID = generate_uid()
-    dataset.PatientID = "P"
-    dataset.EncapsulatedDocument = bytes(range(256)) * 4
-    dataset.file_meta = FileMetaDataset()
-    dataset.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian
-    path = folder / f"{dataset.SOPInstanceUID}.dcm"
-    dataset.save_as(path, enforce_file_format=True)
-    return StorableFile.of(path)
-
-
-def data_set_bytes(path: Path) -> bytes:
-    content = path.read_bytes()
-    stream = BytesIO(content)
-    dcmread(stream, stop_before_pixels=True, specific_tags=["SOPClassUID"])
-    meta = dcmread(BytesIO(content)).file_meta
-    start = 132 + 12 + meta.FileMetaInformationGroupLength
-    return content[start:]
+    return StorableFile.of(write_storable(folder, sop_class))
 
 
 @pytest.mark.hazard("HAZ-09")
@@ -44,7 +26,7 @@ def test_the_peer_gets_the_bytes_of_the_file(tmp_path: Path, start_pacs: Callabl
     files = [dicom_file(tmp_path) for _ in range(3)]
     with StoreAssociation(PeerAddress("PACS", "127.0.0.1", pacs.port), "NODE", files) as association:
         assert [association.store(file) for file in files] == [0, 0, 0]
-    assert pacs.received == [(file.sop_instance_uid, data_set_bytes(file.path)) for file in files]
+    assert pacs.received == [(file.sop_instance_uid, data_set_bytes(file.path.read_bytes())) for file in files]
     assert pacs.associations == 1
 
 

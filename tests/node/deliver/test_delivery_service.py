@@ -72,7 +72,7 @@ def test_a_machine_that_took_its_place_gets_everything(failed, start_pacs, resea
     delivering.configure(research_pacs(other.port))
     again(delivering)
     row = delivering.attempt()
-    assert (row.state, row.port) == (DeliveryState.DELIVERED, other.port)
+    assert (row.state, row.address) == (DeliveryState.DELIVERED, f"PACS@127.0.0.1:{other.port}")
     assert [uid for uid, _ in other.received] == [item.sop_instance_uid for item in row.items]
     assert pacs.received == []
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ from sqlalchemy import select
 
 from node.actor import Actor, Role
 from node.database import change_state
+from node.deliver.association import StorableFile
 from node.deliver.sender import DeliverySender
 from node.deliver.tables import DeliveryRow
 from node.network import PeerAddress
@@ -204,9 +207,23 @@ def test_an_attempt_that_a_person_has_overtaken_changes_nothing(
     monkeypatch.setattr(old, "_record", overtaken)
     old.attempt(delivery_id)
     row = delivering.row()
-    assert (row.state, row.attempts, row.port, statuses(row)) == (DeliveryState.PENDING, 2, present.port, [None, None])
+    assert row.address == f"PACS@127.0.0.1:{present.port}"
+    assert (row.state, row.attempts, statuses(row)) == (DeliveryState.PENDING, 2, [None, None])
     row = delivering.attempt()
     assert (row.state, len(present.received), len(former.received)) == (DeliveryState.DELIVERED, 2, 1)
+
+
+def test_a_fault_of_this_machine_is_named_and_tried_again(released, monkeypatch: pytest.MonkeyPatch) -> None:
+    delivering, _ = released()
+    with monkeypatch.context() as patched:
+        patched.setattr(StorableFile, "of", _without_memory)
+        row = delivering.attempt()
+    assert (row.state, row.reason_code, row.attempts) == (DeliveryState.PENDING, "delivery-io-failed", 2)
+    assert delivering.attempt().state == DeliveryState.DELIVERED
+
+
+def _without_memory(_path: Path) -> StorableFile:
+    raise OSError(errno.EMFILE, "Too many open files")
 
 
 @pytest.mark.hazard("HAZ-20")

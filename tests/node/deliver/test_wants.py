@@ -23,15 +23,15 @@ pytestmark = BOTH_DATABASES
 PHYSICIST = Actor.person("m.curie", Role)
 
 
-Hold = Callable[[Peer], Any]
+Hold = Callable[..., Any]
 
 
 @pytest.fixture
 def hold(delivering: Any, mr_study: Callable[[], Any]) -> Hold:
-    """Hold a result of three images and, so say the node's books, a Parametric Map, for a destination."""
+    """Hold a result of three images and, so say the node's books, a Parametric Map, for these destinations."""
 
-    def held(destination: Peer) -> Any:
-        delivering.configure(destination)
+    def held(*destinations: Peer) -> Any:
+        delivering.configure(*destinations)
         delivering.hold(mr_study(), slices=4)
         name_the_last_a_map(delivering)
         return delivering
@@ -75,9 +75,23 @@ def test_what_it_wants_is_sent(hold: Hold, start_pacs: Callable, research_pacs: 
 @pytest.mark.hazard("HAZ-11")
 def test_a_destination_that_wants_nothing_of_it_is_refused_at_release(hold: Hold, research_pacs: Callable) -> None:
     held = hold(research_pacs(9, deliver={"research": True, "wants": ["SegmentationStorage"]}))
-    with pytest.raises(Refusal, match="destination-wants-nothing"):
+    with pytest.raises(Refusal, match="release-wants-nothing"):
         held.release()
     assert held.run().state == RunState.HELD
+
+
+@pytest.mark.hazard("HAZ-11")
+def test_a_destination_that_wants_nothing_of_it_is_named_and_keeps_it_from_no_other(
+    hold: Hold, start_pacs: Callable, research_pacs: Callable
+) -> None:
+    pacs = start_pacs()
+    maps = {"research": True, "wants": ["SegmentationStorage"]}
+    held = hold(research_pacs(pacs.port), research_pacs(9, name="archive", ae_title="A", deliver=maps))
+    released = held.node.release_service.release(held.run_id, PHYSICIST, "ok", ["archive"])
+    assert (released.destinations, released.not_wanted_by) == (("research",), ("archive",))
+    assert json.loads(held.last_audit().details)["not_wanted_by"] == ["archive"]
+    assert held.attempt().state == DeliveryState.DELIVERED
+    assert held.run().state == RunState.DELIVERED
 
 
 def test_sent_again_it_gets_what_it_wants_now(hold: Hold, start_pacs: Callable, research_pacs: Callable) -> None:

@@ -78,6 +78,7 @@ def opened(tmp_path: Path) -> Iterator[Opener]:
             port=0,
             admission=admission or Admission("SYNTHNODE", (), 20),
             limits=limits or ConnectionLimits(),
+            commitments=root / "commitments",
         )
         open_ones.append(Reception.open(options, SystemClock()))
         return Loopback(root, open_ones[-1])

@@ -14,10 +14,11 @@ from pynetdicom.sop_class import Verification
 from sqlalchemy import select
 
 from node.audit.tables import AuditRow
-from node.errors import Transient
+from node.deliver.deadline import TimeLimits
+from node.deliver.reach import check_reachable
+from node.errors import Permanent, Transient
 from node.network import Peer
 from node.status import report
-from node.watch.echo import echo_as
 from node.watch.watch import Watch
 
 HOUR = 3600.0
@@ -113,11 +114,11 @@ def test_an_echo_is_answered_by_a_real_peer_or_it_is_not_there(answer: int) -> N
     peer = Peer(name="pacs", ae_title="PACS", host="127.0.0.1", port=server.server_address[1])
     try:
         if answer:
-            with pytest.raises(Transient, match="peer-unreachable"):
-                echo_as("SYNTHNODE")(peer)
+            with pytest.raises(Permanent, match="echo-refused"):
+                check_reachable(peer, "SYNTHNODE", TimeLimits())
         else:
-            echo_as("SYNTHNODE")(peer)
+            check_reachable(peer, "SYNTHNODE", TimeLimits())
     finally:
         server.shutdown()
     with pytest.raises(Transient, match="peer-unreachable"):
-        echo_as("SYNTHNODE")(peer)
+        check_reachable(peer, "SYNTHNODE", TimeLimits())

@@ -17,14 +17,14 @@ from node.actor import Actor, Role
 from node.composition import Node
 from node.deliver.tables import DeliveryRow
 from node.errors import Transient
-from node.jobs.dbos_process import DbosProcess
-from node.jobs.queue import DELIVERY
+from node.jobs.dbos_process import DbosProcess, Slots
+from node.jobs.queue import DELIVERY, INFERENCE
 from node.processes.engine import DELIVERY_SLOTS
 from node.runs.tables import RunRow
 from node.states import DeliveryState, RunState
 from node.workflows import workflows
 from node.workflows.reaper import Reaper
-from node.workflows.workflows import register_delivery
+from node.workflows.workflows import register_delivery, register_synthesis
 
 pytestmark = pytest.mark.slow
 
@@ -211,3 +211,50 @@ def test_destinations_that_stall_hold_up_nobody_but_themselves(rooms, engine: Ca
         assert not [delivery for delivery in sender.begun if delivery.startswith("second")]
     finally:
         sender.let_go.set()
+
+
+class Computing:
+    """A computation that says which runs it began, and when."""
+
+    def __init__(self) -> None:
+        self.begun: dict[str, float] = {}
+
+    def traced(self, _run_id: str) -> tuple[str, str]:
+        return "", ""
+
+    def compute_and_keep(self, run_id: str, _worker: Actor) -> None:
+        self.begun[run_id] = time.monotonic()
+
+    def kept(self, _run_id: str) -> None:
+        return None
+
+
+@pytest.mark.hazard("HAZ-11", "HAZ-22")
+def test_a_stroke_study_that_comes_while_fifty_deliveries_wait_starts_at_once(rooms) -> None:
+    sender, computing = Stalling(), Computing()
+    register_delivery(sender)
+    register_synthesis(computing, computing, rooms.node.release_service, SERVICE)
+    # In a node the queues are in processes of their own: in one process they would be in each other's way the most.
+    engine = DbosProcess(rooms.node.database.url, "engine", {DELIVERY: DELIVERY_SLOTS, INFERENCE: Slots(at_once=1)})
+    try:
+        engine.launch()
+        with rooms.node.database.write() as session:
+            for number in range(50):
+                rooms.node.queue.enqueue_delivery(session, f"run-{number}:dead-pacs", "dead-pacs")
+        until(lambda: bool(sender.begun))
+        began = time.monotonic()
+        with rooms.node.database.write() as session:
+            rooms.node.queue.enqueue_run(session, "stroke", 1)
+        assert ended(rooms, "run/stroke/1") == "SUCCESS"
+        assert computing.begun["stroke"] - began < 10  # the queue is looked at every 2 s; the deliveries stall for 60
+        assert len(sender.begun) == 1
+    finally:
+        sender.let_go.set()
+        DBOS.destroy(destroy_registry=True)
+
+
+def until(happened: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not happened():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)

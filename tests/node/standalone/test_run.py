@@ -161,6 +161,22 @@ def test_a_result_is_written_whole_and_nowhere_else(rooms, mr_study, tmp_path: P
     assert refused(check_writable, folder / "out", folder).code == "run-out-overlaps"
 
 
+def test_the_folder_that_one_stands_in_is_filled_and_stays_the_same(
+    rooms, mr_study, tmp_path: Path, monkeypatch
+) -> None:
+    finished = computed(rooms, read_folder_study(in_folder(tmp_path / "study", mr_study())))
+    out = tmp_path / "here"
+    out.mkdir()
+    before = out.stat().st_ino
+    monkeypatch.chdir(out)
+    check_writable(Path(), tmp_path / "study")
+    write(finished, Path())
+    assert out.stat().st_ino == before
+    assert {one.name for one in Path().iterdir()} == {one.name for one in out.iterdir()}
+    assert (out / "report.json").is_file()
+    assert not [one for one in out.iterdir() if one.name.startswith(".")]
+
+
 @pytest.mark.hazard("HAZ-05")
 def test_no_object_of_a_rejected_result_is_written(rooms, mr_study, tmp_path: Path) -> None:
     rooms.pipeline.checks = (NEVER,)

@@ -180,7 +180,7 @@ TEXTS: Mapping[str, str] = {
     "no-dicom-file": "No DICOM file: {found}.",
     "no-node-here": "There is no node in {data} (database {database}): name the data folder by --data or the settings "
     "by --config.",
-    "not-paused": "Nothing pauses {what} by that name: `synthnode status` shows the pauses.",
+    "not-paused": "There is no pause of {what}: `synthnode status` shows the pauses.",
     "object-too-large": "The object has {found}, and this node takes {accepted}: raise receive.max_object_mb if "
     "it is meant to come here.",
     "output-unknown": "No run of this node made {sop_instance}: `synthnode status STUDY` lists what was made.",

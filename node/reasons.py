@@ -121,10 +121,12 @@ TEXTS: Mapping[str, str] = {
     "destination-unknown": "No destination is called {name}; the settings know: {known}.",
     "device-unusable": "The device of this worker cannot be used now ({found}): see its driver; the run waits.",
     "disk-low": "The disk of {machine} has less than {accepted_mb} MB free: make room before nothing can be received.",
+    "draft-name-invalid": "{name} is no name for a rule: take up to 64 letters, digits, dots, dashes and underscores.",
     "draft-pipeline-unknown": "There is no pipeline {pipeline}; installed are {known}.",
     "draft-series-none": "No series of the study can fill slot {slot}; of the nearest one {found}.",
     "draft-series-several": "Several series of the study can fill slot {slot}, say which with --series {slot}=UID: "
     "{found}.",
+    "draft-series-unfit": "Series {series} cannot fill slot {slot}; of this study can: {known}.",
     "draft-slot-unknown": "Pipeline {pipeline} has no slot {slot}; its slots are {known}.",
     "echo-refused": "{peer} is there and does not answer C-ECHO ({status}): register this node's AE title there.",
     "file-damaged": "The bytes of {file} are not those that were kept: restore it from a backup or have it sent again.",

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import yaml
+from pydantic import TypeAdapter, ValidationError
 
 from node.errors import Refusal
 from node.rules.conditions import Ternary
@@ -23,7 +24,7 @@ from node.rules.evaluate import decide
 from node.rules.facts import SeriesFacts, StudyFacts
 from node.rules.predicates import READY
 from node.rules.ruleset import RuleSet
-from node.rules.schema import WrittenRules
+from node.rules.schema import RuleName, WrittenRules
 from node.rules.settle import Known, settle_rules
 from pipelines.contract import Declaration
 from pipelines.headers import Header
@@ -158,9 +159,13 @@ def draft_rule(
     Raises
     ------
     Refusal
-        ``draft-slot-unknown``; ``draft-series-none`` and ``draft-series-several`` where none or more than one series of
+        ``draft-name-invalid``; ``draft-slot-unknown``; ``draft-series-unfit``; ``draft-series-none`` and ``draft-series-several`` where none or more than one series of
         the example could fill a required slot.
     """
+    try:
+        TypeAdapter(RuleName).validate_python(name)
+    except ValidationError as error:
+        raise Refusal("draft-name-invalid", name=name) from error
     others = [other for other in others if other.study_uid != study.study_uid]
     examples = _examples(study, pipeline, known, series)
     words = _shared_words(others)
@@ -200,6 +205,8 @@ def _examples(
         if len(chosen) == 1:
             found[verdict.slot] = by_uid[chosen[0]]
         elif not chosen and (verdict.required or named):
+            if named is not None:
+                raise Refusal("draft-series-unfit", slot=verdict.slot, series=named, known=", ".join(fitting) or "none")
             nearest = verdict.nearest
             why = "" if nearest is None else ", ".join(one.describe() for one in nearest.unmet)
             raise Refusal("draft-series-none", slot=verdict.slot, found=why or "nothing is known")

@@ -72,6 +72,12 @@ def test_which_series_is_meant_is_asked_and_not_guessed(known: Known, mprage: di
     with pytest.raises(Refusal) as unknown:
         drafted(two, [], known, t2="1.1")
     assert unknown.value.reason.code == "draft-slot-unknown"
+    with pytest.raises(Refusal) as unfit:
+        drafted(two, [], known, t1="1.3")
+    assert (unfit.value.reason.code, unfit.value.reason.parameters["known"]) == ("draft-series-unfit", "1.1, 1.2")
+    with pytest.raises(Refusal) as unnamed:
+        draft_rule(two, [], DECLARATION, known, "a name", {})
+    assert unnamed.value.reason.code == "draft-name-invalid"
 
 
 headers = st.fixed_dictionaries(

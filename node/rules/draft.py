@@ -159,8 +159,9 @@ def draft_rule(
     Raises
     ------
     Refusal
-        ``draft-name-invalid``; ``draft-slot-unknown``; ``draft-series-unfit``; ``draft-series-none`` and ``draft-series-several`` where none or more than one series of
-        the example could fill a required slot.
+        ``draft-name-invalid``; ``draft-slot-unknown``; ``draft-series-unfit``: the named one cannot fill its slot;
+        ``draft-series-none`` and ``draft-series-several`` where none or more than one series of the example could fill
+        a required slot.
     """
     try:
         TypeAdapter(RuleName).validate_python(name)

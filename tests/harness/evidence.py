@@ -61,6 +61,12 @@ SUITES: Mapping[str, Suite] = {
         seed=20261121,
         covers=("node", "pipelines", "tests/e2e", "tests/node/receive"),
     ),
+    "chaos": Suite(
+        about="SIGKILL of each process and of a whole machine, a machine that stands still beyond its lease, and "
+        "loss of the database, on SQLite and on PostgreSQL: every job ends, once in effect, the urgent ones first.",
+        seed=20261130,
+        covers=("node", "tests/e2e", "tests/harness"),
+    ),
     "odd-objects": Suite(
         about="Headers with bytes changed are filed or set apart, and a good object behind them is filed.",
         seed=20261129,

@@ -76,7 +76,7 @@ def test_all_destinations_can_be_asked_for(load_rules_text: LoadText) -> None:
         ('          - body_part == "HEAD"', "          []", "rules-invalid", ["rule head", "where"]),
         ("name: head", "name: he ad", "rules-invalid", ["name"]),
         ("name: head", "name: head\n    name: tail", "rules-not-yaml", ["line 4", "twice"]),
-        ("name: head", "name: head\n    release: automatic", "rules-invalid", ["release", "hold"]),
+        ("name: head", "name: head\n    release: later", "rules-invalid", ["release", "hold"]),
         ("name: head", "name: head\n    priority: soon", "rules-invalid", ["priority", "STAT"]),
         ("name: head", "name: head\n    when: [Modality == 'MR']", "rules-invalid", ["when[1]", "calling_ae"]),
         ("rules:", "rules: &a", "rules-not-yaml", None),

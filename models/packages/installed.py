@@ -11,7 +11,7 @@ from models.errors import PackageError
 from models.packages.contents import CARD, card_content
 from models.packages.package import ModelPackage, load_package
 
-SHIPPED = ("head-mr-to-ct",)
+SHIPPED = ("head-mr-to-ct", "limb-mr-to-ct")
 """Packages that the software brings; all others are imported into a folder of the site's own."""
 
 

@@ -59,7 +59,7 @@ def test_the_wheel_has_the_three_floors_and_what_they_need_at_run_time(wheel: Pa
     ):
         assert any(name.endswith(needed) for name in names), needed
     shipped = {name.split("/")[2] for name in names if name.startswith("models/library/")}
-    assert shipped == set(SHIPPED) == {"head-mr-to-ct"}
+    assert shipped == set(SHIPPED) == {"head-mr-to-ct", "limb-mr-to-ct"}
 
 
 def test_it_runs_the_demo_without_the_checkout(environment: Path, tmp_path: Path) -> None:

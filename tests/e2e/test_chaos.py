@@ -29,8 +29,6 @@ LEASE_S = 4.0
 SECONDS = 600.0
 DATABASE_AWAY_S = 3.0
 DEVICES = ["cpu", "cpu"]
-TAKERS = 4
-"""Who takes jobs on PostgreSQL: the engine, two workers beside it and one on the further machine."""
 
 pytestmark = [
     BOTH_DATABASES,
@@ -91,27 +89,12 @@ class Site:
         self.machine.pause()
         time.sleep(2 * LEASE_S)
         self.machine.resume()
-        self._wait_for_all()
 
     def _lose_database(self) -> None:
         assert self.server is not None
         self.server.stop()
         time.sleep(DATABASE_AWAY_S)
         self.server.start()
-        self._wait_for_all()
-
-    def _wait_for_all(self) -> None:
-        """Wait until every process that takes jobs has renewed its lease from now on."""
-        database = self.hospital.node.database()
-        with database.connect() as connection:
-            since = connection.execute(text("SELECT extract(epoch from clock_timestamp()) * 1000")).scalar_one()
-        renewed = text("SELECT count(*) FROM executor_leases WHERE renewed_ms > :since")
-
-        def look() -> bool:
-            with database.connect() as connection:
-                return connection.execute(renewed, {"since": since}).scalar_one() == TAKERS
-
-        wait_for(look, within=SECONDS, what="every process to renew its lease")
 
 
 @pytest.fixture

@@ -97,19 +97,20 @@ class ThreadedNode(RunningNode):
         self.node.queue.close()
 
     def _work(self) -> None:
-        computation = Computation(
-            self.node.database,
-            self.node.trail,
-            self.node.files,
-            self.node.results,
-            self.node.clock,
-            self.node.package,
-            lambda _name, _package: self._pipeline,
-            self.node.shared.check_node,
-            station="TEST",
-            software_version="0",
-        )
         try:
+            computation = Computation(
+                self.node.database,
+                self.node.trail,
+                self.node.files,
+                self.node.results,
+                self.node.clock,
+                self.node.admission,
+                self.node.package,
+                lambda _name, _package: self._pipeline,
+                self.node.shared.check_node,
+                station="TEST",
+                software_version="0",
+            )
             while not self._stopping.wait(0.05):
                 while self.node.ingest.step():
                     pass

@@ -9,7 +9,8 @@ import pytest
 from peers import program, quick_network
 
 from node.archive.files import content_hash
-from node.deliver.association import StoreAssociation, storable_files
+from node.deliver.association import StoreAssociation
+from node.deliver.storable import storable_files
 from node.demo.stand_in_pacs import StandInPacs
 from node.errors import Permanent
 from node.network import PeerAddress

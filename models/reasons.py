@@ -138,8 +138,10 @@ _PAIRS = {
     "patient-known": Text("The package knows patients of these pairs: {found}"),
     "patient-name-unfit": Text("{folder} has a name that cannot be a patient's ({found})", "Rename it"),
     "about-unreadable": Text("{file} cannot be read ({found})", "Correct it, or take it out"),
-    "contours-unreadable": Text("{file} holds no contoured CT ({found})"),
-    "contours-missing": Text("{folder} holds no contoured CT ({found})"),
+    "contours-unreadable": Text(
+        "{file} holds no contoured CT ({found})", "Take it from its source again, or out of the folder"
+    ),
+    "contours-missing": Text("{folder} holds no contoured CT ({found})", "Name the folder of the .npz files"),
     "offset-unknown": Text("No contour tells what {file} adds to its CT numbers ({found})", "Leave it out"),
     "ct-not-hu": Text("{file} holds no CT numbers ({found})"),
     "mr-looks-like-hu": Text("{file} holds CT numbers ({found})"),

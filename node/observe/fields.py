@@ -17,6 +17,7 @@ FIELDS = MappingProxyType(
         "before": "the place in a journal that something lies before",
         "called_ae": "AE title that was called",
         "calling_ae": "AE title that called",
+        "channel": "a notification channel's name in the settings",
         "child": "a child process's name",
         "correlation": "a study's correlation id",
         "count": "how many",

@@ -160,7 +160,7 @@ class Receiver:
             transaction = str(information.get("TransactionUID", ""))
             kept = self._commitments.keep(transaction, sender.calling_ae, CommitmentReport.of(information))
         except (OSError, AttributeError, TypeError, ValueError) as problem:
-            log.warning("commitment report not kept", association=sender.association_id, error=type(problem).__name__)
+            log.warning("commitment report not kept", association=sender.association_id, reason=type(problem).__name__)
             return _PROCESSING_FAILURE, None
         if not kept:
             log.warning("commitment report not expected", association=sender.association_id)

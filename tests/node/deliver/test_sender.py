@@ -94,7 +94,8 @@ def test_a_refusal_is_not_stored_and_ends_the_delivery_by_name(released, status:
 def test_a_peer_that_does_not_take_the_class_has_nothing(released) -> None:
     delivering, pacs = released(takes=[MRImageStorage])
     row = delivering.attempt()
-    assert (row.state, statuses(row)) == (DeliveryState.PENDING, [None] * OBJECTS)
+    assert (row.state, row.reason_code) == (DeliveryState.FAILED, "context-refused")
+    assert statuses(row) == [None] * OBJECTS
     assert pacs.received == []
 
 

@@ -105,8 +105,8 @@ def test_a_peer_that_stops_reading_holds_nobody(tmp_path: Path, start_scp) -> No
 
 
 def test_all_objects_together_have_a_limit_too(tmp_path: Path, start_scp) -> None:
-    scp, file = start_scp(), file_of(tmp_path)
-    limits = TimeLimits(attempt_s=0.0, slowest_bytes_per_s=1 << 30)
+    scp, file = start_scp("response", 3, drip_s=0.05), file_of(tmp_path)
+    limits = TimeLimits(attempt_s=0.1, slowest_bytes_per_s=1 << 30)
     assert send(scp, file, limits)[0] == "peer-stalled"
 
 

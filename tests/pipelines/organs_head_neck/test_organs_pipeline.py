@@ -252,7 +252,8 @@ def test_left_for_right_is_rejected_for_good(package: ModelPackage, run: RunIden
 def test_a_ct_without_any_organ_gives_the_outline_alone_and_is_held(package: ModelPackage, run: RunIdentity) -> None:
     outcome = outcome_of(package, run, planning_ct(), Stand(lambda labels, sure: (labels * 0, sure)))
     assert troubles(outcome) == {"organs-found": Verdict.REVIEW}
-    (structures,) = outcome.objects
+    (structures,) = (one for one in outcome.objects if one.Modality == "RTSTRUCT")
+    assert not [one for one in outcome.objects if one.Modality == "SEG"]
     assert [item.ROIName for item in structures.StructureSetROISequence] == ["External"]
 
 

@@ -9,8 +9,7 @@ from rich.table import Table
 
 from node.cli.output import AsJson, console, print_json
 from node.cli.person import By, person
-from node.cli.place import Config, Data, existing_node
-from node.database.migrate import check_revision
+from node.cli.place import Config, Data, current_node
 from node.release.approvals import approvals
 
 _SHOWN = ("model", "sha256", "approved_by", "approved_at", "reason", "withdrawn_by")
@@ -23,8 +22,7 @@ def approve(
     model: Model, by: By, reason: Why, as_json: AsJson = False, config: Config = None, data: Data = None
 ) -> None:
     """Approve the installed package for automatic release at this site, by its hash."""
-    node = existing_node(config, data)
-    check_revision(node.database)
+    node = current_node(config, data)
     sha256 = node.model_approvals.approve(model, person(node.settings, by), reason)
     if as_json:
         print_json({"schema": 1, "model": model, "sha256": sha256, "approved_by": by})
@@ -36,8 +34,7 @@ def withdraw(
     model: Model, by: By, reason: Why, as_json: AsJson = False, config: Config = None, data: Data = None
 ) -> None:
     """Withdraw the approval: from now on every result of the package is held."""
-    node = existing_node(config, data)
-    check_revision(node.database)
+    node = current_node(config, data)
     node.model_approvals.withdraw(model, person(node.settings, by), reason)
     if as_json:
         print_json({"schema": 1, "model": model, "withdrawn_by": by})
@@ -47,8 +44,7 @@ def withdraw(
 
 def list_approvals(as_json: AsJson = False, config: Config = None, data: Data = None) -> None:
     """Show all approvals, those included that were withdrawn."""
-    node = existing_node(config, data)
-    check_revision(node.database)
+    node = current_node(config, data)
     with node.database.read() as session:
         found = [
             {

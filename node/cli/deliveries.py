@@ -9,8 +9,7 @@ from sqlalchemy import select
 
 from node.cli.output import AsJson, console, print_json
 from node.cli.person import By, person
-from node.cli.place import Config, Data, existing_node
-from node.database.migrate import check_revision
+from node.cli.place import Config, Data, current_node
 from node.deliver.tables import DeliveryRow
 from node.reasons import sentence
 from node.states import DeliveryState
@@ -31,8 +30,7 @@ def list_deliveries(
     data: Data = None,
 ) -> None:
     """List the deliveries, the one that was ordered last first."""
-    node = existing_node(config, data)
-    check_revision(node.database)
+    node = current_node(config, data)
     question = select(DeliveryRow).order_by(DeliveryRow.created_at.desc(), DeliveryRow.delivery_id).limit(limit)
     if state is not None:
         question = question.where(DeliveryRow.state == state)
@@ -59,8 +57,7 @@ def again(
     data: Data = None,
 ) -> None:
     """Send a failed delivery again: what the peer has taken is not sent twice."""
-    node = existing_node(config, data)
-    check_revision(node.database)
+    node = current_node(config, data)
     node.deliveries.deliver_again(delivery, person(node.settings, by), reason)
     if as_json:
         print_json({"schema": SCHEMA, "delivery_id": delivery, "repeated_by": by})

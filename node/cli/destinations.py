@@ -11,8 +11,7 @@ from rich.text import Text
 
 from node.cli.output import AsJson, console, print_json
 from node.cli.person import By, person
-from node.cli.place import Config, Data, existing_node
-from node.database.migrate import check_revision
+from node.cli.place import Config, Data, current_node, existing_node
 from node.deliver.acceptance import Proof
 from node.deliver.deadline import TimeLimits
 from node.deliver.reach import check_reachable
@@ -32,8 +31,7 @@ def destinations() -> None:
 @app.command(name="list")
 def list_destinations(as_json: AsJson = False, config: Config = None, data: Data = None) -> None:
     """Show each destination with its address, what it wants, its profile and its last proof."""
-    node = existing_node(config, data)
-    check_revision(node.database)
+    node = current_node(config, data)
     proofs = node.acceptance.latest()
     known = node.settings.destinations
     if as_json:
@@ -86,8 +84,7 @@ def prove(name: Name, by: By, as_json: AsJson = False, config: Config = None, da
 
     Exit status 1 when what came back differs, or did not come.
     """
-    node = existing_node(config, data)
-    check_revision(node.database)
+    node = current_node(config, data)
     proof = node.acceptance.prove(name, person(node.settings, by))
     if as_json:
         print_json({"schema": 1, **_to_json(proof)})

@@ -9,9 +9,8 @@ import typer
 
 from node.cli.output import AsJson, console, print_json
 from node.cli.person import By, person
-from node.cli.place import Config, Data, existing_node
+from node.cli.place import Config, Data, current_node
 from node.composition import Node
-from node.database.migrate import check_revision
 from node.errors import Refusal
 from node.runs.pauses import running
 from node.runs.tables import EVERY_PIPELINE, PauseRow
@@ -75,8 +74,7 @@ def resume(
 
 
 def _node(config: Config, data: Data) -> Node:
-    node = existing_node(config, data)
-    check_revision(node.database)
+    node = current_node(config, data)
     return node
 
 

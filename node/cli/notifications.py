@@ -10,8 +10,7 @@ from rich.table import Table
 
 from node.cli.output import AsJson, console, print_json
 from node.cli.person import By, person
-from node.cli.place import Config, Data, existing_node
-from node.database.migrate import check_revision
+from node.cli.place import Config, Data, current_node
 from node.notify.service import latest_notifications
 from node.reasons import text
 from node.states import NotificationState
@@ -29,8 +28,7 @@ def list_notifications(
     data: Data = None,
 ) -> None:
     """Show the latest notifications and what became of them."""
-    node = existing_node(config, data)
-    check_revision(node.database)
+    node = current_node(config, data)
     with node.database.read() as session:
         rows = latest_notifications(session, limit, state)
         found = [
@@ -65,8 +63,7 @@ def try_channel(
     data: Data = None,
 ) -> None:
     """Have a test sent to a channel; the running node sends it, `list` says what became of it."""
-    node = existing_node(config, data)
-    check_revision(node.database)
+    node = current_node(config, data)
     node.notifications.test(channel, person(node.settings, by))
     if as_json:
         print_json({"schema": 1, "channel": channel, "tested_by": by})

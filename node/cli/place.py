@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from node.composition import Node
-from node.database import is_migrated
+from node.database import check_revision, is_migrated
 from node.errors import SettingsError
 from node.settings import load_settings
 
@@ -19,6 +19,21 @@ Data = Annotated[Path | None, typer.Option("--data", help="Data folder; override
 def node_at(config: Path | None, data: Path | None) -> Node:
     """Return the parts of the node of those settings."""
     return Node(load_settings(config, data=data))
+
+
+def current_node(config: Path | None, data: Path | None) -> Node:
+    """Return the parts of a node whose database is of this software's revision.
+
+    Raises
+    ------
+    SettingsError
+        As `existing_node`.
+    Permanent
+        ``schema-revision`` when another version of this software made or migrated the database.
+    """
+    node = existing_node(config, data)
+    check_revision(node.database)
+    return node
 
 
 def existing_node(config: Path | None, data: Path | None) -> Node:

@@ -11,8 +11,7 @@ from node.archive.quarantine import Settled
 from node.archive.tables import QuarantineRow
 from node.cli.output import AsJson, console, print_json
 from node.cli.person import By, person
-from node.cli.place import Config, Data, existing_node
-from node.database.migrate import check_revision
+from node.cli.place import Config, Data, current_node
 from node.reasons import sentence
 
 app = typer.Typer(help="Quarantine: what was set apart.", no_args_is_help=True)
@@ -32,8 +31,7 @@ def list_entries(
     data: Data = None,
 ) -> None:
     """List what was set apart and why, by number."""
-    node = existing_node(config, data)
-    check_revision(node.database)
+    node = current_node(config, data)
     question = select(QuarantineRow).order_by(QuarantineRow.id)
     if study is not None:
         question = question.where(QuarantineRow.study_uid == study)
@@ -60,8 +58,7 @@ def take(
     entries: Entries, by: By, reason: Why, as_json: AsJson = False, config: Config = None, data: Data = None
 ) -> None:
     """Enter files into the catalogue, all or none; their studies are decided anew."""
-    node = existing_node(config, data)
-    check_revision(node.database)
+    node = current_node(config, data)
     _print(node.quarantine.take(entries, person(node.settings, by), reason), "taken", by, as_json)
 
 
@@ -70,8 +67,7 @@ def discard(
     entries: Entries, by: By, reason: Why, as_json: AsJson = False, config: Config = None, data: Data = None
 ) -> None:
     """Leave files out for good, all or none; what they held up is decided anew. The bytes stay in the archive."""
-    node = existing_node(config, data)
-    check_revision(node.database)
+    node = current_node(config, data)
     _print(node.quarantine.discard(entries, person(node.settings, by), reason), "discarded", by, as_json)
 
 

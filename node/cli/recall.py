@@ -9,8 +9,7 @@ import typer
 
 from node.cli.output import AsJson, console, print_json
 from node.cli.person import By, person
-from node.cli.place import Config, Data, existing_node
-from node.database.migrate import check_revision
+from node.cli.place import Config, Data, current_node
 
 
 def recall(
@@ -26,8 +25,7 @@ def recall(
     data: Data = None,
 ) -> None:
     """Take back what was delivered: who has it gets a rejection note, and nothing more is sent."""
-    node = existing_node(config, data)
-    check_revision(node.database)
+    node = current_node(config, data)
     done = node.recalls.recall(study, person(node.settings, by), reason, for_safety=safety, run_id=run)
     if as_json:
         print_json({"schema": 1, **asdict(done)})

@@ -9,9 +9,8 @@ import typer
 
 from node.cli.output import AsJson, console, print_json
 from node.cli.person import By, person
-from node.cli.place import Config, Data, existing_node
+from node.cli.place import Config, Data, current_node
 from node.composition import Node
-from node.database.migrate import check_revision
 from node.release.held import held_run_of
 
 Study = Annotated[str, typer.Argument(help="Study Instance UID.")]
@@ -28,7 +27,7 @@ def release(
     data: Data = None,
 ) -> None:
     """Release a held result to its destinations."""
-    node = existing_node(config, data)
+    node = current_node(config, data)
     released = node.release_service.release(_run(node, study, run), person(node.settings, by), reason)
     if as_json:
         print_json({"schema": 1, **asdict(released)})
@@ -52,7 +51,7 @@ def reject(
     data: Data = None,
 ) -> None:
     """Reject a held result; it never leaves."""
-    node = existing_node(config, data)
+    node = current_node(config, data)
     run_id = _run(node, study, run)
     node.release_service.reject(run_id, person(node.settings, by), reason)
     if as_json:
@@ -62,6 +61,5 @@ def reject(
 
 
 def _run(node: Node, study: str, named: str | None) -> str:
-    check_revision(node.database)
     with node.database.read() as session:
         return held_run_of(session, study, named).run_id

@@ -9,8 +9,7 @@ import typer
 from rich.console import Console
 
 from node.cli.output import AsJson, console, print_json
-from node.cli.place import Config, Data, existing_node
-from node.database.migrate import check_revision
+from node.cli.place import Config, Data, current_node
 from node.reasons import text
 from node.release.held import held_run_of
 from node.release.replacement import Replacement, replacements
@@ -26,8 +25,7 @@ def review(
     data: Data = None,
 ) -> None:
     """Show what is held: its verdict, its checks, and what its release replaces at which destinations."""
-    node = existing_node(config, data)
-    check_revision(node.database)
+    node = current_node(config, data)
     with node.database.read() as session:
         held = held_run_of(session, study, run)
         earlier = replacements(session, held)

@@ -13,12 +13,11 @@ from rich.text import Text
 
 from node.cli.output import AsJson, console, print_json
 from node.cli.person import By, person
-from node.cli.place import Config, Data, existing_node, node_at
+from node.cli.place import Config, Data, current_node, node_at
 from node.cli.rules_draft import draft_from
 from node.cli.rules_explain import explain_study
 from node.cli.rules_replay import replay
 from node.composition import Node
-from node.database.migrate import check_revision
 from node.errors import SettingsError
 from node.reasons import text
 from node.rules.findings import Finding, Severity, errors
@@ -197,8 +196,7 @@ def schema() -> None:
 
 
 def _node(config: Path | None, data: Path | None) -> Node:
-    node = existing_node(config, data)
-    check_revision(node.database)
+    node = current_node(config, data)
     return node
 
 

@@ -10,9 +10,8 @@ import typer
 
 from node.archive.catalogue import Catalogue
 from node.cli.output import AsJson, console, print_json
-from node.cli.place import Config, Data, existing_node
+from node.cli.place import Config, Data, current_node
 from node.cli.rules_replay import Days
-from node.database.migrate import check_revision
 from node.errors import Refusal
 from node.routing.facts import past_studies, study_facts
 from node.rules.draft import Draft, draft_rule
@@ -39,8 +38,7 @@ def draft_from(
 
     The rule file goes to standard output, what it does otherwise to standard error; read it before it is imported.
     """
-    node = existing_node(config, data)
-    check_revision(node.database)
+    node = current_node(config, data)
     known = node.known_to_rules()
     declaration = known.pipelines.get(pipeline)
     if declaration is None:

@@ -12,8 +12,7 @@ from sqlalchemy import select
 
 from node.archive.catalogue import Catalogue
 from node.cli.output import AsJson, console, print_json
-from node.cli.place import Config, Data, existing_node
-from node.database.migrate import check_revision
+from node.cli.place import Config, Data, current_node
 from node.errors import Refusal
 from node.rules.explained import Answer, answers, describe_value, shown_series
 from node.runs.tables import DecisionRow
@@ -33,8 +32,7 @@ def explain_study(
     data: Data = None,
 ) -> None:
     """Show why the rules decided as they did: each condition with its verdict and the values seen."""
-    node = existing_node(config, data)
-    check_revision(node.database)
+    node = current_node(config, data)
     with node.database.read() as session:
         question = select(DecisionRow).where(DecisionRow.study_uid == study)
         if revision is not None:

@@ -11,9 +11,8 @@ import typer
 from rich.text import Text
 
 from node.cli.output import AsJson, console, print_json
-from node.cli.place import Config, Data, existing_node
+from node.cli.place import Config, Data, current_node
 from node.composition import Node
-from node.database.migrate import check_revision
 from node.routing.replay import Replay, replay_rules
 from node.rules.reading import WrittenSet, read_bytes, read_written
 from node.rules.versions import Versions
@@ -34,8 +33,7 @@ def replay(
 
     Nothing is computed, kept or locked. Exit status 1 when something would change.
     """
-    node = existing_node(config, data)
-    check_revision(node.database)
+    node = current_node(config, data)
     rules = _written(node, draft).settled(node.known_to_rules())
     active = node.active_rules.read()
     since = node.clock.now() - timedelta(days=days)

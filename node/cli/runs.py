@@ -9,8 +9,7 @@ from sqlalchemy import select
 
 from node.cli.output import AsJson, console, print_json
 from node.cli.person import By, person
-from node.cli.place import Config, Data, existing_node
-from node.database.migrate import check_revision
+from node.cli.place import Config, Data, current_node
 from node.priority import Priority
 from node.reasons import sentence
 from node.runs.tables import RunRow
@@ -34,8 +33,7 @@ def list_runs(
     data: Data = None,
 ) -> None:
     """List the runs, the one that was queued last first."""
-    node = existing_node(config, data)
-    check_revision(node.database)
+    node = current_node(config, data)
     question = select(RunRow).order_by(RunRow.queued_at.desc(), RunRow.run_id).limit(limit)
     if state is not None:
         question = question.where(RunRow.state == state)
@@ -70,8 +68,7 @@ def again(
 ) -> None:
     """Have an ended run computed again from the same images, under a new run number."""
     models = _models(model or [])
-    node = existing_node(config, data)
-    check_revision(node.database)
+    node = current_node(config, data)
     who = person(node.settings, by)
     ordered = node.orders.order_again(run, who, reason, to or None, priority, models)
     if as_json:
@@ -83,8 +80,7 @@ def again(
 @app.command("cancel")
 def cancel(run: Run, by: By, reason: Why, as_json: AsJson = False, config: Config = None, data: Data = None) -> None:
     """End a run that has no result yet. A person can have it computed again."""
-    node = existing_node(config, data)
-    check_revision(node.database)
+    node = current_node(config, data)
     node.orders.cancel(run, person(node.settings, by), reason)
     if as_json:
         print_json({"schema": SCHEMA, "run_id": run, "cancelled_by": by})

@@ -9,8 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from node.cli.output import AsJson, console, print_json
-from node.cli.place import Config, Data, existing_node
-from node.database import check_revision
+from node.cli.place import Config, Data, current_node
 from node.deliver.tables import Purpose
 from node.status import DeliveryReport, RunReport, StatusReport, StudyReport, report
 
@@ -27,8 +26,7 @@ def status(
 
     Exit status 1 when a study was asked for that is not known.
     """
-    node = existing_node(config, data)
-    check_revision(node.database)
+    node = current_node(config, data)
     with node.database.read() as session:
         found = report(session, node.results, node.layout.run, study, limit, skip)
     if as_json:

@@ -9,8 +9,7 @@ import typer
 
 from node.cli.output import AsJson, console, print_json
 from node.cli.person import By, person
-from node.cli.place import Config, Data, existing_node
-from node.database.migrate import check_revision
+from node.cli.place import Config, Data, current_node
 
 app = typer.Typer(help="Studies that are being received.", no_args_is_help=True)
 
@@ -32,8 +31,7 @@ def complete(
     data: Data = None,
 ) -> None:
     """Have a study decided now, instead of when it has been quiet. An image that comes later opens it again."""
-    node = existing_node(config, data)
-    check_revision(node.database)
+    node = current_node(config, data)
     completed = node.studies.complete(study, person(node.settings, by), reason)
     if as_json:
         print_json({"schema": SCHEMA, **asdict(completed), "completed_by": by})

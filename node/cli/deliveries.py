@@ -40,6 +40,8 @@ def list_deliveries(
         print_json({"schema": SCHEMA, "deliveries": deliveries})
         return
     out = console()
+    if not deliveries:
+        out.print("No delivery.")
     for one in deliveries:
         sent = f"{one['sent']} of {one['wanted']} objects sent, {one['attempts']} attempts"
         out.print(f"{one['state']}: {one['delivery_id']}, {sent}", soft_wrap=True)

@@ -43,6 +43,8 @@ def list_entries(
         print_json({"schema": SCHEMA, "entries": entries})
         return
     out = console()
+    if not entries:
+        out.print("Nothing is set apart.")
     for one in entries:
         out.print(f"entry {one['entry']}: {one['reason']}", soft_wrap=True)
         out.print(

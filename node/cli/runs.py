@@ -45,6 +45,8 @@ def list_runs(
         print_json({"schema": SCHEMA, "runs": runs})
         return
     out = console()
+    if not runs:
+        out.print("No run.")
     for run in runs:
         out.print(f"{run['state']}: run {run['number']} of {run['pipeline']}, {run['run_id']}", soft_wrap=True)
         out.print(f"    study {run['study_uid']}", soft_wrap=True)

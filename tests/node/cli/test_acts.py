@@ -82,6 +82,11 @@ def test_a_study_is_completed_and_what_it_holds_is_said(rooms, mr_study, call: C
     assert done["instances"] == {str(images[0].SeriesInstanceUID): len(images)}
 
 
+def test_an_empty_list_says_so(rooms, call: Call) -> None:
+    for room in ("runs", "deliveries", "quarantine"):
+        assert call(room, "list", as_json=False).strip() in {"No run.", "No delivery.", "Nothing is set apart."}
+
+
 def test_a_delivery_that_is_not_known_is_refused_by_name(rooms, call: Call) -> None:
     assert call("deliveries", "list", "--state", "failed")["deliveries"] == []
     with pytest.raises(NodeError, match="delivery-unknown"):
